@@ -1,0 +1,182 @@
+/* Loops over plain pointers: nothing here knows a tensor, an error or a thread's state. Every array is dense,
+   row-major and at least element-aligned; `void *` stands for the table's element type (float or double).
+   Kernels never allocate: what they need beside their arguments is `scratch`, sized by the function named
+   `*_scratch` beside each. Results are the same to the bit for any number of threads: work is cut into pieces
+   by its shape alone, and sums over pieces are taken in a fixed order. */
+#ifndef NAC_KERNELS_H
+#define NAC_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum {
+    NAC_NEG, NAC_ABS, NAC_SIGN, NAC_SQUARE, NAC_SQRT, NAC_RSQRT, NAC_RECIPROCAL, NAC_EXP, NAC_EXPM1, NAC_LOG,
+    NAC_LOG1P, NAC_LOG2, NAC_LOG10, NAC_SIN, NAC_COS, NAC_TAN, NAC_ASIN, NAC_ACOS, NAC_ATAN, NAC_SINH, NAC_COSH, NAC_TANH,
+    NAC_ASINH, NAC_ACOSH, NAC_ATANH, NAC_SIGMOID, NAC_LOG_SIGMOID, NAC_SOFTPLUS, NAC_RELU, NAC_RELU6, NAC_ERF, NAC_ERFC,
+    NAC_SILU, NAC_GELU, NAC_GELU_TANH, NAC_FLOOR, NAC_CEIL, NAC_ROUND, NAC_TRUNC, NAC_UNARY_COUNT
+} nac_unary_kind;
+
+typedef enum {
+    NAC_ADD, NAC_SUB, NAC_MUL, NAC_DIV, NAC_FLOOR_DIV, NAC_MOD, NAC_POW, NAC_MAX, NAC_MIN, NAC_ATAN2,
+    NAC_RELU_GRAD,                  /* (dy, y) -> y > 0 ? dy : 0 */
+    NAC_SIGMOID_GRAD,               /* (dy, y) -> dy y (1 - y) */
+    NAC_TANH_GRAD,                  /* (dy, y) -> dy (1 - y y) */
+    NAC_BINARY_COUNT
+} nac_binary_kind;                  /* MOD and FLOOR_DIV have Python's signs; ROUND above is half to even */
+
+typedef enum { NAC_EQ, NAC_NE, NAC_LT, NAC_LE, NAC_GT, NAC_GE, NAC_COMPARE_COUNT } nac_compare_kind;
+
+typedef enum { NAC_RSUM, NAC_RMEAN, NAC_RMAX, NAC_RMIN, NAC_RPROD, NAC_REDUCE_COUNT } nac_reduce_kind;
+
+/* Which operand of a binary kernel is one number instead of n. */
+typedef enum { NAC_VV, NAC_SV, NAC_VS } nac_binary_shape;
+
+/* A convolution of up to three spatial axes: x (n, in[0..2], c_in), w (k[0..2], c_in / groups, c_out),
+   y (n, out[0..2], c_out). Unused leading axes are 1 with stride 1, dilation 1, no padding. `pad` is what goes
+   before each axis; what goes after follows from `out`. A depthwise convolution has groups == c_in and
+   c_out = c_in * multiplier; output channel c * multiplier + m belongs to input channel c. */
+typedef struct {
+    int64_t n, in[3], c_in, k[3], out[3], c_out, groups, stride[3], dilation[3], pad[3];
+} nac_conv;
+
+/* Pooling windows of up to three spatial axes over x (n, in[0..2], c). Averages divide by the number of cells
+   that lie inside x. */
+typedef struct {
+    int64_t n, in[3], c, k[3], out[3], stride[3], pad[3];
+} nac_pool;
+
+/* A whole-sequence LSTM. x (batch, time, in); wx (in, 4 u); wh (u, 4 u); bias (4 u) or NULL; h0, c0 (batch, u);
+   mask (batch, time) bytes or NULL: where 0 the state is kept. Gates are packed i, f, c, o (Keras). Outputs:
+   hs (batch, time, u), the hidden state after each step (a masked step repeats the one before); cs likewise the cell
+   state; gates (batch, time, 4 u), after their activations, for the backward pass. With `reverse` time runs from the
+   last step to the first and results stand in processing order, as Keras's go_backwards does. Activations are tanh and sigmoid. */
+typedef struct {
+    int64_t batch, time, in, units;
+    bool    reverse;
+} nac_lstm;
+
+/* Adam and SGD steps over one variable, in place; all in the table's element type. */
+typedef struct {
+    double lr, beta_1, beta_2, epsilon, step;   /* step counts from 1 */
+    bool   amsgrad;
+} nac_adam_step;
+
+typedef struct {
+    double lr, momentum;
+    bool   nesterov;
+} nac_sgd_step;
+
+typedef struct nac_kernels {
+    const char *isa;                /* "baseline", "avx2" or "avx512" */
+
+    void (*unary)(nac_unary_kind kind, int64_t n, const void *x, void *y);                 /* y may be x */
+    void (*binary)(nac_binary_kind kind, nac_binary_shape shape, int64_t n, const void *a, const void *b, void *y);
+    void (*compare)(nac_compare_kind kind, nac_binary_shape shape, int64_t n, const void *a, const void *b, uint8_t *y);
+    void (*select)(int64_t n, const uint8_t *c, const void *a, const void *b, void *y);    /* c ? a : b */
+    void (*clip)(int64_t n, double lo, double hi, const void *x, void *y);
+    void (*axpby)(int64_t n, double a, const void *x, double b, const void *y, void *z);   /* z = a x + b y; y may be NULL */
+
+    /* x (outer, n, inner) -> y (outer, inner). Sums are pairwise or in blocks, at least as accurate as 8 partial sums. */
+    void (*reduce)(nac_reduce_kind kind, int64_t outer, int64_t n, int64_t inner, const void *x, void *y);
+    void (*argmax)(bool min, int64_t outer, int64_t n, int64_t inner, const void *x, int64_t *y);  /* first of equals */
+    void (*cumsum)(bool product, bool exclusive, bool reverse, int64_t outer, int64_t n, int64_t inner, const void *x, void *y);
+
+    /* Rows of n numbers. */
+    void (*softmax)(bool log, int64_t rows, int64_t n, const void *x, void *y);
+    void (*softmax_grad)(bool log, int64_t rows, int64_t n, const void *dy, const void *y, void *dx);
+    void (*logsumexp)(int64_t rows, int64_t n, const void *x, void *y);
+    /* Softmax cross-entropy of logits against class ids: loss (rows), probabilities p (rows, n). An id out of range gives NaN. */
+    void (*sparse_xent)(int64_t rows, int64_t n, const void *logits, const int64_t *ids, void *loss, void *p);
+    void (*sparse_xent_grad)(int64_t rows, int64_t n, const void *dloss, const void *p, const int64_t *ids, void *dlogits);
+
+    /* y = (x - mean) / sqrt(var + epsilon) * gamma + beta over rows; gamma, beta (n) or NULL; mean, rstd (rows) are outputs. */
+    void (*layer_norm)(int64_t rows, int64_t n, double epsilon, const void *x, const void *gamma, const void *beta, void *y, void *mean,
+                       void *rstd);
+    /* dgamma, dbeta may be NULL. */
+    void (*layer_norm_grad)(int64_t rows, int64_t n, const void *dy, const void *x, const void *gamma, const void *mean, const void *rstd,
+                            void *dx, void *dgamma, void *dbeta, void *scratch);
+    size_t (*layer_norm_grad_scratch)(int64_t rows, int64_t n);
+
+    /* Moments of x (outer, c, inner) over outer and inner: mean (c), var (c, biased). */
+    void (*moments)(int64_t outer, int64_t c, int64_t inner, const void *x, void *mean, void *var, void *scratch);
+    size_t (*moments_scratch)(int64_t outer, int64_t c, int64_t inner);
+    /* y = x * scale[c] + shift[c]; x (outer, c, inner). */
+    void (*scale_shift)(int64_t outer, int64_t c, int64_t inner, const void *x, const void *scale, const void *shift, void *y);
+    /* Gradient of batch normalization with batch statistics; gamma (c) or NULL; dgamma, dbeta (c) always written. dx may be NULL. */
+    void (*batch_norm_grad)(int64_t outer, int64_t c, int64_t inner, const void *dy, const void *x, const void *gamma, const void *mean,
+                            const void *rstd, void *dx, void *dgamma, void *dbeta, void *scratch);
+    size_t (*batch_norm_grad_scratch)(int64_t outer, int64_t c, int64_t inner);
+
+    /* C (m, n) = alpha op(A) op(B) + beta C, then + bias (n) if not NULL, then relu if asked. Leading dimensions in elements. */
+    void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a, int64_t lda, const void *b, int64_t ldb,
+                 double beta, void *c, int64_t ldc, const void *bias, bool relu);
+    /* batch products of dense matrices; a stride of 0 repeats that operand. */
+    void (*gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t stride_a, const void *b,
+                       int64_t stride_b, void *c);
+
+    void (*conv)(const nac_conv *s, const void *x, const void *w, const void *bias, bool relu, void *y, void *scratch);
+    void (*conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *dx, void *scratch);
+    void (*conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *dw, void *scratch);
+    size_t (*conv_scratch)(const nac_conv *s);
+    size_t (*conv_grad_x_scratch)(const nac_conv *s);
+    size_t (*conv_grad_w_scratch)(const nac_conv *s);
+
+    /* where (n, out.., c): the cell of each maximum as an offset into its window, so that windows with k <= 256 cells fit a byte
+       and others do not: it is int32. May be NULL. The first maximum wins. */
+    void (*max_pool)(const nac_pool *s, const void *x, void *y, int32_t *where);
+    void (*max_pool_grad)(const nac_pool *s, const void *dy, const int32_t *where, void *dx);
+    void (*avg_pool)(const nac_pool *s, const void *x, void *y);
+    void (*avg_pool_grad)(const nac_pool *s, const void *dy, void *dx);
+
+    void (*lstm)(const nac_lstm *s, const void *x, const void *wx, const void *wh, const void *bias, const void *h0, const void *c0,
+                 const uint8_t *mask, void *hs, void *cs, void *gates, void *scratch);
+    /* dhs (batch, time, u) or NULL: gradient of every hs; dh, dc (batch, u) or NULL: of the last states. dbias may be NULL. */
+    void (*lstm_grad)(const nac_lstm *s, const void *x, const void *wx, const void *wh, const void *h0, const void *c0, const uint8_t *mask,
+                      const void *hs, const void *cs, const void *gates, const void *dhs, const void *dh, const void *dc, void *dx,
+                      void *dwx, void *dwh, void *dbias, void *dh0, void *dc0, void *scratch);
+    size_t (*lstm_scratch)(const nac_lstm *s);
+    size_t (*lstm_grad_scratch)(const nac_lstm *s);
+
+    /* Keras's update rules, beta^t and the step size in the element type. vhat NULL without amsgrad; m NULL without momentum. */
+    void (*adam)(const nac_adam_step *s, int64_t n, void *w, void *m, void *v, void *vhat, const void *g);
+    void (*sgd)(const nac_sgd_step *s, int64_t n, void *w, void *m, const void *g);
+
+    /* y[row ids[i]] += x[row i], rows of n numbers, in the order of i; ids outside [0, limit) are skipped. */
+    void (*scatter_add)(int64_t count, int64_t n, int64_t limit, const int64_t *ids, const void *x, void *y);
+} nac_kernels;
+
+/* The tables of the best instruction set that this processor has; NACRE_ISA=baseline|avx2|avx512 forces a lower one. */
+const nac_kernels *nac_kernels_f32(void);
+const nac_kernels *nac_kernels_f64(void);
+
+/* Element-size kernels: size is 1, 2, 4 or 8 bytes. */
+/* y[i0, .., ir-1] = x permuted: y's axis d is x's axis perm[d]; rank <= 8. */
+void nac_permute(int rank, const int64_t *x_dim, const int *perm, size_t size, const void *x, void *y);
+/* Copies a strided box: strides and offset in elements; y dense. */
+void nac_copy_strided(int rank, const int64_t *dim, const int64_t *x_stride, size_t size, const void *x, void *y);
+/* The opposite: x dense, y strided. */
+void nac_copy_to_strided(int rank, const int64_t *dim, const int64_t *y_stride, size_t size, const void *x, void *y);
+/* y[i] = x[row ids[i]], rows of `bytes` bytes; an id outside [0, limit) gives a row of zeros. */
+void nac_gather(int64_t count, size_t bytes, int64_t limit, const int64_t *ids, const void *x, void *y);
+
+/* Counter-based random numbers (Philox 4x32-10): element i of stream (key, counter) is the same on every machine, for every number of
+   threads and instruction set. Floats in [0, 1) have 24 random bits, doubles 53. */
+void nac_random_bits(uint64_t key, uint64_t counter, int64_t n, uint32_t *y);
+void nac_random_uniform_f32(uint64_t key, uint64_t counter, int64_t n, float lo, float hi, float *y);
+void nac_random_uniform_f64(uint64_t key, uint64_t counter, int64_t n, double lo, double hi, double *y);
+void nac_random_normal_f32(uint64_t key, uint64_t counter, int64_t n, float mean, float stddev, float *y);
+void nac_random_normal_f64(uint64_t key, uint64_t counter, int64_t n, double mean, double stddev, double *y);
+/* Resampled outside two standard deviations. */
+void nac_random_truncated_normal_f32(uint64_t key, uint64_t counter, int64_t n, float mean, float stddev, float *y);
+void nac_random_truncated_normal_f64(uint64_t key, uint64_t counter, int64_t n, double mean, double stddev, double *y);
+/* Inverted dropout: y = keep ? x / (1 - rate) : 0, where element i is kept when its uniform number is >= rate; y may be x. */
+void nac_dropout_f32(uint64_t key, uint64_t counter, int64_t n, float rate, const float *x, float *y);
+void nac_dropout_f64(uint64_t key, uint64_t counter, int64_t n, double rate, const double *x, double *y);
+
+/* The number of threads that kernels use: set by nac_set_threads, at first OMP_NUM_THREADS or the processors'. Kernels called inside an
+   OpenMP parallel region run serially. */
+void nac_set_threads(int n);
+int  nac_threads(void);
+
+#endif
