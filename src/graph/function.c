@@ -1,0 +1,404 @@
+/* Compiled functions: a cache of signatures, and the executor that replays them. */
+#include <pthread.h>
+#include <string.h>
+#include "graph/graph.h"
+
+#define MAX_SIGNATURES 64
+
+typedef struct {
+    nac_arg *arg;
+    int      index;                     /* of the input, variable or output */
+    size_t   offset;
+} patch;
+
+/* A set of memory to run in, with every pointer resolved; one is borrowed by each call. */
+typedef struct arena {
+    struct arena *next;
+    char         *memory;
+    nac_eval     *steps;
+    nac_arg      *args;
+    patch        *patches[3];           /* inputs, variables, outputs */
+    int           n_patches[3];
+    void        **variable_data;        /* what the variables' patches were resolved to */
+    nac_tensor  **outputs;
+} arena;
+
+enum { PATCH_INPUT, PATCH_VARIABLE, PATCH_OUTPUT };
+
+typedef struct program {
+    struct program *next;               /* most recently used first */
+    int             n_inputs;
+    nac_type       *inputs;
+    int             shape_of_list;      /* how the input was nested: a hash */
+    nac_graph       graph;
+    nac_plan        plan;
+    int             n_args, returns_list;
+    arena          *idle;
+    int             users;
+    bool            evicted;
+} program;
+
+struct nac_function {
+    nac_object        obj;
+    nac_function_body body;
+    void             *context;
+    pthread_mutex_t   lock;
+    program          *programs;
+};
+
+/* ---- arenas ---- */
+
+static void arena_free(arena *a, const program *p)
+{
+    for (int i = 0; a->outputs && i < p->graph.n_outputs; i++)
+        nac_release(a->outputs[i]);
+    for (int i = 0; i < 3; i++)
+        nac_free(a->patches[i]);
+    nac_free(a->variable_data);
+    nac_free(a->outputs);
+    nac_free(a->memory);
+    nac_free(a->steps);
+    nac_free(a->args);
+    nac_free(a);
+}
+
+static void resolve(arena *a, const program *p, nac_arg *arg, int value)
+{
+    const nac_place *place = &p->plan.places[value];
+    int which = place->kind == NAC_IN_INPUT ? PATCH_INPUT : place->kind == NAC_IN_VARIABLE ? PATCH_VARIABLE : PATCH_OUTPUT;
+    arg->type = &p->graph.values[value].type;
+    if (place->kind == NAC_IN_ARENA)
+        arg->data = a->memory + place->offset;
+    else if (place->kind == NAC_IN_CONSTANT)
+        arg->data = (char *)nac_tensor_data(p->graph.values[place->index].constant) + place->offset;
+    else
+        a->patches[which][a->n_patches[which]++] = (patch){arg, place->index, place->offset};
+}
+
+static arena *arena_new(const program *p)
+{
+    const nac_graph *g = &p->graph;
+    arena *a = nac_calloc(1, sizeof *a);
+    if (!a)
+        return NULL;
+    bool ok = true;
+    for (int i = 0; i < 3; i++)
+        ok &= (a->patches[i] = nac_malloc(((size_t)p->n_args + 1) * sizeof(patch))) != NULL;
+    a->memory = nac_alloc_aligned(p->plan.arena_bytes);
+    a->steps = nac_calloc((size_t)g->n_nodes + 1, sizeof *a->steps);
+    a->args = nac_calloc((size_t)p->n_args + 1, sizeof *a->args);
+    a->variable_data = nac_calloc((size_t)g->variables.n + 1, sizeof *a->variable_data);
+    a->outputs = nac_calloc((size_t)g->n_outputs + 1, sizeof *a->outputs);
+    if (!ok || !a->memory || !a->steps || !a->args || !a->variable_data || !a->outputs) {
+        arena_free(a, p);
+        return NULL;
+    }
+    nac_arg *arg = a->args;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const nac_graph_node *node = &g->nodes[i];
+        a->steps[i] = (nac_eval){.attrs = node->attrs, .n_in = node->n_in, .n_out = node->n_out, .in = arg, .out = arg + node->n_in};
+        for (int k = 0; k < node->n_in + node->n_out; k++)
+            resolve(a, p, arg++, node->in[k]);
+        a->steps[i].scratch = p->plan.scratch_bytes[i] ? a->memory + p->plan.scratch[i] : NULL;
+    }
+    return a;
+}
+
+static arena *borrow(nac_function *f, program *p)
+{
+    pthread_mutex_lock(&f->lock);
+    arena *a = p->idle;
+    if (a)
+        p->idle = a->next;
+    pthread_mutex_unlock(&f->lock);
+    return a ? a : arena_new(p);
+}
+
+/* ---- programs ---- */
+
+static void program_free(program *p)
+{
+    while (p->idle) {
+        arena *a = p->idle;
+        p->idle = a->next;
+        arena_free(a, p);
+    }
+    nac_plan_free(&p->plan);
+    nac_graph_free(&p->graph);
+    nac_free(p->inputs);
+    nac_free(p);
+}
+
+static int nesting(const nac_tensor *t)
+{
+    int h = nac_is_list(t) ? 17 : t ? 1 : 0;
+    for (int i = 0; nac_is_list(t) && i < t->n_items; i++)
+        h = h * 31 + nesting(t->items[i]);
+    return h;
+}
+
+static program *compile(nac_function *f, nac_tensor *input, int n, const nac_type *types)
+{
+    program *p = nac_calloc(1, sizeof *p);
+    if (!p || !(p->inputs = nac_malloc(((size_t)n + 1) * sizeof *p->inputs))) {
+        nac_free(p);
+        return NULL;
+    }
+    p->n_inputs = n;
+    memcpy(p->inputs, types, (size_t)n * sizeof *types);
+    p->shape_of_list = nesting(input);
+    bool ok = nac_trace_run(&p->graph, f->body, f->context, input, n, types, &p->returns_list) && nac_pass_dce(&p->graph) && nac_pass_fold(&p->graph)
+              && nac_pass_cse(&p->graph) && nac_plan_make(&p->graph, &p->plan);
+#ifndef NDEBUG
+    ok = ok && nac_graph_verify(&p->graph);
+#endif
+    if (!ok) {
+        program_free(p);
+        return NULL;
+    }
+    for (int i = 0; i < p->graph.n_nodes; i++)
+        p->n_args += p->graph.nodes[i].n_in + p->graph.nodes[i].n_out;
+    return p;
+}
+
+static bool fits(const program *p, const nac_tensor *input, int n, nac_tensor *const *flat)
+{
+    if (p->n_inputs != n || p->shape_of_list != nesting(input))
+        return false;
+    for (int i = 0; i < n; i++)
+        if (!nac_type_equal(&p->inputs[i], &flat[i]->type))
+            return false;
+    return true;
+}
+
+/* The program of this signature, newest first; counted as used until let_go. */
+static program *find(nac_function *f, nac_tensor *input, int n, nac_tensor *const *flat)
+{
+    nac_type types[NAC_MAX_IO];
+    pthread_mutex_lock(&f->lock);
+    program **link = &f->programs, *p;
+    int count = 0;
+    for (; (p = *link) && !fits(p, input, n, flat); link = &p->next)
+        count++;
+    if (p) {
+        *link = p->next;
+    } else {
+        for (int i = 0; i < n; i++)
+            types[i] = flat[i]->type;
+        p = compile(f, input, n, types);
+        for (link = &f->programs; p && count >= MAX_SIGNATURES && *link; link = &(*link)->next)
+            if (!(*link)->next) {       /* the one that was not used for longest */
+                program *old = *link;
+                *link = NULL;
+                old->evicted = true;
+                if (!old->users)
+                    program_free(old);
+                break;
+            }
+    }
+    if (p) {
+        p->next = f->programs;
+        f->programs = p;
+        p->users++;
+    }
+    pthread_mutex_unlock(&f->lock);
+    return p;
+}
+
+static void let_go(nac_function *f, program *p, arena *a)
+{
+    pthread_mutex_lock(&f->lock);
+    if (a) {
+        a->next = p->idle;
+        p->idle = a;
+    }
+    bool last = --p->users == 0 && p->evicted;
+    pthread_mutex_unlock(&f->lock);
+    if (last)
+        program_free(p);
+}
+
+/* ---- calls ---- */
+
+static bool own_variables(const program *p)
+{
+    for (int i = 0; i < p->graph.n_updates; i++)
+        if (!nac_variable_own_buffer(p->graph.variables.items[p->graph.updates[i].variable]))
+            return false;
+    return true;
+}
+
+/* An output's memory is used again when the caller has let go of the last result. */
+static bool fresh_outputs(arena *a, const program *p)
+{
+    for (int i = 0; i < p->graph.n_outputs; i++) {
+        nac_tensor *t = a->outputs[i];
+        if (t && __atomic_load_n(&t->obj.refs, __ATOMIC_ACQUIRE) == 1 && __atomic_load_n(&t->buffer->obj.refs, __ATOMIC_ACQUIRE) == 1)
+            continue;
+        nac_scope scope = nac_scope_begin();
+        nac_tensor *fresh = nac_retain(nac_tensor_alloc(&p->graph.values[p->graph.outputs[i]].type));
+        nac_scope_end(&scope);
+        if (!fresh)
+            return false;
+        nac_release(t);
+        a->outputs[i] = fresh;
+    }
+    return true;
+}
+
+static void point(arena *a, const program *p, nac_tensor *const *inputs)
+{
+    for (int i = 0; i < a->n_patches[PATCH_INPUT]; i++) {
+        patch *to = &a->patches[PATCH_INPUT][i];
+        to->arg->data = (char *)nac_tensor_data(inputs[to->index]) + to->offset;
+    }
+    bool moved = false;
+    for (int i = 0; i < p->graph.variables.n; i++) {
+        void *data = nac_tensor_data(((nac_variable *)p->graph.variables.items[i])->value);
+        moved |= a->variable_data[i] != data;
+        a->variable_data[i] = data;
+    }
+    for (int i = 0; moved && i < a->n_patches[PATCH_VARIABLE]; i++) {
+        patch *to = &a->patches[PATCH_VARIABLE][i];
+        to->arg->data = (char *)a->variable_data[to->index] + to->offset;
+    }
+    for (int i = 0; i < a->n_patches[PATCH_OUTPUT]; i++) {
+        patch *to = &a->patches[PATCH_OUTPUT][i];
+        to->arg->data = (char *)nac_tensor_data(a->outputs[to->index]) + to->offset;
+    }
+}
+
+static void *place_data(const program *p, const arena *a, nac_tensor *const *inputs, int value)
+{
+    const nac_place *place = &p->plan.places[value];
+    char *base = place->kind == NAC_IN_ARENA      ? a->memory
+                 : place->kind == NAC_IN_INPUT    ? nac_tensor_data(inputs[place->index])
+                 : place->kind == NAC_IN_CONSTANT ? nac_tensor_data(p->graph.values[place->index].constant)
+                 : place->kind == NAC_IN_VARIABLE ? a->variable_data[place->index]
+                                                  : nac_tensor_data(a->outputs[place->index]);
+    return base + place->offset;
+}
+
+static void replay(const program *p, const arena *a, nac_tensor *const *inputs)
+{
+    const nac_graph *g = &p->graph;
+    for (int i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i].op->eval)
+            g->nodes[i].op->eval(&a->steps[i]);
+    for (int i = 0; i < p->plan.n_copies; i++) {
+        const nac_graph_update *u = &g->updates[p->plan.copies[i]];
+        void *to = a->variable_data[u->variable], *from = place_data(p, a, inputs, u->value);
+        if (to != from)
+            memcpy(to, from, nac_type_bytes(&g->values[u->value].type));
+    }
+}
+
+static bool run(nac_function *f, nac_tensor *input, nac_tensor **result)
+{
+    nac_tensor *flat[NAC_MAX_IO];
+    int n = input ? nac_flatten_into(input, flat, NAC_MAX_IO) : 0;
+    nac_thread *thread = nac_this_thread();
+    if (n < 0)
+        return false;
+    bool inline_call = thread->top || thread->abstract;
+    for (int i = 0; i < n; i++)
+        inline_call |= !flat[i]->buffer;
+    if (inline_call) {
+        nac_tensor *r = f->body(f->context, input);
+        if (result)
+            *result = r;
+        return r;
+    }
+    program *p = find(f, input, n, flat);
+    if (!p)
+        return false;
+    arena *a = borrow(f, p);
+    bool ok = a && own_variables(p) && fresh_outputs(a, p);
+    if (ok) {
+        point(a, p, flat);
+        replay(p, a, flat);
+    }
+    if (ok && result) {
+        for (int i = 0; ok && i < p->graph.n_outputs; i++)
+            ok = nac_own(nac_retain(a->outputs[i]));
+        *result = !ok ? NULL : p->returns_list ? nac_list_of(p->graph.n_outputs, a->outputs) : a->outputs[0];
+    }
+    let_go(f, p, a);
+    return ok;
+}
+
+nac_tensor *nac_function_call(nac_function *f, nac_tensor *input)
+{
+    nac_tensor *result = NULL;
+    return f && run(f, input, &result) ? result : NULL;
+}
+
+bool nac_function_run(nac_function *f, nac_tensor *input)
+{
+    return f && run(f, input, NULL);
+}
+
+static void destroy(void *object)
+{
+    nac_function *f = object;
+    while (f->programs) {
+        program *p = f->programs;
+        f->programs = p->next;
+        program_free(p);
+    }
+    pthread_mutex_destroy(&f->lock);
+}
+
+nac_function *nac_function_new(nac_function_body body, void *context)
+{
+    static const nac_object_type function_type = {NAC_KIND_FUNCTION, destroy};
+    if (!body)
+        return nac_fail(NAC_E_ARGUMENT, "nac_function_new: body: expected a function, found NULL");
+    nac_function *f = nac_object_new(&function_type, sizeof *f);
+    if (f) {
+        f->body = body;
+        f->context = context;
+        pthread_mutexattr_t attributes; /* a body may call its own function while it is traced: that call is inline */
+        pthread_mutexattr_init(&attributes);
+        pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+        pthread_mutex_init(&f->lock, &attributes);
+        pthread_mutexattr_destroy(&attributes);
+    }
+    return f;
+}
+
+/* ---- looking inside ---- */
+
+bool nac_function_print(nac_function *f, FILE *file)
+{
+    for (program *p = f ? f->programs : NULL; p; p = p->next) {
+        nac_graph_print(&p->graph, file);
+        fprintf(file, "arena %zu bytes, %d of %d updates copied\n", p->plan.arena_bytes, p->plan.n_copies, p->graph.n_updates);
+    }
+    return f;
+}
+
+bool nac_function_print_dot(nac_function *f, FILE *file)
+{
+    if (f && f->programs)
+        nac_graph_print_dot(&f->programs->graph, file);
+    return f;
+}
+
+int64_t nac_function_nodes(const nac_function *f)
+{
+    return f && f->programs ? f->programs->graph.n_nodes : 0;
+}
+
+int64_t nac_function_arena_bytes(const nac_function *f)
+{
+    return f && f->programs ? (int64_t)f->programs->plan.arena_bytes : 0;
+}
+
+int64_t nac_function_count(const nac_function *f, const char *op)
+{
+    int64_t n = 0;
+    for (int i = 0; f && f->programs && i < f->programs->graph.n_nodes; i++)
+        n += strcmp(f->programs->graph.nodes[i].op->name, op) == 0;
+    return n;
+}

@@ -1,0 +1,89 @@
+/* The compiler: a trace makes a graph, passes change it, a plan gives it memory, the executor replays it. */
+#ifndef NAC_GRAPH_H
+#define NAC_GRAPH_H
+
+#include "tensor/tensor.h"
+#include "nacre/graph.h"
+
+typedef enum { NAC_INPUT_VALUE, NAC_CONSTANT_VALUE, NAC_VARIABLE_VALUE, NAC_NODE_VALUE } nac_value_kind;
+
+typedef struct {
+    nac_value_kind kind;
+    nac_type       type;
+    int            index;               /* of the input, the variable, or the node */
+    int            slot;                /* which of the node's outputs */
+    nac_tensor    *constant;            /* retained */
+} nac_graph_value;
+
+typedef struct {
+    const nac_op *op;
+    void         *attrs;                /* owned */
+    int           n_in, n_out;
+    int          *in, *out;             /* values; one owned block, `in` */
+} nac_graph_node;
+
+typedef struct {
+    int variable, value;
+} nac_graph_update;
+
+/* Pure: nodes in an order in which every value is defined before it is used; updates take effect after all of them. */
+typedef struct {
+    nac_graph_value *values;
+    int              n_values, cap_values;
+    nac_graph_node  *nodes;
+    int              n_nodes, cap_nodes;
+    nac_list         variables;
+    int             *outputs;
+    int              n_outputs;
+    nac_graph_update *updates;
+    int              n_updates;
+    int              n_inputs;
+} nac_graph;
+
+void nac_graph_free(nac_graph *g);
+int  nac_graph_add_value(nac_graph *g, nac_value_kind kind, const nac_type *type, int index, int slot);     /* -1 on failure */
+/* Adds a node; its outputs are new values out[0..n_out). */
+bool nac_graph_add_node(nac_graph *g, const nac_op *op, const void *attrs, int n_in, const int *in, int n_out, const nac_type *out_type,
+                        int *out);
+bool nac_graph_verify(const nac_graph *g);          /* false with an error when the graph breaks a rule above */
+void nac_graph_print(const nac_graph *g, FILE *file);
+void nac_graph_print_dot(const nac_graph *g, FILE *file);
+
+/* Passes; each may fail only for memory. */
+bool nac_pass_fold(nac_graph *g);                   /* nodes whose inputs are constants */
+bool nac_pass_cse(nac_graph *g);                    /* equal nodes */
+bool nac_pass_dce(nac_graph *g);                    /* nodes that nothing needs */
+
+/* ---- plan ---- */
+
+typedef enum { NAC_IN_ARENA, NAC_IN_INPUT, NAC_IN_CONSTANT, NAC_IN_VARIABLE, NAC_IN_OUTPUT } nac_place_kind;
+
+typedef struct {
+    nac_place_kind kind;
+    int            index;               /* of the input, constant's value, variable, output */
+    size_t         offset;              /* from its beginning */
+} nac_place;
+
+typedef struct {
+    nac_place *places;                  /* one a value */
+    size_t    *scratch;                 /* offset of each node's scratch in the arena */
+    size_t    *scratch_bytes;
+    int       *copies;                  /* update numbers that need a copy at the end */
+    int        n_copies;
+    size_t     arena_bytes;
+} nac_plan;
+
+/* Lays out memory. May append copy nodes to g. */
+bool nac_plan_make(nac_graph *g, nac_plan *plan);
+void nac_plan_free(nac_plan *plan);
+
+/* ---- tracing ---- */
+
+typedef struct nac_trace nac_trace;
+/* Runs body on traced inputs of those types; the graph belongs to the caller. */
+bool nac_trace_run(nac_graph *g, nac_function_body body, void *context, nac_tensor *structure, int n_inputs, const nac_type *input_types,
+                   int *output_structure);
+
+extern const nac_op nac_op_copy;                    /* out = in, in memory of its own */
+
+#endif

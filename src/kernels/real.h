@@ -1,0 +1,198 @@
+/* One source, several builds: the element type and the instruction set are told by the build. */
+#ifndef NAC_REAL_H
+#define NAC_REAL_H
+
+#include <math.h>
+#include <string.h>
+#include "kernels/kernels.h"
+
+typedef NAC_REAL real;
+
+#define NAC_K__(name, isa, type) nac_k_##name##_##isa##_##type
+#define NAC_K_(name, isa, type) NAC_K__(name, isa, type)
+#define NAC_K(name) NAC_K_(name, NAC_ISA, NAC_REAL)
+
+#ifdef NAC_REAL_FLOAT
+#define R(name) name##f                 /* R(exp) is expf here, exp in the double build */
+#else
+#define R(name) name
+#endif
+
+/* Elements that make a loop worth two threads. */
+#define NAC_PARALLEL 32768
+#define NAC_BLOCK 8192
+
+#define NAC_TABLE(O)                                                                                                                 \
+    O(unary) O(binary) O(compare) O(select) O(clip) O(axpby) O(reduce) O(argmax) O(cumsum) O(softmax) O(softmax_grad) O(logsumexp)   \
+    O(sparse_xent) O(sparse_xent_grad) O(layer_norm) O(layer_norm_grad) O(layer_norm_grad_scratch) O(moments) O(moments_scratch)     \
+    O(scale_shift) O(batch_norm_grad) O(batch_norm_grad_scratch) O(gemm) O(gemm_batch) O(conv) O(conv_grad_x) O(conv_grad_w)          \
+    O(conv_scratch) O(conv_grad_x_scratch) O(conv_grad_w_scratch) O(max_pool) O(max_pool_grad) O(avg_pool) O(avg_pool_grad) O(lstm)   \
+    O(lstm_grad) O(lstm_scratch) O(lstm_grad_scratch) O(adam) O(sgd) O(scatter_add)
+
+/* Each function has the type of its place in the table. */
+#define NAC_DECLARE_KERNEL(name) extern __typeof__(*((nac_kernels *)0)->name) NAC_K(name);
+NAC_TABLE(NAC_DECLARE_KERNEL)
+
+/* The table of one build, or NULL when the processor or the build lacks it. */
+const nac_kernels *nac_kernels_get(const char *isa, bool f64);
+
+/* ---- vectors ---- */
+
+#if defined(__AVX512F__)
+#define NAC_VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define NAC_VECTOR_BYTES 32
+#else
+#define NAC_VECTOR_BYTES 16
+#endif
+#define VL ((int64_t)(NAC_VECTOR_BYTES / sizeof(real)))
+typedef real vec __attribute__((vector_size(NAC_VECTOR_BYTES), may_alias));
+typedef real vecu __attribute__((vector_size(NAC_VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+
+static inline vec splat(real x)
+{
+    return x - (vec){0};
+}
+
+/* ---- functions that compilers vectorise; accuracy in the comments is of float, double calls the C library ---- */
+
+#ifdef NAC_REAL_FLOAT
+static inline float bits_to_float(int32_t i)
+{
+    float f;
+    memcpy(&f, &i, 4);
+    return f;
+}
+
+static inline int32_t float_to_bits(float f)
+{
+    int32_t i;
+    memcpy(&i, &f, 4);
+    return i;
+}
+
+/* 2^n p(r), |r| <= ln 2 / 2; 1 ulp */
+static inline float fast_exp(float x)
+{
+    float c = x > 88.72284f ? 88.72284f : x < -103.97f ? -103.97f : x;
+    float n = c * 1.44269504f + 12582912.0f;
+    int32_t k = float_to_bits(n) - 0x4b400000;
+    n -= 12582912.0f;
+    float r = c - n * 0.693359375f + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    int32_t half = k / 2;               /* two steps, so that the largest and subnormal results come out */
+    float y = p * bits_to_float((half + 127) * 0x800000) * bits_to_float((k - half + 127) * 0x800000);
+    y = x > 88.72284f ? INFINITY : y;
+    return x == x ? y : x;
+}
+
+/* 1 ulp */
+static inline float fast_log(float x)
+{
+    bool small = x < 1.17549435e-38f;
+    float v = small ? x * 8388608.0f : x;
+    int32_t b = float_to_bits(v) - 0x3f3504f3;
+    int32_t e = b >> 23;
+    float m = bits_to_float((b & 0x7fffff) + 0x3f3504f3) - 1.0f;
+    float k = (float)(small ? e - 23 : e);
+    float z = m * m;
+    float p = 7.0376836292e-2f;
+    p = p * m - 1.1514610310e-1f;
+    p = p * m + 1.1676998740e-1f;
+    p = p * m - 1.2420140846e-1f;
+    p = p * m + 1.4249322787e-1f;
+    p = p * m - 1.6668057665e-1f;
+    p = p * m + 2.0000714765e-1f;
+    p = p * m - 2.4999993993e-1f;
+    p = p * m + 3.3333331174e-1f;
+    float y = m * z * p - k * 2.12194440e-4f - 0.5f * z;
+    y = m + y + k * 0.693359375f;
+    y = x == INFINITY ? INFINITY : y;
+    y = x == 0 ? -INFINITY : y;
+    return x < 0 || x != x ? NAN : y;
+}
+
+static inline float fast_expm1(float x)
+{
+    /* near 0 by series, else exp - 1 */
+    float s = x * (1 + x * (0.5f + x * (0.16666667f + x * (0.041666668f + x * (0.008333334f + x * 0.0013888889f)))));
+    return x > -0.35f && x < 0.35f ? s : fast_exp(x) - 1;
+}
+
+static inline float fast_log1p(float x)
+{
+    float u = 1 + x, d = u - 1;
+    float y = fast_log(u) - (d - x) / u;        /* the rounding of 1 + x is made good */
+    return u == INFINITY ? INFINITY : d == 0 ? x : x <= -1 ? fast_log(u) : y;
+}
+
+static inline float fast_sigmoid(float x)
+{
+    float e = fast_exp(x < 0 ? x : -x);
+    return (x < 0 ? e : 1.0f) / (1.0f + e);
+}
+
+/* 2 ulp */
+static inline float fast_tanh(float x)
+{
+    float a = x < 0 ? -x : x, z = x * x;
+    float p = -5.70498872745e-3f;
+    p = p * z + 2.06390887954e-2f;
+    p = p * z - 5.37397155531e-2f;
+    p = p * z + 1.33314422036e-1f;
+    p = p * z - 3.33332819422e-1f;
+    float near = x + x * z * p;
+    float far = 1 - 2 / (fast_exp(2 * (a > 20 ? 20 : a)) + 1);
+    far = x < 0 ? -far : far;
+    float y = a < 0.625f ? near : far;
+    return x == x ? y : x;
+}
+
+/* 4 ulp: a series near 0, erfc beyond by a Chebyshev fit times exp(-x^2) */
+static inline float fast_erf(float x)
+{
+    float a = x < 0 ? -x : x, z = x * x;
+    float s = x * (1.128379167e+0f + z * (-3.761263890e-1f + z * (1.128379152e-1f + z * (-2.686612129e-2f + z * (5.223443985e-3f
+              + z * (-8.533441229e-4f + z * (1.168310770e-4f + z * -1.200913259e-5f)))))));
+    float c = a > 4 ? 4 : a, t = 1 / (1 + 0.5f * c);
+    float q = 0.17087277f;
+    q = q * t - 0.82215223f;
+    q = q * t + 1.48851587f;
+    q = q * t - 1.13520398f;
+    q = q * t + 0.27886807f;
+    q = q * t - 0.18628806f;
+    q = q * t + 0.09678418f;
+    q = q * t + 0.37409196f;
+    q = q * t + 1.00002368f;
+    q = q * t - 1.26551223f;
+    float far = 1 - t * fast_exp(q - c * c);
+    far = x < 0 ? -far : far;
+    float y = a < 1.0f ? s : far;
+    return x == x ? y : x;
+}
+#else
+#define fast_exp exp
+#define fast_log log
+#define fast_expm1 expm1
+#define fast_log1p log1p
+#define fast_tanh tanh
+#define fast_erf erf
+static inline double fast_sigmoid(double x)
+{
+    double e = exp(x < 0 ? x : -x);
+    return (x < 0 ? e : 1.0) / (1.0 + e);
+}
+#endif
+
+static inline real fast_softplus(real x)
+{
+    return (x > 0 ? x : 0) + fast_log1p(fast_exp(x > 0 ? -x : x));
+}
+
+#endif

@@ -1,0 +1,140 @@
+/* Reductions in blocks of a fixed size, so that sums do not depend on threads and stay accurate. */
+#include "kernels/real.h"
+
+#define CHUNK 1024
+
+static real join(nac_reduce_kind kind, real a, real b)
+{
+    switch (kind) {
+    case NAC_RMAX:
+        return a > b || a != a ? a : b;
+    case NAC_RMIN:
+        return a < b || a != a ? a : b;
+    case NAC_RPROD:
+        return a * b;
+    default:
+        return a + b;
+    }
+}
+
+static real neutral(nac_reduce_kind kind)
+{
+    return kind == NAC_RMAX ? -(real)INFINITY : kind == NAC_RMIN ? (real)INFINITY : kind == NAC_RPROD ? 1 : 0;
+}
+
+static real run(nac_reduce_kind kind, int64_t n, const real *x)
+{
+    real lane[16];
+    for (int k = 0; k < 16; k++)
+        lane[k] = neutral(kind);
+    int64_t i = 0;
+    if (kind == NAC_RSUM || kind == NAC_RMEAN) {
+        for (; i + 16 <= n; i += 16)
+            for (int k = 0; k < 16; k++)
+                lane[k] += x[i + k];
+    } else {
+        for (; i + 16 <= n; i += 16)
+            for (int k = 0; k < 16; k++)
+                lane[k] = join(kind, lane[k], x[i + k]);
+    }
+    for (int k = 0; i < n; i++, k++)
+        lane[k] = join(kind, lane[k], x[i]);
+    for (int step = 8; step > 0; step /= 2)
+        for (int k = 0; k < step; k++)
+            lane[k] = join(kind, lane[k], lane[k + step]);
+    return lane[0];
+}
+
+/* Halves down to one chunk: the rounding error grows with the logarithm of n. */
+static real tree(nac_reduce_kind kind, int64_t n, const real *x)
+{
+    if (n <= CHUNK)
+        return run(kind, n, x);
+    int64_t half = (n / 2 + CHUNK - 1) / CHUNK * CHUNK;
+    return join(kind, tree(kind, half, x), tree(kind, n - half, x + half));
+}
+
+static void columns(nac_reduce_kind kind, int64_t n, int64_t inner, int64_t stride, const real *x, real *y)
+{
+    for (int64_t i = 0; i < inner; i++)
+        y[i] = n ? x[i] : neutral(kind);
+    for (int64_t k = 1; k < n; k++) {
+        const real *row = x + k * stride;
+        if (kind == NAC_RSUM || kind == NAC_RMEAN)
+            for (int64_t i = 0; i < inner; i++)
+                y[i] += row[i];
+        else
+            for (int64_t i = 0; i < inner; i++)
+                y[i] = join(kind, y[i], row[i]);
+    }
+}
+
+/* Columns of a tall matrix: strips of 64 rows, then the strips. */
+#define STRIP 64
+#define WIDTH 256
+static void column_tree(nac_reduce_kind kind, int64_t n, int64_t inner, int64_t stride, const real *x, real *y)
+{
+    real part[WIDTH];
+    if (n <= STRIP) {
+        columns(kind, n, inner, stride, x, y);
+        return;
+    }
+    int64_t half = (n / 2 + STRIP - 1) / STRIP * STRIP;
+    column_tree(kind, half, inner, stride, x, y);
+    column_tree(kind, n - half, inner, stride, x + half * stride, part);
+    for (int64_t i = 0; i < inner; i++)
+        y[i] = join(kind, y[i], part[i]);
+}
+
+void NAC_K(reduce)(nac_reduce_kind kind, int64_t outer, int64_t n, int64_t inner, const void *x_, void *y_)
+{
+    const real *x = x_;
+    real *y = y_;
+    if (inner == 1) {
+#pragma omp parallel for schedule(static) if (outer > 1 && outer * n > NAC_PARALLEL)
+        for (int64_t o = 0; o < outer; o++)
+            y[o] = tree(kind, n, x + o * n);
+    } else {
+        int64_t width = inner > WIDTH ? WIDTH : inner, strips = (inner + width - 1) / width;
+#pragma omp parallel for schedule(static) if (outer * strips > 1 && outer * n * inner > NAC_PARALLEL)
+        for (int64_t s = 0; s < outer * strips; s++) {
+            int64_t o = s / strips, at = s % strips * width;
+            column_tree(kind, n, at + width > inner ? inner - at : width, inner, x + o * n * inner + at, y + o * inner + at);
+        }
+    }
+    if (kind == NAC_RMEAN)
+        for (int64_t i = 0; i < outer * inner; i++)
+            y[i] /= (real)n;
+}
+
+void NAC_K(argmax)(bool min, int64_t outer, int64_t n, int64_t inner, const void *x_, int64_t *y)
+{
+    const real *x = x_;
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++) {
+            const real *row = x + o * n * inner + i;
+            int64_t best = 0;
+            for (int64_t k = 1; k < n; k++) {
+                real v = row[k * inner], b = row[best * inner];
+                if (b == b && (v != v || (min ? v < b : v > b)))
+                    best = k;
+            }
+            y[o * inner + i] = best;
+        }
+}
+
+void NAC_K(cumsum)(bool product, bool exclusive, bool reverse, int64_t outer, int64_t n, int64_t inner, const void *x_, void *y_)
+{
+    const real *x = x_;
+    real *y = y_;
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++) {
+            real sum = product;
+            for (int64_t k = 0; k < n; k++) {
+                int64_t at = (o * n + (reverse ? n - 1 - k : k)) * inner + i;
+                real next = product ? sum * x[at] : sum + x[at];
+                y[at] = exclusive ? sum : next;
+                sum = next;
+            }
+        }
+}

@@ -1,0 +1,297 @@
+/* Softmax and the normalizations: a few passes over each row while it is in cache. */
+#include "kernels/real.h"
+
+static real row_max(int64_t n, const real *x)
+{
+    real m = x[0];
+#pragma omp simd reduction(max : m)
+    for (int64_t i = 0; i < n; i++)
+        m = x[i] > m ? x[i] : m;
+    return m;
+}
+
+static real row_sum(int64_t n, const real *x)
+{
+    real s;
+    NAC_K(reduce)(NAC_RSUM, 1, n, 1, x, &s);
+    return s;
+}
+
+static real row_dot(int64_t n, const real *x, const real *y)
+{
+    real lane[16] = {0};
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int k = 0; k < 16; k++)
+            lane[k] += x[i + k] * y[i + k];
+    for (int k = 0; i < n; i++, k++)
+        lane[k] += x[i] * y[i];
+    for (int step = 8; step > 0; step /= 2)
+        for (int k = 0; k < step; k++)
+            lane[k] += lane[k + step];
+    return lane[0];
+}
+
+static void softmax_row(bool logarithm, int64_t n, const real *x, real *y)
+{
+    real m = row_max(n, x);
+    m = m - m == 0 ? m : 0;             /* a row of -inf gives NaN, as it must; one +inf too */
+    if (logarithm) {
+        real s = 0;
+        for (int64_t i = 0; i < n; i++)
+            s += fast_exp(x[i] - m);
+        real l = fast_log(s) + m;
+        for (int64_t i = 0; i < n; i++)
+            y[i] = x[i] - l;
+        return;
+    }
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = fast_exp(x[i] - m);
+    real r = 1 / row_sum(n, y);
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] *= r;
+}
+
+void NAC_K(softmax)(bool logarithm, int64_t rows, int64_t n, const void *x, void *y)
+{
+#pragma omp parallel for schedule(static) if (rows > 1 && rows * n > NAC_PARALLEL / 4)
+    for (int64_t r = 0; r < rows; r++)
+        softmax_row(logarithm, n, (const real *)x + r * n, (real *)y + r * n);
+}
+
+void NAC_K(softmax_grad)(bool logarithm, int64_t rows, int64_t n, const void *dy_, const void *y_, void *dx_)
+{
+#pragma omp parallel for schedule(static) if (rows > 1 && rows * n > NAC_PARALLEL / 4)
+    for (int64_t r = 0; r < rows; r++) {
+        const real *dy = (const real *)dy_ + r * n, *y = (const real *)y_ + r * n;
+        real *dx = (real *)dx_ + r * n, s = logarithm ? row_sum(n, dy) : row_dot(n, dy, y);
+        for (int64_t i = 0; i < n; i++)
+            dx[i] = logarithm ? dy[i] - fast_exp(y[i]) * s : (dy[i] - s) * y[i];
+    }
+}
+
+void NAC_K(logsumexp)(int64_t rows, int64_t n, const void *x_, void *y_)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const real *x = (const real *)x_ + r * n;
+        real m = row_max(n, x), s = 0;
+        m = m - m == 0 ? m : 0;
+        for (int64_t i = 0; i < n; i++)
+            s += fast_exp(x[i] - m);
+        ((real *)y_)[r] = fast_log(s) + m;
+    }
+}
+
+void NAC_K(sparse_xent)(int64_t rows, int64_t n, const void *logits, const int64_t *ids, void *loss, void *p_)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const real *x = (const real *)logits + r * n;
+        real *p = (real *)p_ + r * n, m = row_max(n, x);
+        m = m - m == 0 ? m : 0;
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            p[i] = fast_exp(x[i] - m);
+        real s = row_sum(n, p), k = 1 / s;
+        for (int64_t i = 0; i < n; i++)
+            p[i] *= k;
+        ((real *)loss)[r] = ids[r] >= 0 && ids[r] < n ? fast_log(s) + m - x[ids[r]] : (real)NAN;
+    }
+}
+
+void NAC_K(sparse_xent_grad)(int64_t rows, int64_t n, const void *dloss, const void *p_, const int64_t *ids, void *dlogits)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const real *p = (const real *)p_ + r * n;
+        real *dx = (real *)dlogits + r * n, d = ((const real *)dloss)[r];
+        for (int64_t i = 0; i < n; i++)
+            dx[i] = d * (p[i] - (i == ids[r]));
+    }
+}
+
+/* ---- layer normalization ---- */
+
+void NAC_K(layer_norm)(int64_t rows, int64_t n, double epsilon, const void *x_, const void *gamma, const void *beta, void *y_, void *mean, void *rstd)
+{
+    const real *g = gamma, *b = beta;
+#pragma omp parallel for schedule(static) if (rows > 1 && rows * n > NAC_PARALLEL / 2)
+    for (int64_t r = 0; r < rows; r++) {
+        const real *x = (const real *)x_ + r * n;
+        real *y = (real *)y_ + r * n, m = row_sum(n, x) / (real)n;
+        for (int64_t i = 0; i < n; i++)
+            y[i] = x[i] - m;
+        real k = 1 / R(sqrt)(row_dot(n, y, y) / (real)n + (real)epsilon);
+        for (int64_t i = 0; i < n; i++)
+            y[i] = y[i] * k * (g ? g[i] : 1) + (b ? b[i] : 0);
+        ((real *)mean)[r] = m;
+        ((real *)rstd)[r] = k;
+    }
+}
+
+#define ROW_BLOCK 64
+#define ROW_BLOCKS(rows) (((rows) + ROW_BLOCK - 1) / ROW_BLOCK)
+
+size_t NAC_K(layer_norm_grad_scratch)(int64_t rows, int64_t n)
+{
+    return (size_t)(2 * ROW_BLOCKS(rows) * n) * sizeof(real);
+}
+
+void NAC_K(layer_norm_grad)(int64_t rows, int64_t n, const void *dy_, const void *x_, const void *gamma, const void *mean, const void *rstd,
+                            void *dx_, void *dgamma, void *dbeta, void *scratch)
+{
+    const real *g = gamma;
+    int64_t blocks = ROW_BLOCKS(rows);
+    real *dg = scratch, *db = dg + blocks * n;
+#pragma omp parallel for schedule(static) if (blocks > 1)
+    for (int64_t k = 0; k < blocks; k++) {
+        memset(dg + k * n, 0, (size_t)n * sizeof(real));
+        memset(db + k * n, 0, (size_t)n * sizeof(real));
+        for (int64_t r = k * ROW_BLOCK; r < rows && r < (k + 1) * ROW_BLOCK; r++) {
+            const real *dy = (const real *)dy_ + r * n, *x = (const real *)x_ + r * n;
+            real *dx = (real *)dx_ + r * n, m = ((const real *)mean)[r], s = ((const real *)rstd)[r], sum = 0, dot = 0;
+            for (int64_t i = 0; i < n; i++) {
+                real h = (x[i] - m) * s, d = dy[i] * (g ? g[i] : 1);
+                dg[k * n + i] += dy[i] * h;
+                db[k * n + i] += dy[i];
+                sum += d;
+                dot += d * h;
+            }
+            sum /= (real)n;
+            dot /= (real)n;
+            for (int64_t i = 0; i < n; i++)
+                dx[i] = s * (dy[i] * (g ? g[i] : 1) - sum - (x[i] - m) * s * dot);
+        }
+    }
+    if (dgamma)
+        NAC_K(reduce)(NAC_RSUM, 1, blocks, n, dg, dgamma);
+    if (dbeta)
+        NAC_K(reduce)(NAC_RSUM, 1, blocks, n, db, dbeta);
+}
+
+/* ---- batch statistics: x (outer, c, inner) ---- */
+
+/* Blocks of rows whose partial sums are added in order. */
+static int64_t stat_blocks(int64_t outer)
+{
+    return outer < 256 ? 1 : outer < 16384 ? 8 : 64;
+}
+
+size_t NAC_K(moments_scratch)(int64_t outer, int64_t c, int64_t inner)
+{
+    (void)inner;
+    return (size_t)(2 * stat_blocks(outer) * c + c) * sizeof(real);
+}
+
+/* part[k][i] = sum over block k of f(x) for channel i: a = sum of (x - shift), b = sum of (x - shift)^2 */
+static void partial_moments(int64_t outer, int64_t c, int64_t inner, const real *x, const real *shift, real *a, real *b)
+{
+    int64_t blocks = stat_blocks(outer);
+#pragma omp parallel for schedule(static) if (outer * c * inner > NAC_PARALLEL)
+    for (int64_t k = 0; k < blocks; k++) {
+        real *pa = a + k * c, *pb = b + k * c;
+        memset(pa, 0, (size_t)c * sizeof(real));
+        memset(pb, 0, (size_t)c * sizeof(real));
+        for (int64_t o = outer * k / blocks; o < outer * (k + 1) / blocks; o++) {
+            const real *row = x + o * c * inner;
+            if (inner == 1) {
+                for (int64_t i = 0; i < c; i++) {
+                    real d = row[i] - shift[i];
+                    pa[i] += d;
+                    pb[i] += d * d;
+                }
+                continue;
+            }
+            for (int64_t i = 0; i < c; i++) {
+                real s = 0, q = 0;
+                for (int64_t t = 0; t < inner; t++) {
+                    real d = row[i * inner + t] - shift[i];
+                    s += d;
+                    q += d * d;
+                }
+                pa[i] += s;
+                pb[i] += q;
+            }
+        }
+    }
+}
+
+void NAC_K(moments)(int64_t outer, int64_t c, int64_t inner, const void *x_, void *mean_, void *var_, void *scratch)
+{
+    const real *x = x_;
+    real *mean = mean_, *var = var_;
+    int64_t blocks = stat_blocks(outer);
+    real count = (real)(outer * inner), *a = scratch, *b = a + blocks * c, *shift = b + blocks * c;
+    for (int64_t i = 0; i < c; i++)     /* near the mean, so that the squares do not cancel */
+        shift[i] = outer > 0 && inner > 0 ? x[i * inner] : 0;
+    partial_moments(outer, c, inner, x, shift, a, b);
+    NAC_K(reduce)(NAC_RSUM, 1, blocks, c, a, mean);
+    for (int64_t i = 0; i < c; i++)
+        mean[i] = mean[i] / count + shift[i];
+    memcpy(shift, mean, (size_t)c * sizeof(real));
+    partial_moments(outer, c, inner, x, shift, a, b);
+    NAC_K(reduce)(NAC_RSUM, 1, blocks, c, b, var);
+    for (int64_t i = 0; i < c; i++)
+        var[i] /= count;
+}
+
+void NAC_K(scale_shift)(int64_t outer, int64_t c, int64_t inner, const void *x_, const void *scale_, const void *shift_, void *y_)
+{
+    const real *scale = scale_, *shift = shift_;
+#pragma omp parallel for schedule(static) if (outer > 1 && outer * c * inner > NAC_PARALLEL)
+    for (int64_t o = 0; o < outer; o++) {
+        const real *x = (const real *)x_ + o * c * inner;
+        real *y = (real *)y_ + o * c * inner;
+        if (inner == 1) {
+#pragma omp simd
+            for (int64_t i = 0; i < c; i++)
+                y[i] = x[i] * scale[i] + shift[i];
+        } else {
+            for (int64_t i = 0; i < c; i++)
+                for (int64_t t = 0; t < inner; t++)
+                    y[i * inner + t] = x[i * inner + t] * scale[i] + shift[i];
+        }
+    }
+}
+
+size_t NAC_K(batch_norm_grad_scratch)(int64_t outer, int64_t c, int64_t inner)
+{
+    (void)inner;
+    return (size_t)(2 * stat_blocks(outer) * c) * sizeof(real);
+}
+
+void NAC_K(batch_norm_grad)(int64_t outer, int64_t c, int64_t inner, const void *dy_, const void *x_, const void *gamma, const void *mean_,
+                            const void *rstd_, void *dx_, void *dgamma_, void *dbeta_, void *scratch)
+{
+    const real *g = gamma, *mean = mean_, *rstd = rstd_;
+    int64_t blocks = stat_blocks(outer);
+    real *a = scratch, *b = a + blocks * c, *dgamma = dgamma_, *dbeta = dbeta_, count = (real)(outer * inner);
+#pragma omp parallel for schedule(static) if (outer * c * inner > NAC_PARALLEL)
+    for (int64_t k = 0; k < blocks; k++) {
+        memset(a + k * c, 0, (size_t)c * sizeof(real));
+        memset(b + k * c, 0, (size_t)c * sizeof(real));
+        for (int64_t o = outer * k / blocks; o < outer * (k + 1) / blocks; o++)
+            for (int64_t i = 0; i < c; i++) {
+                real s = 0, q = 0;
+                const real *dy = (const real *)dy_ + (o * c + i) * inner, *x = (const real *)x_ + (o * c + i) * inner;
+                for (int64_t t = 0; t < inner; t++) {
+                    s += dy[t];
+                    q += dy[t] * (x[t] - mean[i]) * rstd[i];
+                }
+                a[k * c + i] += s;
+                b[k * c + i] += q;
+            }
+    }
+    NAC_K(reduce)(NAC_RSUM, 1, blocks, c, a, dbeta);
+    NAC_K(reduce)(NAC_RSUM, 1, blocks, c, b, dgamma);
+    if (!dx_)
+        return;
+#pragma omp parallel for schedule(static) if (outer > 1 && outer * c * inner > NAC_PARALLEL)
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < c; i++) {
+            const real *dy = (const real *)dy_ + (o * c + i) * inner, *x = (const real *)x_ + (o * c + i) * inner;
+            real *dx = (real *)dx_ + (o * c + i) * inner, k = rstd[i] * (g ? g[i] : 1);
+            for (int64_t t = 0; t < inner; t++)
+                dx[t] = k * (dy[t] - dbeta[i] / count - (x[t] - mean[i]) * rstd[i] * dgamma[i] / count);
+        }
+}

@@ -1,0 +1,730 @@
+/* Elementwise ops: one record each, tables of them at the bottom of each family. */
+#include "ops/ops.h"
+
+bool nac_need_float(nac_infer *i)
+{
+    if (nac_is_float(i->in[0].dtype))
+        return true;
+    return nac_fail(NAC_E_TYPE, "%s: expected float32 or float64, found %s", i->op->name, nac_dtype_name(i->in[0].dtype));
+}
+
+/* ---- one operand ---- */
+
+static bool infer_float(nac_infer *i)
+{
+    return nac_need_float(i) && nac_infer_same(i);
+}
+
+static bool infer_number(nac_infer *i)
+{
+    if (i->in[0].dtype == NAC_BOOL)
+        return nac_fail(NAC_E_TYPE, "%s: expected numbers, found bool", i->op->name);
+    return nac_infer_same(i);
+}
+
+#define INT_UNARY(T)                                                                                                                 \
+    for (int64_t i = 0; i < n; i++) {                                                                                                \
+        T v = ((const T *)x)[i];                                                                                                     \
+        ((T *)y)[i] = kind == NAC_NEG ? (T)-v : kind == NAC_ABS ? (T)(v < 0 ? -v : v) : kind == NAC_SIGN ? (T)((v > 0) - (v < 0))    \
+                      : kind == NAC_SQUARE ? (T)(v * v) : v;                                                                         \
+    }
+
+static void int_unary(nac_unary_kind kind, nac_dtype dtype, int64_t n, const void *x, void *y)
+{
+    if (dtype == NAC_INT32) {
+        INT_UNARY(int32_t)
+    } else if (dtype == NAC_INT64) {
+        INT_UNARY(int64_t)
+    } else {
+        for (int64_t i = 0; i < n; i++) {
+            uint8_t v = ((const uint8_t *)x)[i];
+            ((uint8_t *)y)[i] = kind == NAC_NEG ? (uint8_t)-v : kind == NAC_SIGN ? v > 0 : kind == NAC_SQUARE ? (uint8_t)(v * v) : v;
+        }
+    }
+}
+
+static void unary(nac_unary_kind kind, const nac_eval *e)
+{
+    nac_dtype dtype = e->in[0].type->dtype;
+    int64_t n = nac_type_size(e->in[0].type);
+    if (nac_is_float(dtype))
+        nac_kernels_for(dtype)->unary(kind, n, e->in[0].data, e->out[0].data);
+    else
+        int_unary(kind, dtype, n, e->in[0].data, e->out[0].data);
+}
+
+#define X (v->in[0])
+#define Y (v->out[0])
+#define DY (v->dout[0])
+
+static nac_tensor *gauss(nac_tensor *x, double scale)          /* scale exp(-x^2) */
+{
+    return nac_mul_scalar(nac_exp(nac_neg(nac_square(x))), scale);
+}
+
+static nac_tensor *gelu_slope(nac_tensor *x)            /* cdf(x) + x pdf(x) */
+{
+    nac_tensor *cdf = nac_mul_scalar(nac_add_scalar(nac_erf(nac_mul_scalar(x, 0.70710678118654752440)), 1), 0.5);
+    nac_tensor *pdf = nac_mul_scalar(nac_exp(nac_mul_scalar(nac_square(x), -0.5)), 0.39894228040143267794);
+    return nac_add(cdf, nac_multiply(x, pdf));
+}
+
+static nac_tensor *gelu_tanh_slope(nac_tensor *x)       /* y = x (1 + tanh(c (x + a x^3))) / 2 */
+{
+    const double c = 0.79788456080286535588, a = 0.044715;
+    nac_tensor *x2 = nac_square(x), *t = nac_tanh(nac_mul_scalar(nac_multiply(x, nac_add_scalar(nac_mul_scalar(x2, a), 1)), c));
+    nac_tensor *inner = nac_mul_scalar(nac_add_scalar(nac_mul_scalar(x2, 3 * a), 1), c);
+    nac_tensor *right = nac_multiply(nac_multiply(x, nac_rsub_scalar(nac_square(t), 1)), inner);
+    return nac_mul_scalar(nac_add(nac_add_scalar(t, 1), right), 0.5);
+}
+
+static nac_tensor *silu_slope(nac_tensor *x)
+{
+    nac_tensor *s = nac_sigmoid(x);
+    return nac_multiply(s, nac_add_scalar(nac_multiply(x, nac_rsub_scalar(s, 1)), 1));
+}
+
+static nac_tensor *inside(nac_tensor *x, double lo, double hi)      /* 1 where lo < x < hi, as x's dtype */
+{
+    return nac_cast(nac_logical_and(nac_greater_scalar(x, lo), nac_logical_not(nac_greater_equal(x, nac_scalar_of(x->type.dtype, hi)))),
+                    x->type.dtype);
+}
+
+static nac_tensor *grad_of(nac_tensor *dy, nac_tensor *y, nac_binary_kind kind);
+
+/* name, kind, which dtypes, derivative; Z where it is zero */
+#define UNARIES(O, Z)                                                                                                                  \
+    O(neg, NAC_NEG, infer_number, nac_neg(DY))                                                                                       \
+    O(abs, NAC_ABS, infer_number, nac_multiply(DY, nac_sign(X)))                                                                     \
+    Z(sign, NAC_SIGN, infer_number)                                                                                            \
+    O(square, NAC_SQUARE, infer_number, nac_multiply(DY, nac_mul_scalar(X, 2)))                                                      \
+    O(sqrt, NAC_SQRT, infer_float, nac_divide(nac_mul_scalar(DY, 0.5), Y))                                                           \
+    O(rsqrt, NAC_RSQRT, infer_float, nac_multiply(nac_mul_scalar(DY, -0.5), nac_multiply(Y, nac_square(Y))))                         \
+    O(reciprocal, NAC_RECIPROCAL, infer_float, nac_neg(nac_multiply(DY, nac_square(Y))))                                             \
+    O(exp, NAC_EXP, infer_float, nac_multiply(DY, Y))                                                                                \
+    O(expm1, NAC_EXPM1, infer_float, nac_multiply(DY, nac_add_scalar(Y, 1)))                                                         \
+    O(log, NAC_LOG, infer_float, nac_divide(DY, X))                                                                                  \
+    O(log1p, NAC_LOG1P, infer_float, nac_divide(DY, nac_add_scalar(X, 1)))                                                           \
+    O(log2, NAC_LOG2, infer_float, nac_divide(nac_mul_scalar(DY, 1.4426950408889634074), X))                                         \
+    O(log10, NAC_LOG10, infer_float, nac_divide(nac_mul_scalar(DY, 0.43429448190325182765), X))                                      \
+    O(sin, NAC_SIN, infer_float, nac_multiply(DY, nac_cos(X)))                                                                       \
+    O(cos, NAC_COS, infer_float, nac_neg(nac_multiply(DY, nac_sin(X))))                                                              \
+    O(tan, NAC_TAN, infer_float, nac_multiply(DY, nac_add_scalar(nac_square(Y), 1)))                                                 \
+    O(arcsin, NAC_ASIN, infer_float, nac_multiply(DY, nac_rsqrt(nac_rsub_scalar(nac_square(X), 1))))                                 \
+    O(arccos, NAC_ACOS, infer_float, nac_neg(nac_multiply(DY, nac_rsqrt(nac_rsub_scalar(nac_square(X), 1)))))                        \
+    O(arctan, NAC_ATAN, infer_float, nac_divide(DY, nac_add_scalar(nac_square(X), 1)))                                               \
+    O(sinh, NAC_SINH, infer_float, nac_multiply(DY, nac_cosh(X)))                                                                    \
+    O(cosh, NAC_COSH, infer_float, nac_multiply(DY, nac_sinh(X)))                                                                    \
+    O(tanh, NAC_TANH, infer_float, grad_of(DY, Y, NAC_TANH_GRAD))                                                                    \
+    O(arcsinh, NAC_ASINH, infer_float, nac_multiply(DY, nac_rsqrt(nac_add_scalar(nac_square(X), 1))))                                \
+    O(arccosh, NAC_ACOSH, infer_float, nac_multiply(DY, nac_rsqrt(nac_add_scalar(nac_square(X), -1))))                               \
+    O(arctanh, NAC_ATANH, infer_float, nac_divide(DY, nac_rsub_scalar(nac_square(X), 1)))                                            \
+    O(sigmoid, NAC_SIGMOID, infer_float, grad_of(DY, Y, NAC_SIGMOID_GRAD))                                                           \
+    O(log_sigmoid, NAC_LOG_SIGMOID, infer_float, nac_multiply(DY, nac_sigmoid(nac_neg(X))))                                          \
+    O(softplus, NAC_SOFTPLUS, infer_float, nac_multiply(DY, nac_sigmoid(X)))                                                         \
+    O(relu, NAC_RELU, infer_float, grad_of(DY, Y, NAC_RELU_GRAD))                                                                    \
+    O(relu6, NAC_RELU6, infer_float, nac_multiply(DY, inside(X, 0, 6)))                                                              \
+    O(erf, NAC_ERF, infer_float, nac_multiply(DY, gauss(X, 1.1283791670955125739)))                                                  \
+    O(silu, NAC_SILU, infer_float, nac_multiply(DY, silu_slope(X)))                                                                  \
+    O(gelu_exact, NAC_GELU, infer_float, nac_multiply(DY, gelu_slope(X)))                                                            \
+    O(gelu_tanh, NAC_GELU_TANH, infer_float, nac_multiply(DY, gelu_tanh_slope(X)))                                                   \
+    Z(floor, NAC_FLOOR, infer_number)                                                                                          \
+    Z(ceil, NAC_CEIL, infer_number)                                                                                            \
+    Z(round, NAC_ROUND, infer_number)                                                                                          \
+    Z(trunc, NAC_TRUNC, infer_number)
+
+#define DEFINE_FLAT_UNARY(opname, kind, infer_fn) DEFINE_UNARY_OP(opname, kind, infer_fn, NULL)
+#define DEFINE_UNARY(opname, kind, infer_fn, slope)                                                                                  \
+    static bool opname##_vjp(nac_vjp *v)                                                                                             \
+    {                                                                                                                                \
+        return (v->din[0] = slope);                                                                                                  \
+    }                                                                                                                                \
+    DEFINE_UNARY_OP(opname, kind, infer_fn, opname##_vjp)
+#define DEFINE_UNARY_OP(opname, kind, infer_fn, vjp_fn)                                                                              \
+    static void opname##_eval(const nac_eval *e)                                                                                     \
+    {                                                                                                                                \
+        unary(kind, e);                                                                                                              \
+    }                                                                                                                                \
+    const nac_op nac_op_##opname = {.name = #opname, .n_in = 1, .n_out = 1, .flags = NAC_OP_ELEMENTWISE, .infer = infer_fn,           \
+                                    .eval = opname##_eval, .vjp = vjp_fn};                                                           \
+    nac_tensor *nac_##opname(nac_tensor *x);                                                                                         \
+    nac_tensor *nac_##opname(nac_tensor *x)                                                                                          \
+    {                                                                                                                                \
+        return nac_apply(&nac_op_##opname, 1, &x, NULL);                                                                             \
+    }
+UNARIES(DEFINE_UNARY, DEFINE_FLAT_UNARY)
+
+nac_tensor *nac_gelu(nac_tensor *x, bool approximate)
+{
+    return approximate ? nac_gelu_tanh(x) : nac_gelu_exact(x);
+}
+
+/* ---- broadcasting two operands to one loop ---- */
+
+typedef void (*inner_loop)(const void *kernel, nac_binary_shape shape, int64_t n, const char *a, const char *b, char *y);
+
+typedef struct {
+    int     rank;
+    int64_t dim[NAC_MAX_RANK], a[NAC_MAX_RANK], b[NAC_MAX_RANK];    /* extents, and strides in elements */
+} loops;
+
+/* Axes that both operands walk alike become one. */
+static loops collapse(const nac_type *ta, const nac_type *tb, const nac_type *ty)
+{
+    loops l = {0};
+    int64_t step_a = 1, step_b = 1;
+    for (int d = ty->rank - 1; d >= 0; d--) {
+        int ia = d - (ty->rank - ta->rank), ib = d - (ty->rank - tb->rank);
+        int64_t n = ty->dim[d], na = ia < 0 ? 1 : ta->dim[ia], nb = ib < 0 ? 1 : tb->dim[ib];
+        int64_t sa = na == 1 ? 0 : step_a, sb = nb == 1 ? 0 : step_b;
+        step_a *= na;
+        step_b *= nb;
+        if (n == 1)
+            continue;
+        int k = l.rank - 1;
+        if (k >= 0 && sa == l.a[k] * l.dim[k] && sb == l.b[k] * l.dim[k]) {
+            l.dim[k] *= n;
+            continue;
+        }
+        l.dim[l.rank] = n;
+        l.a[l.rank] = sa;
+        l.b[l.rank++] = sb;
+    }
+    if (!l.rank)
+        l = (loops){.rank = 1, .dim = {1}, .a = {1}, .b = {1}};
+    return l;
+}
+
+static void broadcast(const nac_type *ta, const void *a, const nac_type *tb, const void *b, const nac_type *ty, void *y, size_t out_size,
+                      inner_loop inner, const void *kernel)
+{
+    loops l = collapse(ta, tb, ty);
+    size_t size = nac_dtype_size(ta->dtype);
+    int64_t n = l.dim[0], outer = 1;
+    nac_binary_shape shape = l.a[0] == 0 ? NAC_SV : l.b[0] == 0 ? NAC_VS : NAC_VV;
+    for (int d = 1; d < l.rank; d++)
+        outer *= l.dim[d];
+    if (nac_type_size(ty) == 0)
+        return;
+#pragma omp parallel for schedule(static) if (outer > 1 && outer * n > 65536)
+    for (int64_t i = 0; i < outer; i++) {
+        int64_t at_a = 0, at_b = 0, rest = i;
+        for (int d = 1; d < l.rank; d++) {
+            at_a += rest % l.dim[d] * l.a[d];
+            at_b += rest % l.dim[d] * l.b[d];
+            rest /= l.dim[d];
+        }
+        inner(kernel, shape, n, (const char *)a + (size_t)at_a * size, (const char *)b + (size_t)at_b * size, (char *)y + (size_t)(i * n) * out_size);
+    }
+}
+
+/* ---- two operands ---- */
+
+static int64_t floor_div(int64_t p, int64_t q)
+{
+    return q == -1 ? (int64_t)(0 - (uint64_t)p) : p / q - (p % q != 0 && (p < 0) != (q < 0));
+}
+
+#define INT_BINARY(T)                                                                                                                \
+    for (int64_t i = 0; i < n; i++) {                                                                                                \
+        T p = ((const T *)a)[shape == NAC_SV ? 0 : i], q = ((const T *)b)[shape == NAC_VS ? 0 : i], r = 0;                           \
+        switch (kind) {                                                                                                              \
+        case NAC_ADD: r = (T)((uint64_t)p + (uint64_t)q); break;                                                                     \
+        case NAC_SUB: r = (T)((uint64_t)p - (uint64_t)q); break;                                                                     \
+        case NAC_MUL: r = (T)((uint64_t)p * (uint64_t)q); break;                                                                     \
+        case NAC_MAX: r = p > q ? p : q; break;                                                                                      \
+        case NAC_MIN: r = p < q ? p : q; break;                                                                                      \
+        case NAC_FLOOR_DIV: r = q ? (T)floor_div((int64_t)p, (int64_t)q) : 0; break;                                                 \
+        case NAC_MOD: r = q ? (T)((int64_t)p - floor_div((int64_t)p, (int64_t)q) * (int64_t)q) : 0; break;                           \
+        case NAC_POW: r = 1; for (T k = 0; k < q; k++) r = (T)((uint64_t)r * (uint64_t)p); break;                                    \
+        default: break;                                                                                                              \
+        }                                                                                                                            \
+        ((T *)y)[i] = r;                                                                                                             \
+    }
+
+typedef struct {
+    int       kind;
+    nac_dtype dtype;
+} typed_kind;
+
+static void binary_loop(const void *kernel, nac_binary_shape shape, int64_t n, const char *a, const char *b, char *y)
+{
+    const typed_kind *k = kernel;
+    int kind = k->kind;
+    if (nac_is_float(k->dtype)) {
+        nac_kernels_for(k->dtype)->binary((nac_binary_kind)kind, shape, n, a, b, y);
+    } else if (k->dtype == NAC_INT32) {
+        INT_BINARY(int32_t)
+    } else if (k->dtype == NAC_INT64) {
+        INT_BINARY(int64_t)
+    } else {
+        INT_BINARY(uint8_t)
+    }
+}
+
+static void binary(nac_binary_kind kind, const nac_eval *e)
+{
+    const nac_arg *a = &e->in[0], *b = &e->in[1], *y = &e->out[0];
+    typed_kind k = {(int)kind, a->type->dtype};
+    broadcast(a->type, a->data, b->type, b->data, y->type, y->data, nac_dtype_size(y->type->dtype), binary_loop, &k);
+}
+
+static bool infer_numbers(nac_infer *i)
+{
+    if (i->in[0].dtype == NAC_BOOL)
+        return nac_fail(NAC_E_TYPE, "%s: expected numbers, found bool", i->op->name);
+    return nac_infer_broadcast(i);
+}
+
+static bool infer_floats(nac_infer *i)
+{
+    return nac_need_float(i) && nac_infer_broadcast(i);
+}
+
+#define A (v->in[0])
+#define B (v->in[1])
+
+static nac_tensor *share(nac_tensor *dy, nac_tensor *a, nac_tensor *b, nac_tensor *(*wins)(nac_tensor *, nac_tensor *))
+{
+    /* of equal operands each takes half */
+    nac_tensor *equal = nac_mul_scalar(nac_cast(nac_equal(a, b), dy->type.dtype), 0.5);
+    return nac_multiply(dy, nac_add(nac_cast(wins(a, b), dy->type.dtype), equal));
+}
+
+static nac_tensor *power_db(nac_tensor *a, nac_tensor *y)
+{
+    nac_tensor *positive = nac_greater_scalar(a, 0);
+    nac_tensor *safe = nac_where(positive, a, nac_scalar_of(a->type.dtype, 1));
+    return nac_multiply(y, nac_log(safe));
+}
+
+/* name, kind, which dtypes, derivatives in the broadcast shape */
+#define BINARIES(O, Z)                                                                                                                 \
+    O(add, NAC_ADD, infer_numbers, DY, DY)                                                                                           \
+    O(subtract, NAC_SUB, infer_numbers, DY, nac_neg(DY))                                                                             \
+    O(multiply, NAC_MUL, infer_numbers, nac_multiply(DY, B), nac_multiply(DY, A))                                                    \
+    O(divide, NAC_DIV, infer_floats, nac_divide(DY, B), nac_neg(nac_divide(nac_multiply(DY, Y), B)))                                 \
+    Z(floor_divide, NAC_FLOOR_DIV, infer_numbers)                                                                        \
+    O(mod, NAC_MOD, infer_numbers, DY, nac_neg(nac_multiply(DY, nac_floor(nac_divide(A, B)))))                                       \
+    O(power, NAC_POW, infer_numbers, nac_multiply(DY, nac_multiply(B, nac_power(A, nac_add_scalar(B, -1)))),                            \
+      nac_multiply(DY, power_db(A, Y)))                                                                                              \
+    O(maximum, NAC_MAX, infer_numbers, share(DY, A, B, nac_greater), share(DY, B, A, nac_greater))                                   \
+    O(minimum, NAC_MIN, infer_numbers, share(DY, A, B, nac_less), share(DY, B, A, nac_less))                                         \
+    O(arctan2, NAC_ATAN2, infer_floats, nac_divide(nac_multiply(DY, B), nac_add(nac_square(A), nac_square(B))),                      \
+      nac_neg(nac_divide(nac_multiply(DY, A), nac_add(nac_square(A), nac_square(B)))))
+
+static nac_tensor *promoted(const nac_op *op, nac_tensor *a, nac_tensor *b)
+{
+    static const int rank[] = {[NAC_BOOL] = 0, [NAC_UINT8] = 1, [NAC_INT32] = 2, [NAC_INT64] = 3, [NAC_FLOAT32] = 4, [NAC_FLOAT64] = 5};
+    if (!a || !b)
+        return NULL;
+    if (!a->n_items && !b->n_items && a->type.dtype != b->type.dtype) {
+        nac_dtype wider = rank[a->type.dtype] > rank[b->type.dtype] ? a->type.dtype : b->type.dtype;
+        a = nac_cast(a, wider);
+        b = nac_cast(b, wider);
+    }
+    return NAC_APPLY(op, NULL, a, b);
+}
+
+static bool settle(nac_vjp *v, int i, nac_tensor *d)
+{
+    return (v->din[i] = nac_sum_to(d, &v->in[i]->type));
+}
+
+#define DEFINE_FLAT_BINARY(opname, kind, infer_fn) DEFINE_BINARY_OP(opname, kind, infer_fn, NULL)
+#define DEFINE_BINARY(opname, kind, infer_fn, da, db)                                                                                \
+    static bool opname##_vjp(nac_vjp *v)                                                                                             \
+    {                                                                                                                                \
+        return (!v->need[0] || settle(v, 0, da)) && (!v->need[1] || settle(v, 1, db));                                               \
+    }                                                                                                                                \
+    DEFINE_BINARY_OP(opname, kind, infer_fn, opname##_vjp)
+#define DEFINE_BINARY_OP(opname, kind, infer_fn, vjp_fn)                                                                             \
+    static void opname##_eval(const nac_eval *e)                                                                                     \
+    {                                                                                                                                \
+        binary(kind, e);                                                                                                             \
+    }                                                                                                                                \
+    const nac_op nac_op_##opname = {.name = #opname, .n_in = 2, .n_out = 1, .flags = NAC_OP_ELEMENTWISE, .infer = infer_fn,           \
+                                    .eval = opname##_eval, .vjp = vjp_fn};
+BINARIES(DEFINE_BINARY, DEFINE_FLAT_BINARY)
+
+#define DEFINE_BINARY_FUNCTION(opname, ...)                                                                                          \
+    nac_tensor *nac_##opname(nac_tensor *a, nac_tensor *b)                                                                           \
+    {                                                                                                                                \
+        return promoted(&nac_op_##opname, a, b);                                                                                     \
+    }
+DEFINE_BINARY_FUNCTION(add)
+DEFINE_BINARY_FUNCTION(subtract)
+DEFINE_BINARY_FUNCTION(multiply)
+DEFINE_BINARY_FUNCTION(floor_divide)
+DEFINE_BINARY_FUNCTION(mod)
+DEFINE_BINARY_FUNCTION(power)
+DEFINE_BINARY_FUNCTION(maximum)
+DEFINE_BINARY_FUNCTION(minimum)
+DEFINE_BINARY_FUNCTION(arctan2)
+
+nac_tensor *nac_divide(nac_tensor *a, nac_tensor *b)
+{
+    if (a && b && !a->n_items && !b->n_items && !nac_is_float(a->type.dtype) && !nac_is_float(b->type.dtype))
+        a = nac_cast(a, NAC_FLOAT32);
+    return promoted(&nac_op_divide, a, b);
+}
+
+/* Derivatives of activations, as one pass over (dy, y). */
+#define GRADS(O)                                                                                                                     \
+    O(relu_grad, NAC_RELU_GRAD, grad_of(DY, B, NAC_RELU_GRAD), nac_zeros_like(B))                                                    \
+    O(sigmoid_grad, NAC_SIGMOID_GRAD, nac_multiply(DY, nac_multiply(B, nac_rsub_scalar(B, 1))),                                      \
+      nac_multiply(nac_multiply(DY, A), nac_rsub_scalar(nac_mul_scalar(B, 2), 1)))                                                   \
+    O(tanh_grad, NAC_TANH_GRAD, nac_multiply(DY, nac_rsub_scalar(nac_square(B), 1)),                                                 \
+      nac_multiply(nac_multiply(DY, A), nac_mul_scalar(B, -2)))
+#define DEFINE_GRAD(opname, kind, da, db) DEFINE_BINARY(opname, kind, infer_floats, da, db)
+GRADS(DEFINE_GRAD)
+
+static nac_tensor *grad_of(nac_tensor *dy, nac_tensor *y, nac_binary_kind kind)
+{
+    return NAC_APPLY(kind == NAC_RELU_GRAD ? &nac_op_relu_grad : kind == NAC_TANH_GRAD ? &nac_op_tanh_grad : &nac_op_sigmoid_grad, NULL, dy, y);
+}
+
+/* ---- with a number ---- */
+
+static nac_tensor *number(nac_tensor *x, double s)
+{
+    return x && !x->n_items ? nac_scalar_of(x->type.dtype, s) : NULL;
+}
+
+static nac_tensor *floating(nac_tensor *x, double s)        /* integers meet a fraction as float32 */
+{
+    return x && !x->n_items && !nac_is_float(x->type.dtype) && s != floor(s) ? nac_cast(x, NAC_FLOAT32) : x;
+}
+
+nac_tensor *nac_add_scalar(nac_tensor *x, double s)
+{
+    x = floating(x, s);
+    return nac_add(x, number(x, s));
+}
+
+nac_tensor *nac_mul_scalar(nac_tensor *x, double s)
+{
+    x = floating(x, s);
+    return nac_multiply(x, number(x, s));
+}
+
+nac_tensor *nac_pow_scalar(nac_tensor *x, double s)
+{
+    x = floating(x, s);
+    return nac_power(x, number(x, s));
+}
+
+nac_tensor *nac_rsub_scalar(nac_tensor *x, double s)
+{
+    x = floating(x, s);
+    return nac_subtract(number(x, s), x);
+}
+
+nac_tensor *nac_rdiv_scalar(nac_tensor *x, double s)
+{
+    return nac_divide(number(x, s), x);
+}
+
+/* ---- clip ---- */
+
+typedef struct {
+    double lo, hi;
+} clip_attrs;
+
+static void clip_eval(const nac_eval *e)
+{
+    const clip_attrs *c = e->attrs;
+    nac_kernels_for(e->in[0].type->dtype)->clip(nac_type_size(e->in[0].type), c->lo, c->hi, e->in[0].data, e->out[0].data);
+}
+
+static bool clip_vjp(nac_vjp *v)
+{
+    const clip_attrs *c = v->attrs;
+    nac_dtype dtype = X->type.dtype;
+    nac_tensor *keep = nac_logical_and(nac_greater_equal(X, nac_scalar_of(dtype, c->lo)), nac_less_equal(X, nac_scalar_of(dtype, c->hi)));
+    return (v->din[0] = nac_mul_mask(DY, keep));
+}
+
+static const nac_op nac_op_clip = {.name = "clip", .n_in = 1, .n_out = 1, .attrs_size = sizeof(clip_attrs), .flags = NAC_OP_ELEMENTWISE,
+                                   .infer = infer_float, .eval = clip_eval, .vjp = clip_vjp};
+
+nac_tensor *nac_clip(nac_tensor *x, double lo, double hi)
+{
+    if (lo > hi)
+        return nac_fail(NAC_E_ARGUMENT, "clip: the lower bound %g is above the upper bound %g", lo, hi);
+    return nac_apply(&nac_op_clip, 1, &x, &(clip_attrs){lo, hi});
+}
+
+/* ---- comparison ---- */
+
+#define INT_COMPARE(T)                                                                                                               \
+    for (int64_t i = 0; i < n; i++) {                                                                                                \
+        T p = ((const T *)a)[shape == NAC_SV ? 0 : i], q = ((const T *)b)[shape == NAC_VS ? 0 : i];                                  \
+        ((uint8_t *)y)[i] = kind == NAC_EQ ? p == q : kind == NAC_NE ? p != q : kind == NAC_LT ? p < q : kind == NAC_LE ? p <= q     \
+                            : kind == NAC_GT ? p > q : p >= q;                                                                       \
+    }
+
+static void compare_loop(const void *kernel, nac_binary_shape shape, int64_t n, const char *a, const char *b, char *y)
+{
+    const typed_kind *k = kernel;
+    int kind = k->kind;
+    if (nac_is_float(k->dtype)) {
+        nac_kernels_for(k->dtype)->compare((nac_compare_kind)kind, shape, n, a, b, (uint8_t *)y);
+    } else if (k->dtype == NAC_INT32) {
+        INT_COMPARE(int32_t)
+    } else if (k->dtype == NAC_INT64) {
+        INT_COMPARE(int64_t)
+    } else {
+        INT_COMPARE(uint8_t)
+    }
+}
+
+static bool infer_compare(nac_infer *i)
+{
+    if (!nac_infer_broadcast(i))
+        return false;
+    i->out[0].dtype = NAC_BOOL;
+    return true;
+}
+
+#define COMPARISONS(O)                                                                                                               \
+    O(equal, NAC_EQ) O(not_equal, NAC_NE) O(less, NAC_LT) O(less_equal, NAC_LE) O(greater, NAC_GT) O(greater_equal, NAC_GE)
+#define DEFINE_COMPARISON(opname, kind_)                                                                                             \
+    static void opname##_eval(const nac_eval *e)                                                                                     \
+    {                                                                                                                                \
+        typed_kind k = {kind_, e->in[0].type->dtype};                                                                                \
+        broadcast(e->in[0].type, e->in[0].data, e->in[1].type, e->in[1].data, e->out[0].type, e->out[0].data, 1, compare_loop, &k);  \
+    }                                                                                                                                \
+    const nac_op nac_op_##opname = {.name = #opname, .n_in = 2, .n_out = 1, .infer = infer_compare, .eval = opname##_eval};           \
+    nac_tensor *nac_##opname(nac_tensor *a, nac_tensor *b)                                                                           \
+    {                                                                                                                                \
+        return promoted(&nac_op_##opname, a, b);                                                                                     \
+    }
+COMPARISONS(DEFINE_COMPARISON)
+
+nac_tensor *nac_greater_scalar(nac_tensor *x, double s)
+{
+    return nac_greater(x, number(x, s));
+}
+
+nac_tensor *nac_isnan(nac_tensor *x)
+{
+    return nac_not_equal(x, x);
+}
+
+nac_tensor *nac_isfinite(nac_tensor *x)
+{
+    return nac_less(nac_abs(x), number(x, INFINITY));
+}
+
+/* ---- logic ---- */
+
+static bool infer_logic(nac_infer *i)
+{
+    for (int k = 0; k < i->n_in; k++)
+        if (i->in[k].dtype != NAC_BOOL)
+            return nac_fail(NAC_E_TYPE, "%s: expected bool, found %s", i->op->name, nac_dtype_name(i->in[k].dtype));
+    return nac_infer_broadcast(i);
+}
+
+static void logic_loop(const void *kernel, nac_binary_shape shape, int64_t n, const char *a, const char *b, char *y)
+{
+    char kind = *(const char *)kernel;
+    for (int64_t i = 0; i < n; i++) {
+        char p = a[shape == NAC_SV ? 0 : i], q = b[shape == NAC_VS ? 0 : i];
+        y[i] = (char)(kind == '&' ? p & q : kind == '|' ? p | q : p ^ q);
+    }
+}
+
+#define DEFINE_LOGIC(opname, sign)                                                                                                   \
+    static void opname##_eval(const nac_eval *e)                                                                                     \
+    {                                                                                                                                \
+        broadcast(e->in[0].type, e->in[0].data, e->in[1].type, e->in[1].data, e->out[0].type, e->out[0].data, 1, logic_loop, sign);  \
+    }                                                                                                                                \
+    const nac_op nac_op_##opname = {.name = #opname, .n_in = 2, .n_out = 1, .flags = NAC_OP_ELEMENTWISE, .infer = infer_logic,        \
+                                    .eval = opname##_eval};                                                                          \
+    nac_tensor *nac_##opname(nac_tensor *a, nac_tensor *b)                                                                           \
+    {                                                                                                                                \
+        return NAC_APPLY(&nac_op_##opname, NULL, a, b);                                                                              \
+    }
+DEFINE_LOGIC(logical_and, "&")
+DEFINE_LOGIC(logical_or, "|")
+DEFINE_LOGIC(logical_xor, "^")
+
+static void logical_not_eval(const nac_eval *e)
+{
+    const uint8_t *x = e->in[0].data;
+    uint8_t *y = e->out[0].data;
+    for (int64_t i = 0, n = nac_type_size(e->in[0].type); i < n; i++)
+        y[i] = !x[i];
+}
+
+static const nac_op nac_op_logical_not = {.name = "logical_not", .n_in = 1, .n_out = 1, .flags = NAC_OP_ELEMENTWISE, .infer = infer_logic,
+                                          .eval = logical_not_eval};
+
+nac_tensor *nac_logical_not(nac_tensor *x)
+{
+    return nac_apply(&nac_op_logical_not, 1, &x, NULL);
+}
+
+/* ---- where ---- */
+
+static bool where_infer(nac_infer *i)
+{
+    nac_type types[3] = {i->in[0], i->in[1], i->in[2]};
+    if (types[0].dtype != NAC_BOOL)
+        return nac_fail(NAC_E_TYPE, "where: condition: expected bool, found %s", nac_dtype_name(types[0].dtype));
+    types[0].dtype = types[1].dtype;
+    nac_infer all = *i;
+    all.in = types;
+    return nac_infer_broadcast(&all);
+}
+
+static void where_eval(const nac_eval *e)
+{
+    const nac_type *ty = e->out[0].type;
+    size_t size = nac_dtype_size(ty->dtype);
+    int64_t n = nac_type_size(ty), step[3][NAC_MAX_RANK] = {{0}};
+    bool same = true;
+    for (int k = 0; k < 3; k++) {
+        const nac_type *t = e->in[k].type;
+        int64_t s = 1;
+        for (int d = t->rank - 1; d >= 0; d--) {
+            step[k][d + ty->rank - t->rank] = t->dim[d] == 1 ? 0 : s;
+            s *= t->dim[d];
+        }
+        same &= s == n;
+    }
+    const char *a = e->in[1].data, *b = e->in[2].data;
+    const uint8_t *c = e->in[0].data;
+    char *y = e->out[0].data;
+    if (same && nac_is_float(ty->dtype)) {
+        nac_kernels_for(ty->dtype)->select(n, c, a, b, y);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at[3] = {0}, rest = i;
+        for (int d = ty->rank - 1; d >= 0; d--) {
+            for (int k = 0; k < 3; k++)
+                at[k] += rest % ty->dim[d] * step[k][d];
+            rest /= ty->dim[d];
+        }
+        memcpy(y + (size_t)i * size, (c[at[0]] ? a + (size_t)at[1] * size : b + (size_t)at[2] * size), size);
+    }
+}
+
+static bool where_vjp(nac_vjp *v)
+{
+    nac_tensor *zero = nac_scalar_of(DY->type.dtype, 0);
+    return (!v->need[1] || settle(v, 1, nac_where(v->in[0], DY, zero))) && (!v->need[2] || settle(v, 2, nac_where(v->in[0], zero, DY)));
+}
+
+static const nac_op nac_op_where = {.name = "where", .n_in = 3, .n_out = 1, .infer = where_infer, .eval = where_eval, .vjp = where_vjp};
+
+nac_tensor *nac_where(nac_tensor *condition, nac_tensor *a, nac_tensor *b)
+{
+    if (a && b && a->type.dtype != b->type.dtype) {
+        if (a->type.dtype > NAC_FLOAT64 || b->type.dtype == NAC_FLOAT64)
+            a = nac_cast(a, b->type.dtype);
+        else
+            b = nac_cast(b, a->type.dtype);
+    }
+    return NAC_APPLY(&nac_op_where, NULL, condition, a, b);
+}
+
+nac_tensor *nac_mul_mask(nac_tensor *x, nac_tensor *condition)
+{
+    return x ? nac_where(condition, x, nac_scalar_of(x->type.dtype, 0)) : NULL;
+}
+
+/* ---- cast ---- */
+
+typedef struct {
+    int64_t dtype;
+} cast_attrs;
+
+static bool cast_infer(nac_infer *i)
+{
+    i->out[0] = i->in[0];
+    i->out[0].dtype = (nac_dtype)((const cast_attrs *)i->attrs)->dtype;
+    return true;
+}
+
+#define CAST_FROM(S)                                                                                                                 \
+    switch (to) {                                                                                                                    \
+    case NAC_FLOAT32: CAST_LOOP(S, float) break;                                                                                     \
+    case NAC_FLOAT64: CAST_LOOP(S, double) break;                                                                                    \
+    case NAC_INT32: CAST_LOOP(S, int32_t) break;                                                                                     \
+    case NAC_INT64: CAST_LOOP(S, int64_t) break;                                                                                     \
+    case NAC_UINT8: CAST_LOOP(S, uint8_t) break;                                                                                     \
+    case NAC_BOOL: for (int64_t i = 0; i < n; i++) ((uint8_t *)y)[i] = ((const S *)x)[i] != 0; break;                                \
+    }
+#define CAST_LOOP(S, T)                                                                                                              \
+    for (int64_t i = 0; i < n; i++)                                                                                                  \
+        ((T *)y)[i] = (T)((const S *)x)[i];
+
+/* A float outside the integer's range has no value in C: it becomes the nearest bound, NaN 0. */
+#define CAST_CLAMPED(S, T, lo, hi)                                                                                                   \
+    for (int64_t i = 0; i < n; i++) {                                                                                                \
+        S v = ((const S *)x)[i];                                                                                                     \
+        ((T *)y)[i] = isnan(v) ? 0 : v <= (S)(lo) ? (T)(lo) : v >= (S)(hi) ? (T)(hi) : (T)v;                                         \
+    }
+#define CAST_FLOAT(S)                                                                                                                \
+    switch (to) {                                                                                                                    \
+    case NAC_INT32: CAST_CLAMPED(S, int32_t, INT32_MIN, INT32_MAX) break;                                                            \
+    case NAC_INT64: CAST_CLAMPED(S, int64_t, INT64_MIN, INT64_MAX) break;                                                            \
+    case NAC_UINT8: CAST_CLAMPED(S, uint8_t, 0, 255) break;                                                                          \
+    case NAC_FLOAT32: CAST_LOOP(S, float) break;                                                                                     \
+    case NAC_FLOAT64: CAST_LOOP(S, double) break;                                                                                    \
+    case NAC_BOOL: for (int64_t i = 0; i < n; i++) ((uint8_t *)y)[i] = ((const S *)x)[i] != 0; break;                                \
+    }
+
+static void cast_eval(const nac_eval *e)
+{
+    const void *x = e->in[0].data;
+    void *y = e->out[0].data;
+    int64_t n = nac_type_size(e->in[0].type);
+    nac_dtype to = e->out[0].type->dtype;
+    switch (e->in[0].type->dtype) {
+    case NAC_FLOAT32:
+        CAST_FLOAT(float)
+        break;
+    case NAC_FLOAT64:
+        CAST_FLOAT(double)
+        break;
+    case NAC_INT32:
+        CAST_FROM(int32_t)
+        break;
+    case NAC_INT64:
+        CAST_FROM(int64_t)
+        break;
+    case NAC_UINT8:
+    case NAC_BOOL:
+        CAST_FROM(uint8_t)
+        break;
+    }
+}
+
+static bool cast_vjp(nac_vjp *v)
+{
+    return (v->din[0] = nac_cast(DY, X->type.dtype));
+}
+
+static const nac_op nac_op_cast = {.name = "cast", .n_in = 1, .n_out = 1, .attrs_size = sizeof(cast_attrs), .infer = cast_infer,
+                                   .eval = cast_eval, .vjp = cast_vjp};
+
+nac_tensor *nac_cast(nac_tensor *x, nac_dtype dtype)
+{
+    if (!nac_dtype_size(dtype))
+        return nac_fail(NAC_E_TYPE, "cast: %d is no dtype", (int)dtype);
+    return x && !x->n_items && x->type.dtype == dtype ? x : nac_apply(&nac_op_cast, 1, &x, &(cast_attrs){(int64_t)dtype});
+}
+
+/* ---- stop_gradient ---- */
+
+static const nac_op nac_op_stop_gradient = {.name = "stop_gradient", .n_in = 1, .n_out = 1, .flags = NAC_OP_VIEW, .infer = nac_infer_same};
+
+nac_tensor *nac_stop_gradient(nac_tensor *x)
+{
+    return nac_apply(&nac_op_stop_gradient, 1, &x, NULL);
+}

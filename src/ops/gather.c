@@ -1,0 +1,271 @@
+/* Gathering, scattering, sorting. */
+#include <stdlib.h>
+#include "ops/ops.h"
+
+/* ---- take along the first axis; other axes come first by transposition ---- */
+
+typedef struct {
+    int64_t rows;
+} rows_attrs;
+
+static bool take_infer(nac_infer *i)
+{
+    const nac_type *x = &i->in[0], *ids = &i->in[1];
+    if (ids->dtype != NAC_INT64 || x->rank < 1)
+        return nac_fail(NAC_E_TYPE, "take: expected integer ids and a tensor of rank 1 or more");
+    nac_type y = {.dtype = x->dtype, .rank = ids->rank + x->rank - 1};
+    if (y.rank > NAC_MAX_RANK)
+        return nac_fail(NAC_E_SHAPE, "take: a result of rank %d, at most %d", y.rank, NAC_MAX_RANK);
+    for (int d = 0; d < y.rank; d++)
+        y.dim[d] = d < ids->rank ? ids->dim[d] : x->dim[d - ids->rank + 1];
+    i->out[0] = y;
+    return true;
+}
+
+static void take_eval(const nac_eval *e)
+{
+    const nac_type *x = e->in[0].type;
+    int64_t rows = x->dim[0];
+    size_t bytes = rows ? nac_type_bytes(x) / (size_t)rows : 0;
+    nac_gather(nac_type_size(e->in[1].type), bytes, rows, e->in[1].data, e->in[0].data, e->out[0].data);
+}
+
+static bool take_vjp(nac_vjp *v)
+{
+    const nac_type *x = &v->in[0]->type, *ids = &v->in[1]->type;
+    int64_t n = nac_type_size(ids), dim[NAC_MAX_RANK] = {n};
+    memcpy(dim + 1, x->dim + 1, (size_t)(x->rank - 1) * sizeof *dim);
+    return !v->need[0] || (v->din[0] = nac_segment_sum(nac_reshape_to(v->dout[0], nac_shape_of(x->rank, dim)), nac_reshape(v->in[1], n), x->dim[0]));
+}
+
+static const nac_op nac_op_take = {.name = "take", .n_in = 2, .n_out = 1, .infer = take_infer, .eval = take_eval, .vjp = take_vjp};
+
+/* Python's negative indices count from the end. */
+static nac_tensor *positive(nac_tensor *ids, int64_t n)
+{
+    return nac_where(nac_less(ids, nac_scalar_of(NAC_INT64, 0)), nac_add(ids, nac_scalar_int(NAC_INT64, n)), ids);
+}
+
+nac_tensor *nac_take(nac_tensor *x, nac_tensor *ids, int axis)
+{
+    if (!x || !ids)
+        return NULL;
+    int a = nac_axis_of("take", axis, x->type.rank), rank = x->type.rank;
+    if (a < 0)
+        return NULL;
+    if (nac_is_float(ids->type.dtype))
+        return nac_fail(NAC_E_TYPE, "take: ids: expected integers, found %s", nac_dtype_name(ids->type.dtype));
+    int id_rank = ids->type.rank;
+    ids = nac_cast(ids, NAC_INT64);
+    if (a == 0)
+        return NAC_APPLY(&nac_op_take, NULL, x, ids);
+    int64_t perm[NAC_MAX_RANK], back[NAC_MAX_RANK];
+    perm[0] = a;
+    for (int d = 1; d < rank; d++)
+        perm[d] = d - (d <= a);
+    nac_tensor *y = NAC_APPLY(&nac_op_take, NULL, nac_transpose_by(x, nac_shape_of(rank, perm)), ids);
+    for (int d = 0; y && d < y->type.rank; d++)
+        back[d] = d < a ? id_rank + d : d < a + id_rank ? d - a : d;
+    return y ? nac_transpose_by(y, nac_shape_of(y->type.rank, back)) : NULL;
+}
+
+/* in[0] (count, ...), in[1] ids (count); out (rows, ...) */
+static bool segment_infer(nac_infer *i)
+{
+    const nac_type *x = &i->in[0], *ids = &i->in[1];
+    if (!nac_need_float(i))
+        return false;
+    if (ids->dtype != NAC_INT64 || ids->rank != 1 || x->rank < 1 || (ids->dim[0] != x->dim[0] && ids->dim[0] >= 0 && x->dim[0] >= 0))
+        return nac_fail(NAC_E_SHAPE, "segment_sum: ids: expected one integer a row");
+    i->out[0] = *x;
+    i->out[0].dim[0] = ((const rows_attrs *)i->attrs)->rows;
+    return true;
+}
+
+static void segment_eval(const nac_eval *e)
+{
+    const nac_type *x = e->in[0].type, *y = e->out[0].type;
+    int64_t n = 1;
+    for (int d = 1; d < x->rank; d++)
+        n *= x->dim[d];
+    memset(e->out[0].data, 0, nac_type_bytes(y));
+    nac_kernels_for(x->dtype)->scatter_add(x->dim[0], n, y->dim[0], e->in[1].data, e->in[0].data, e->out[0].data);
+}
+
+static bool segment_vjp(nac_vjp *v)
+{
+    return !v->need[0] || (v->din[0] = nac_take(v->dout[0], v->in[1], 0));
+}
+
+static const nac_op nac_op_segment_sum = {.name = "segment_sum", .n_in = 2, .n_out = 1, .attrs_size = sizeof(rows_attrs), .infer = segment_infer,
+                                          .eval = segment_eval, .vjp = segment_vjp};
+
+nac_tensor *nac_segment_sum(nac_tensor *values, nac_tensor *ids, int64_t rows)
+{
+    return NAC_APPLY(&nac_op_segment_sum, (&(rows_attrs){rows}), values, nac_cast(ids, NAC_INT64));
+}
+
+nac_tensor *nac_take_along_axis(nac_tensor *x, nac_tensor *ids, int axis)
+{
+    if (!x || !ids)
+        return NULL;
+    int a = nac_axis_of("take_along_axis", axis, x->type.rank), rank = x->type.rank;
+    if (a < 0)
+        return NULL;
+    if (ids->type.rank != rank)
+        return nac_fail(NAC_E_SHAPE, "take_along_axis: expected ids of rank %d, found %d", rank, ids->type.rank);
+    for (int d = 0; d < rank; d++)
+        if (d != a && ids->type.dim[d] != x->type.dim[d])
+            return nac_fail(NAC_E_SHAPE, "take_along_axis: axis %d has extent %lld in the ids and %lld in the tensor", d, (long long)ids->type.dim[d],
+                            (long long)x->type.dim[d]);
+    /* rows of x with the axis last, addressed as one flat array */
+    nac_tensor *xs = nac_swapaxes(x, a, -1), *is = positive(nac_cast(nac_swapaxes(ids, a, -1), NAC_INT64), x->type.dim[a]);
+    int64_t n = x->type.dim[a], k = nac_dim(is, -1), rows = n ? nac_size_of(x) / n : 0;
+    nac_tensor *base = nac_mul_scalar(nac_reshape(nac_arange(NAC_INT64, 0, (double)rows, 1), rows, 1), (double)n);
+    nac_tensor *flat = nac_reshape(nac_add(nac_reshape(is, rows, k), base), rows * k);
+    nac_tensor *y = nac_reshape_to(nac_take(nac_reshape(xs, -1), flat, 0), nac_shape_of_tensor(is));
+    return nac_swapaxes(y, a, -1);
+}
+
+/* ---- one_hot ---- */
+
+typedef struct {
+    int64_t classes, dtype;
+} one_hot_attrs;
+
+static bool one_hot_infer(nac_infer *i)
+{
+    const one_hot_attrs *a = i->attrs;
+    i->out[0] = i->in[0];
+    i->out[0].dtype = (nac_dtype)a->dtype;
+    if (i->in[0].rank == NAC_MAX_RANK)
+        return nac_fail(NAC_E_SHAPE, "one_hot: a result of rank %d", NAC_MAX_RANK + 1);
+    i->out[0].dim[i->out[0].rank++] = a->classes;
+    return true;
+}
+
+static void one_hot_eval(const nac_eval *e)
+{
+    const one_hot_attrs *a = e->attrs;
+    const int64_t *ids = e->in[0].data;
+    memset(e->out[0].data, 0, nac_type_bytes(e->out[0].type));
+    for (int64_t i = 0, n = nac_type_size(e->in[0].type); i < n; i++) {
+        int64_t at = i * a->classes + ids[i];
+        if (ids[i] < 0 || ids[i] >= a->classes)
+            continue;
+        switch (e->out[0].type->dtype) {
+        case NAC_FLOAT32:
+            ((float *)e->out[0].data)[at] = 1;
+            break;
+        case NAC_FLOAT64:
+            ((double *)e->out[0].data)[at] = 1;
+            break;
+        case NAC_INT32:
+            ((int32_t *)e->out[0].data)[at] = 1;
+            break;
+        case NAC_INT64:
+            ((int64_t *)e->out[0].data)[at] = 1;
+            break;
+        default:
+            ((uint8_t *)e->out[0].data)[at] = 1;
+            break;
+        }
+    }
+}
+
+static const nac_op nac_op_one_hot = {.name = "one_hot", .n_in = 1, .n_out = 1, .attrs_size = sizeof(one_hot_attrs), .infer = one_hot_infer,
+                                      .eval = one_hot_eval};
+
+nac_tensor *nac_one_hot(nac_tensor *ids, int64_t classes, nac_dtype dtype)
+{
+    if (classes < 1 || !nac_dtype_size(dtype))
+        return nac_fail(NAC_E_ARGUMENT, "one_hot: classes: expected at least 1, found %lld", (long long)classes);
+    ids = nac_cast(ids, NAC_INT64);
+    return nac_apply(&nac_op_one_hot, 1, &ids, &(one_hot_attrs){classes, (int64_t)dtype});
+}
+
+/* ---- sorting: ids of the first k of each row, descending; equal elements keep their order ---- */
+
+typedef struct {
+    int64_t k;
+} sort_attrs;
+
+static bool order_infer(nac_infer *i)
+{
+    int64_t k = ((const sort_attrs *)i->attrs)->k, n = i->in[0].rank ? i->in[0].dim[i->in[0].rank - 1] : 0;
+    if (i->in[0].rank < 1 || (n >= 0 && k > n))
+        return nac_fail(NAC_E_SHAPE, "top_k: k: expected at most %lld, found %lld", (long long)n, (long long)k);
+    i->out[0] = i->in[0];
+    i->out[0].dtype = NAC_INT64;
+    i->out[0].dim[i->out[0].rank - 1] = k;
+    return nac_need_float(i);
+}
+
+static double at(const nac_arg *x, int64_t i)
+{
+    return x->type->dtype == NAC_FLOAT32 ? ((const float *)x->data)[i] : ((const double *)x->data)[i];
+}
+
+/* A stable merge sort of ids by descending value, in scratch. */
+static void sort_ids(const nac_arg *x, int64_t row, int64_t n, int64_t *ids, int64_t *other)
+{
+    for (int64_t i = 0; i < n; i++)
+        ids[i] = i;
+    for (int64_t width = 1; width < n; width *= 2) {
+        for (int64_t lo = 0; lo < n; lo += 2 * width) {
+            int64_t mid = lo + width < n ? lo + width : n, hi = lo + 2 * width < n ? lo + 2 * width : n, a = lo, b = mid;
+            for (int64_t k = lo; k < hi; k++)
+                other[k] = b >= hi || (a < mid && !(at(x, row + ids[b]) > at(x, row + ids[a]))) ? ids[a++] : ids[b++];
+        }
+        memcpy(ids, other, (size_t)n * sizeof *ids);
+    }
+}
+
+static size_t order_scratch(const nac_eval *e)
+{
+    const nac_type *x = e->in[0].type;
+    return 2 * (size_t)x->dim[x->rank - 1] * sizeof(int64_t);
+}
+
+static void order_eval(const nac_eval *e)
+{
+    const nac_type *x = e->in[0].type;
+    int64_t n = x->dim[x->rank - 1], k = ((const sort_attrs *)e->attrs)->k, rows = n ? nac_type_size(x) / n : 0, *ids = e->scratch;
+    for (int64_t r = 0; r < rows; r++) {
+        sort_ids(&e->in[0], r * n, n, ids, ids + n);
+        memcpy((int64_t *)e->out[0].data + r * k, ids, (size_t)k * sizeof *ids);
+    }
+}
+
+static const nac_op nac_op_order = {.name = "top_k_ids", .n_in = 1, .n_out = 1, .attrs_size = sizeof(sort_attrs), .infer = order_infer,
+                                    .eval = order_eval, .scratch = order_scratch};
+
+nac_tensor *nac_top_k(nac_tensor *x, int64_t k)
+{
+    if (k < 1)
+        return nac_fail(NAC_E_ARGUMENT, "top_k: k: expected at least 1, found %lld", (long long)k);
+    nac_tensor *ids = nac_apply(&nac_op_order, 1, &x, &(sort_attrs){k});
+    return nac_list(nac_take_along_axis(x, ids, -1), ids);
+}
+
+nac_tensor *nac_sort(nac_tensor *x, int axis)
+{
+    if (!x)
+        return NULL;
+    int a = nac_axis_of("sort", axis, x->type.rank);
+    if (a < 0)
+        return NULL;
+    nac_tensor *rows = nac_neg(nac_swapaxes(x, a, -1));
+    nac_tensor *ids = nac_apply(&nac_op_order, 1, &rows, &(sort_attrs){x->type.dim[a]});
+    return nac_swapaxes(nac_neg(nac_take_along_axis(rows, ids, -1)), a, -1);
+}
+
+/* Of equal scores all count, as in TensorFlow: an id is in the top k when fewer than k scores are larger. */
+nac_tensor *nac_in_top_k(nac_tensor *targets, nac_tensor *predictions, int64_t k)
+{
+    if (!targets || !predictions)
+        return NULL;
+    nac_tensor *own = nac_take_along_axis(predictions, nac_expand_dims(nac_cast(targets, NAC_INT64), -1), -1);
+    nac_tensor *larger = nac_sum(nac_cast(nac_greater(predictions, own), NAC_FLOAT32), .axis = -1);
+    return nac_less(larger, nac_scalar((double)k));
+}

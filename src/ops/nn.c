@@ -1,0 +1,926 @@
+/* Neural-network ops with kernels of their own: softmax, cross-entropy, convolution, pooling, normalization. */
+#include "ops/ops.h"
+
+nac_tensor *nac_contiguous_rows(nac_tensor *x, int axis, int *back)
+{
+    *back = axis;
+    return x && axis != x->type.rank - 1 ? nac_swapaxes(x, axis, -1) : x;
+}
+
+static void rows_of(const nac_type *t, int64_t *rows, int64_t *n)
+{
+    *n = t->rank ? t->dim[t->rank - 1] : 1;
+    *rows = *n ? nac_type_size(t) / *n : 0;
+}
+
+static bool infer_float(nac_infer *i)
+{
+    return nac_need_float(i) && nac_infer_same(i);
+}
+
+/* ---- softmax over the last axis ---- */
+
+typedef struct {
+    int64_t log;
+} softmax_attrs;
+
+static void softmax_grad_eval(const nac_eval *e)
+{
+    int64_t rows, n;
+    rows_of(e->in[0].type, &rows, &n);
+    nac_kernels_for(e->in[0].type->dtype)->softmax_grad(((const softmax_attrs *)e->attrs)->log, rows, n, e->in[0].data, e->in[1].data, e->out[0].data);
+}
+
+static nac_tensor *last_sum(nac_tensor *x)
+{
+    return nac_sum(x, .axis = -1, .keepdims = true);
+}
+
+/* dx = y (dy - sum(dy y)), or for the logarithm dx = dy - exp(y) sum(dy) */
+static bool softmax_grad_vjp(nac_vjp *v)
+{
+    nac_tensor *dy = v->in[0], *y = v->in[1], *g = v->dout[0];
+    if (((const softmax_attrs *)v->attrs)->log) {
+        nac_tensor *p = nac_exp(y), *gp = last_sum(nac_multiply(g, p));
+        if (v->need[0] && !(v->din[0] = nac_subtract(g, gp)))
+            return false;
+        return !v->need[1] || (v->din[1] = nac_neg(nac_multiply(nac_multiply(g, p), last_sum(dy))));
+    }
+    nac_tensor *gy = last_sum(nac_multiply(g, y));
+    if (v->need[0] && !(v->din[0] = nac_multiply(y, nac_subtract(g, gy))))
+        return false;
+    return !v->need[1] || (v->din[1] = nac_subtract(nac_multiply(g, nac_subtract(dy, last_sum(nac_multiply(dy, y)))), nac_multiply(gy, dy)));
+}
+
+static const nac_op nac_op_softmax_grad = {.name = "softmax_grad", .n_in = 2, .n_out = 1, .attrs_size = sizeof(softmax_attrs), .infer = infer_float,
+                                           .eval = softmax_grad_eval, .vjp = softmax_grad_vjp};
+
+static void softmax_eval(const nac_eval *e)
+{
+    int64_t rows, n;
+    rows_of(e->in[0].type, &rows, &n);
+    if (n)
+        nac_kernels_for(e->in[0].type->dtype)->softmax(((const softmax_attrs *)e->attrs)->log, rows, n, e->in[0].data, e->out[0].data);
+}
+
+static bool softmax_vjp(nac_vjp *v)
+{
+    return (v->din[0] = NAC_APPLY(&nac_op_softmax_grad, v->attrs, v->dout[0], v->out[0]));
+}
+
+const nac_op nac_op_softmax = {.name = "softmax", .n_in = 1, .n_out = 1, .attrs_size = sizeof(softmax_attrs), .infer = infer_float, .eval = softmax_eval,
+                               .vjp = softmax_vjp};
+
+static nac_tensor *softmax_along(nac_tensor *x, int axis, bool log)
+{
+    int back;
+    if (!x)
+        return NULL;
+    int a = nac_axis_of(log ? "log_softmax" : "softmax", axis, x->type.rank);
+    if (a < 0)
+        return NULL;
+    nac_tensor *rows = nac_contiguous_rows(x, a, &back);
+    nac_tensor *y = nac_apply(&nac_op_softmax, 1, &rows, &(softmax_attrs){log});
+    return y && a != x->type.rank - 1 ? nac_swapaxes(y, back, -1) : y;
+}
+
+nac_tensor *nac_softmax_op(nac_tensor *x, int axis)
+{
+    return softmax_along(x, axis, false);
+}
+
+nac_tensor *nac_log_softmax(nac_tensor *x, int axis)
+{
+    return softmax_along(x, axis, true);
+}
+
+/* ---- softmax cross-entropy against ids ---- */
+
+static bool xent_infer(nac_infer *i)
+{
+    const nac_type *ids = &i->in[0], *x = &i->in[1];
+    char a[96], b[96];
+    bool fits = ids->dtype == NAC_INT64 && nac_is_float(x->dtype) && x->rank == ids->rank + 1;
+    for (int d = 0; fits && d < ids->rank; d++)
+        fits = ids->dim[d] == x->dim[d] || ids->dim[d] < 0 || x->dim[d] < 0;
+    if (!fits)
+        return nac_fail(NAC_E_SHAPE, "sparse_softmax_crossentropy: ids %s do not fit logits %s", nac_type_text(ids, a, sizeof a), nac_type_text(x, b, sizeof b));
+    i->out[0] = *ids;
+    i->out[0].dtype = x->dtype;
+    i->out[1] = *x;
+    return true;
+}
+
+static void xent_eval(const nac_eval *e)
+{
+    int64_t rows, n;
+    rows_of(e->in[1].type, &rows, &n);
+    nac_kernels_for(e->in[1].type->dtype)->sparse_xent(rows, n, e->in[1].data, e->in[0].data, e->out[0].data, e->out[1].data);
+}
+
+static bool xent_vjp(nac_vjp *v)        /* p - onehot, of the loss alone: p is only for this */
+{
+    nac_tensor *p = v->out[1], *hot = nac_one_hot(v->in[0], nac_dim(p, -1), p->type.dtype);
+    return !v->dout[0] || !v->need[1] || (v->din[1] = nac_multiply(nac_expand_dims(v->dout[0], -1), nac_subtract(p, hot)));
+}
+
+static const nac_op nac_op_xent = {.name = "sparse_softmax_crossentropy", .n_in = 2, .n_out = 2, .infer = xent_infer, .eval = xent_eval, .vjp = xent_vjp};
+
+nac_tensor *nac_sparse_softmax_crossentropy(nac_tensor *ids, nac_tensor *logits)
+{
+    return NAC_APPLY(&nac_op_xent, NULL, nac_cast(ids, NAC_INT64), logits);
+}
+
+/* ---- convolution ---- */
+
+/* Everything that the shape of x does not tell; channels stand last by then. */
+typedef struct {
+    int64_t axes, groups, depthwise, same, causal;
+    int64_t stride[3], dilation[3];
+    int64_t in[3];                      /* of a gradient with respect to x: x's extents and channels */
+    int64_t c_in, n;
+} conv_attrs;
+
+/* Three axes always: leading ones are 1. `k` holds the kernel's extents. */
+static void window(int64_t in, int64_t k, int64_t stride, int64_t dilation, bool same, bool causal, int64_t *out, int64_t *pad)
+{
+    int64_t span = (k - 1) * dilation + 1;
+    if (same) {
+        *out = (in + stride - 1) / stride;
+        int64_t total = (*out - 1) * stride + span - in;
+        *pad = total > 0 ? total / 2 : 0;
+    } else {
+        *pad = causal ? span - 1 : 0;
+        *out = (in + *pad - span) / stride + 1;
+    }
+}
+
+static nac_conv conv_shape(const conv_attrs *a, const nac_type *x, const nac_type *w)
+{
+    int axes = (int)a->axes, lead = 3 - axes;
+    nac_conv s = {.n = x->dim[0], .c_in = x->dim[axes + 1], .groups = a->groups};
+    s.c_out = a->depthwise ? w->dim[axes] * w->dim[axes + 1] : w->dim[axes + 1];
+    if (a->depthwise)
+        s.groups = s.c_in;
+    for (int d = 0; d < 3; d++) {
+        bool real = d >= lead;
+        s.in[d] = real ? x->dim[1 + d - lead] : 1;
+        s.k[d] = real ? w->dim[d - lead] : 1;
+        s.stride[d] = real ? a->stride[d - lead] : 1;
+        s.dilation[d] = real ? a->dilation[d - lead] : 1;
+        window(s.in[d], s.k[d], s.stride[d], s.dilation[d], a->same, a->causal, &s.out[d], &s.pad[d]);
+    }
+    return s;
+}
+
+static bool conv_infer(nac_infer *i)
+{
+    const conv_attrs *a = i->attrs;
+    const nac_type *x = &i->in[0], *w = &i->in[1];
+    int axes = (int)a->axes;
+    char tx[96], tw[96];
+    if (!nac_need_float(i))
+        return false;
+    bool fits = x->rank == axes + 2 && w->rank == axes + 2 && x->dtype == w->dtype && x->dim[axes + 1] > 0;
+    fits = fits && (a->depthwise ? w->dim[axes] == x->dim[axes + 1] : w->dim[axes] * a->groups == x->dim[axes + 1] && w->dim[axes + 1] % a->groups == 0);
+    if (!fits)
+        return nac_fail(NAC_E_SHAPE, "%s: input %s does not fit kernel %s with %lld groups", i->op->name, nac_type_text(x, tx, sizeof tx),
+                        nac_type_text(w, tw, sizeof tw), (long long)a->groups);
+    nac_type y = *x;
+    for (int d = 0; d < axes; d++) {
+        int64_t pad;
+        if (x->dim[1 + d] >= 0)
+            window(x->dim[1 + d], w->dim[d], a->stride[d], a->dilation[d], a->same, a->causal, &y.dim[1 + d], &pad);
+        if (x->dim[1 + d] >= 0 && y.dim[1 + d] < 1)
+            return nac_fail(NAC_E_SHAPE, "%s: the kernel %s is larger than the input %s; padding \"same\" would do", i->op->name,
+                            nac_dims_text(w->rank, w->dim, tw, sizeof tw), nac_dims_text(x->rank, x->dim, tx, sizeof tx));
+    }
+    y.dim[axes + 1] = a->depthwise ? w->dim[axes] * w->dim[axes + 1] : w->dim[axes + 1];
+    i->out[0] = y;
+    return true;
+}
+
+static void conv_eval(const nac_eval *e)
+{
+    nac_conv s = conv_shape(e->attrs, e->in[0].type, e->in[1].type);
+    nac_kernels_for(e->in[0].type->dtype)->conv(&s, e->in[0].data, e->in[1].data, NULL, false, e->out[0].data, e->scratch);
+}
+
+static size_t conv_scratch(const nac_eval *e)
+{
+    nac_conv s = conv_shape(e->attrs, e->in[0].type, e->in[1].type);
+    return nac_kernels_for(e->in[0].type->dtype)->conv_scratch(&s);
+}
+
+static bool conv_vjp(nac_vjp *v);
+static const nac_op nac_op_conv = {.name = "conv", .n_in = 2, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = conv_infer, .eval = conv_eval,
+                                   .vjp = conv_vjp, .scratch = conv_scratch};
+
+/* in: dy, w; the gradient of x, whose extents are in the attributes */
+static bool grad_x_infer(nac_infer *i)
+{
+    const conv_attrs *a = i->attrs;
+    int axes = (int)a->axes;
+    i->out[0] = i->in[0];
+    for (int d = 0; d < axes; d++)
+        i->out[0].dim[1 + d] = a->in[d];
+    i->out[0].dim[axes + 1] = a->c_in;
+    return true;
+}
+
+static void grad_x_eval(const nac_eval *e)
+{
+    nac_conv s = conv_shape(e->attrs, e->out[0].type, e->in[1].type);
+    nac_kernels_for(e->in[0].type->dtype)->conv_grad_x(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
+}
+
+static size_t grad_x_scratch(const nac_eval *e)
+{
+    nac_conv s = conv_shape(e->attrs, e->out[0].type, e->in[1].type);
+    return nac_kernels_for(e->in[0].type->dtype)->conv_grad_x_scratch(&s);
+}
+
+static bool grad_x_vjp(nac_vjp *v);
+const nac_op nac_op_conv_grad_x = {.name = "conv_grad_x", .n_in = 2, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = grad_x_infer,
+                                   .eval = grad_x_eval, .vjp = grad_x_vjp, .scratch = grad_x_scratch};
+
+/* in: dy, x, and w for its shape alone; the gradient of w */
+static bool grad_w_infer(nac_infer *i)
+{
+    i->out[0] = i->in[2];
+    return true;
+}
+
+static void grad_w_eval(const nac_eval *e)
+{
+    nac_conv s = conv_shape(e->attrs, e->in[1].type, e->out[0].type);
+    nac_kernels_for(e->in[0].type->dtype)->conv_grad_w(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
+}
+
+static size_t grad_w_scratch(const nac_eval *e)
+{
+    nac_conv s = conv_shape(e->attrs, e->in[1].type, e->out[0].type);
+    return nac_kernels_for(e->in[0].type->dtype)->conv_grad_w_scratch(&s);
+}
+
+static bool grad_w_vjp(nac_vjp *v);
+static const nac_op nac_op_conv_grad_w = {.name = "conv_grad_w", .n_in = 3, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = grad_w_infer,
+                                          .eval = grad_w_eval, .vjp = grad_w_vjp, .scratch = grad_w_scratch};
+
+static conv_attrs with_extents(const conv_attrs *a, const nac_type *x)
+{
+    conv_attrs b = *a;
+    b.n = 0;
+    for (int d = 0; d < a->axes; d++)
+        b.in[d] = x->dim[1 + d];
+    b.c_in = x->dim[a->axes + 1];
+    return b;
+}
+
+static bool conv_vjp(nac_vjp *v)
+{
+    conv_attrs a = with_extents(v->attrs, &v->in[0]->type);
+    if (v->need[0] && !(v->din[0] = NAC_APPLY(&nac_op_conv_grad_x, &a, v->dout[0], v->in[1])))
+        return false;
+    return !v->need[1] || (v->din[1] = NAC_APPLY(&nac_op_conv_grad_w, v->attrs, v->dout[0], v->in[0], v->in[1]));
+}
+
+/* A convolution is linear in x and in w: the gradients of its gradients are convolutions and their gradients again. */
+static conv_attrs without_extents(const conv_attrs *a)
+{
+    conv_attrs b = *a;
+    memset(b.in, 0, sizeof b.in);
+    b.c_in = 0;
+    return b;
+}
+
+static bool grad_x_vjp(nac_vjp *v)
+{
+    conv_attrs a = without_extents(v->attrs);
+    if (v->need[0] && !(v->din[0] = NAC_APPLY(&nac_op_conv, &a, v->dout[0], v->in[1])))
+        return false;
+    return !v->need[1] || (v->din[1] = NAC_APPLY(&nac_op_conv_grad_w, &a, v->in[0], v->dout[0], v->in[1]));
+}
+
+static bool grad_w_vjp(nac_vjp *v)
+{
+    conv_attrs a = with_extents(v->attrs, &v->in[1]->type);
+    if (v->need[0] && !(v->din[0] = NAC_APPLY(&nac_op_conv, v->attrs, v->in[1], v->dout[0])))
+        return false;
+    return !v->need[1] || (v->din[1] = NAC_APPLY(&nac_op_conv_grad_x, &a, v->in[0], v->dout[0]));
+}
+
+/* channels_first is channels_last between two transpositions */
+static nac_tensor *channels(nac_tensor *x, bool to_last)
+{
+    if (!x || x->type.rank < 3)
+        return x;
+    int64_t perm[NAC_MAX_RANK];
+    int rank = x->type.rank;
+    for (int d = 0; d < rank; d++)
+        perm[d] = d == 0 ? 0 : to_last ? (d == rank - 1 ? 1 : d + 1) : (d == 1 ? rank - 1 : d - 1);
+    return nac_transpose_by(x, nac_shape_of(rank, perm));
+}
+
+static bool is_first(const char *data_format)
+{
+    return data_format && strcmp(data_format, "channels_first") == 0;
+}
+
+static bool spatial(const char *op, nac_tensor *x, int *axes)
+{
+    *axes = x->type.rank - 2;
+    return (*axes >= 1 && *axes <= 3) || nac_fail(NAC_E_SHAPE, "%s: expected an input of rank 3 to 5, found rank %d", op, x->type.rank);
+}
+
+static bool padding_of(const char *op, const char *padding, int axes, bool *same, bool *causal)
+{
+    const char *p = padding ? padding : "valid";
+    *same = strcmp(p, "same") == 0;
+    *causal = strcmp(p, "causal") == 0 && axes == 1;
+    return *same || *causal || strcmp(p, "valid") == 0 || nac_fail(NAC_E_ARGUMENT, "%s: padding: expected valid or same, found \"%s\"", op, p);
+}
+
+static nac_tensor *conv(nac_tensor *x, nac_tensor *kernel, const nac_conv_spec *spec, bool depthwise)
+{
+    int axes;
+    bool same, causal, first = is_first(spec->data_format);
+    if (!x || !kernel || !spatial("conv", x, &axes) || !padding_of("conv", spec->padding, axes, &same, &causal))
+        return NULL;
+    conv_attrs a = {.axes = axes, .groups = spec->groups ? spec->groups : 1, .depthwise = depthwise, .same = same, .causal = causal};
+    for (int d = 0; d < axes; d++) {
+        a.stride[d] = nac_size_at(&spec->strides, d) ? nac_size_at(&spec->strides, d) : 1;
+        a.dilation[d] = nac_size_at(&spec->dilation_rate, d) ? nac_size_at(&spec->dilation_rate, d) : 1;
+        if (a.stride[d] < 1 || a.dilation[d] < 1)
+            return nac_fail(NAC_E_ARGUMENT, "conv: strides and dilation_rate: expected at least 1");
+    }
+    nac_tensor *y = NAC_APPLY(&nac_op_conv, &a, first ? channels(x, true) : x, kernel);
+    return first ? channels(y, false) : y;
+}
+
+nac_tensor *nac_convolve(nac_tensor *x, nac_tensor *kernel, const nac_conv_spec *spec)
+{
+    return conv(x, kernel, spec, false);
+}
+
+nac_tensor *nac_depthwise_conv(nac_tensor *x, nac_tensor *kernel, const nac_conv_spec *spec)
+{
+    return conv(x, kernel, spec, true);
+}
+
+/* ---- pooling ---- */
+
+typedef struct {
+    int64_t axes, same, k[3], stride[3];
+    int64_t in[3];                      /* of a gradient: x's extents */
+} pool_attrs;
+
+static nac_pool pool_shape(const pool_attrs *a, const nac_type *x)
+{
+    int axes = (int)a->axes, lead = 3 - axes;
+    nac_pool s = {.n = x->dim[0], .c = x->dim[axes + 1]};
+    for (int d = 0; d < 3; d++) {
+        bool real = d >= lead;
+        s.in[d] = real ? x->dim[1 + d - lead] : 1;
+        s.k[d] = real ? a->k[d - lead] : 1;
+        s.stride[d] = real ? a->stride[d - lead] : 1;
+        window(s.in[d], s.k[d], s.stride[d], 1, a->same, false, &s.out[d], &s.pad[d]);
+    }
+    return s;
+}
+
+static bool pool_infer(nac_infer *i)
+{
+    const pool_attrs *a = i->attrs;
+    nac_type y = i->in[0];
+    char tx[96];
+    if (!nac_need_float(i))
+        return false;
+    for (int d = 0; d < a->axes; d++) {
+        int64_t pad;
+        if (y.dim[1 + d] >= 0)
+            window(y.dim[1 + d], a->k[d], a->stride[d], 1, a->same, false, &y.dim[1 + d], &pad);
+        if (i->in[0].dim[1 + d] >= 0 && y.dim[1 + d] < 1)
+            return nac_fail(NAC_E_SHAPE, "%s: the window is larger than the input %s", i->op->name,
+                            nac_dims_text(i->in[0].rank, i->in[0].dim, tx, sizeof tx));
+    }
+    i->out[0] = y;
+    if (i->n_out == 2) {
+        i->out[1] = y;
+        i->out[1].dtype = NAC_INT32;
+    }
+    return true;
+}
+
+static void max_eval(const nac_eval *e)
+{
+    nac_pool s = pool_shape(e->attrs, e->in[0].type);
+    nac_kernels_for(e->in[0].type->dtype)->max_pool(&s, e->in[0].data, e->out[0].data, e->out[1].data);
+}
+
+static void avg_eval(const nac_eval *e)
+{
+    nac_pool s = pool_shape(e->attrs, e->in[0].type);
+    nac_kernels_for(e->in[0].type->dtype)->avg_pool(&s, e->in[0].data, e->out[0].data);
+}
+
+static bool pool_grad_infer(nac_infer *i)
+{
+    const pool_attrs *a = i->attrs;
+    i->out[0] = i->in[0];
+    for (int d = 0; d < a->axes; d++)
+        i->out[0].dim[1 + d] = a->in[d];
+    return true;
+}
+
+static void max_grad_eval(const nac_eval *e)
+{
+    nac_pool s = pool_shape(e->attrs, e->out[0].type);
+    nac_kernels_for(e->in[0].type->dtype)->max_pool_grad(&s, e->in[0].data, e->in[1].data, e->out[0].data);
+}
+
+static void avg_grad_eval(const nac_eval *e)
+{
+    nac_pool s = pool_shape(e->attrs, e->out[0].type);
+    nac_kernels_for(e->in[0].type->dtype)->avg_pool_grad(&s, e->in[0].data, e->out[0].data);
+}
+
+/* The gradient of max_pool_grad with respect to dy picks from the winning cells again. */
+static bool pick_infer(nac_infer *i)
+{
+    i->out[0] = i->in[1];
+    i->out[0].dtype = i->in[0].dtype;
+    return true;
+}
+
+static void pick_eval(const nac_eval *e)
+{
+    nac_pool s = pool_shape(e->attrs, e->in[0].type);
+    const int32_t *where = e->in[1].data;
+    size_t size = nac_dtype_size(e->in[0].type->dtype);
+    int64_t positions = s.out[0] * s.out[1] * s.out[2];
+    for (int64_t q = 0; q < s.n * positions; q++)
+        for (int64_t c = 0; c < s.c; c++) {
+            int64_t p = q % positions, tap = where[q * s.c + c], o[3] = {p / s.out[2] / s.out[1], p / s.out[2] % s.out[1], p % s.out[2]};
+            int64_t t[3] = {tap / s.k[2] / s.k[1], tap / s.k[2] % s.k[1], tap % s.k[2]}, cell = q / positions;
+            for (int d = 0; d < 3; d++)
+                cell = cell * s.in[d] + o[d] * s.stride[d] - s.pad[d] + t[d];
+            memcpy((char *)e->out[0].data + (size_t)(q * s.c + c) * size, (const char *)e->in[0].data + (size_t)(cell * s.c + c) * size, size);
+        }
+}
+
+static const nac_op nac_op_pool_pick = {.name = "max_pool_pick", .n_in = 2, .n_out = 1, .attrs_size = sizeof(pool_attrs), .infer = pick_infer,
+                                        .eval = pick_eval};
+
+static bool max_grad_vjp(nac_vjp *v)
+{
+    pool_attrs a = *(const pool_attrs *)v->attrs;
+    memset(a.in, 0, sizeof a.in);
+    return !v->need[0] || (v->din[0] = NAC_APPLY(&nac_op_pool_pick, &a, v->dout[0], v->in[1]));
+}
+
+static const nac_op nac_op_max_pool_grad = {.name = "max_pool_grad", .n_in = 2, .n_out = 1, .attrs_size = sizeof(pool_attrs), .infer = pool_grad_infer,
+                                            .eval = max_grad_eval, .vjp = max_grad_vjp};
+static bool avg_vjp(nac_vjp *v);
+static const nac_op nac_op_average_pool = {.name = "average_pool", .n_in = 1, .n_out = 1, .attrs_size = sizeof(pool_attrs), .infer = pool_infer,
+                                           .eval = avg_eval, .vjp = avg_vjp};
+
+static bool avg_grad_vjp(nac_vjp *v)
+{
+    pool_attrs a = *(const pool_attrs *)v->attrs;
+    memset(a.in, 0, sizeof a.in);
+    return (v->din[0] = NAC_APPLY(&nac_op_average_pool, &a, v->dout[0]));
+}
+
+static const nac_op nac_op_average_pool_grad = {.name = "average_pool_grad", .n_in = 1, .n_out = 1, .attrs_size = sizeof(pool_attrs),
+                                                .infer = pool_grad_infer, .eval = avg_grad_eval, .vjp = avg_grad_vjp};
+
+static pool_attrs pool_extents(const nac_vjp *v)
+{
+    pool_attrs a = *(const pool_attrs *)v->attrs;
+    for (int d = 0; d < a.axes; d++)
+        a.in[d] = v->in[0]->type.dim[1 + d];
+    return a;
+}
+
+static bool max_vjp(nac_vjp *v)
+{
+    pool_attrs a = pool_extents(v);
+    return !v->dout[0] || (v->din[0] = NAC_APPLY(&nac_op_max_pool_grad, &a, v->dout[0], v->out[1]));
+}
+
+static bool avg_vjp(nac_vjp *v)
+{
+    pool_attrs a = pool_extents(v);
+    return (v->din[0] = NAC_APPLY(&nac_op_average_pool_grad, &a, v->dout[0]));
+}
+
+static const nac_op nac_op_max_pool = {.name = "max_pool", .n_in = 1, .n_out = 2, .attrs_size = sizeof(pool_attrs), .infer = pool_infer,
+                                       .eval = max_eval, .vjp = max_vjp};
+
+static nac_tensor *pool(const nac_op *op, nac_tensor *x, const nac_size *pool_size, const nac_size *strides, const char *padding, const char *data_format)
+{
+    int axes;
+    bool same, causal, first = is_first(data_format);
+    if (!x || !spatial(op->name, x, &axes) || !padding_of(op->name, padding, 0, &same, &causal))
+        return NULL;
+    pool_attrs a = {.axes = axes, .same = same};
+    for (int d = 0; d < axes; d++) {
+        a.k[d] = nac_size_at(pool_size, d);
+        a.stride[d] = strides->d[0] ? nac_size_at(strides, d) : a.k[d];
+        if (a.k[d] < 1 || a.stride[d] < 1)
+            return nac_fail(NAC_E_ARGUMENT, "%s: pool_size and strides: expected at least 1", op->name);
+    }
+    nac_tensor *y = NAC_APPLY(op, &a, first ? channels(x, true) : x);
+    return first ? channels(y, false) : y;
+}
+
+nac_tensor *nac_max_pool(nac_tensor *x, nac_size pool_size, nac_size strides, const char *padding, const char *data_format)
+{
+    return pool(&nac_op_max_pool, x, &pool_size, &strides, padding, data_format);
+}
+
+nac_tensor *nac_average_pool(nac_tensor *x, nac_size pool_size, nac_size strides, const char *padding, const char *data_format)
+{
+    return pool(&nac_op_average_pool, x, &pool_size, &strides, padding, data_format);
+}
+
+/* ---- layer normalization of the last axis: y, mean, 1 / std ---- */
+
+typedef struct {
+    double epsilon;
+} norm_attrs;
+
+static bool layer_norm_infer(nac_infer *i)
+{
+    const nac_type *x = &i->in[0];
+    char a[96], b[96];
+    if (!nac_need_float(i))
+        return false;
+    for (int k = 1; k < i->n_in; k++)
+        if (i->in[k].dtype != x->dtype || i->in[k].rank != 1 || i->in[k].dim[0] != x->dim[x->rank - 1])
+            return nac_fail(NAC_E_SHAPE, "layer_norm: scale or offset %s does not fit %s", nac_type_text(&i->in[k], a, sizeof a), nac_type_text(x, b, sizeof b));
+    i->out[0] = *x;
+    i->out[1] = *x;
+    i->out[1].rank--;
+    i->out[2] = i->out[1];
+    return true;
+}
+
+static void layer_norm_eval(const nac_eval *e)
+{
+    int64_t rows, n;
+    rows_of(e->in[0].type, &rows, &n);
+    nac_kernels_for(e->in[0].type->dtype)->layer_norm(rows, n, ((const norm_attrs *)e->attrs)->epsilon, e->in[0].data, e->in[1].data, e->in[2].data,
+                                                     e->out[0].data, e->out[1].data, e->out[2].data);
+}
+
+/* in: dy, x, gamma, mean, rstd; out: dx, dgamma, dbeta */
+static bool layer_norm_grad_infer(nac_infer *i)
+{
+    i->out[0] = i->in[0];
+    i->out[1] = i->out[2] = i->in[2];
+    return true;
+}
+
+static void layer_norm_grad_eval(const nac_eval *e)
+{
+    int64_t rows, n;
+    rows_of(e->in[0].type, &rows, &n);
+    nac_kernels_for(e->in[0].type->dtype)->layer_norm_grad(rows, n, e->in[0].data, e->in[1].data, e->in[2].data, e->in[3].data, e->in[4].data,
+                                                          e->out[0].data, e->out[1].data, e->out[2].data, e->scratch);
+}
+
+static size_t layer_norm_grad_scratch(const nac_eval *e)
+{
+    int64_t rows, n;
+    rows_of(e->in[0].type, &rows, &n);
+    return nac_kernels_for(e->in[0].type->dtype)->layer_norm_grad_scratch(rows, n);
+}
+
+static const nac_op nac_op_layer_norm_grad = {.name = "layer_norm_grad", .n_in = 5, .n_out = 3, .infer = layer_norm_grad_infer,
+                                              .eval = layer_norm_grad_eval, .scratch = layer_norm_grad_scratch};
+
+/* The composite, for gradients of gradients. */
+static nac_tensor *normalized(nac_tensor *x, double epsilon)
+{
+    nac_tensor *mean = nac_mean(x, .axis = -1, .keepdims = true), *d = nac_subtract(x, mean);
+    return nac_multiply(d, nac_rsqrt(nac_add_scalar(nac_mean(nac_square(d), .axis = -1, .keepdims = true), epsilon)));
+}
+
+static bool layer_norm_vjp(nac_vjp *v)
+{
+    nac_tensor *in[5] = {v->dout[0], v->in[0], v->in[1], v->out[1], v->out[2]}, *d[NAC_MAX_IO];
+    int n;
+    if (!v->dout[0])
+        return true;
+    if (!nac_apply_n(&nac_op_layer_norm_grad, 5, in, NULL, d, &n))
+        return false;
+    for (int k = 0; k < 3; k++)
+        v->din[k] = v->need[k] ? d[k] : NULL;
+    return true;
+}
+
+static const nac_op nac_op_layer_norm = {.name = "layer_norm", .n_in = 3, .n_out = 3, .attrs_size = sizeof(norm_attrs), .infer = layer_norm_infer,
+                                         .eval = layer_norm_eval, .vjp = layer_norm_vjp};
+
+static bool gradient_of_gradient(void)  /* two tapes record: the inner gradient will be differentiated */
+{
+    int tapes = 0;
+    for (nac_interpreter *i = nac_this_thread()->top; i; i = i->below)
+        tapes += i->what == NAC_KIND_TAPE;
+    return tapes > 1;
+}
+
+nac_tensor *nac_layer_norm(nac_tensor *x, nac_tensor *gamma, nac_tensor *beta, double epsilon)
+{
+    if (!x)
+        return NULL;
+    if (x->n_items || x->type.rank < 1)
+        return nac_fail(NAC_E_SHAPE, "layer_norm: expected a tensor of rank 1 or more");
+    if (gradient_of_gradient()) {
+        nac_tensor *y = normalized(x, epsilon);
+        y = gamma ? nac_multiply(y, gamma) : y;
+        return beta ? nac_add(y, beta) : y;
+    }
+    int64_t n = nac_dim(x, -1);
+    gamma = gamma ? gamma : nac_ones(x->type.dtype, NAC_SHAPE(n));
+    beta = beta ? beta : nac_zeros(x->type.dtype, NAC_SHAPE(n));
+    return NAC_APPLY(&nac_op_layer_norm, (&(norm_attrs){epsilon}), x, gamma, beta);
+}
+
+/* ---- batch normalization by the batch's statistics: y, mean, variance ---- */
+
+typedef struct {
+    int64_t axis;
+    double  epsilon;
+} batch_norm_attrs;
+
+static void channel_blocks(const nac_type *t, int64_t axis, int64_t *outer, int64_t *c, int64_t *inner)
+{
+    *outer = *inner = 1;
+    for (int d = 0; d < t->rank; d++)
+        if (d != axis)
+            *(d < axis ? outer : inner) *= t->dim[d];
+    *c = t->dim[axis];
+}
+
+static bool batch_norm_infer(nac_infer *i)
+{
+    const batch_norm_attrs *a = i->attrs;
+    const nac_type *x = &i->in[0];
+    char ta[96], tb[96];
+    if (!nac_need_float(i))
+        return false;
+    for (int k = 1; k < i->n_in; k++)
+        if (i->in[k].dtype != x->dtype || i->in[k].rank != 1 || i->in[k].dim[0] != x->dim[a->axis])
+            return nac_fail(NAC_E_SHAPE, "batch_norm: scale or offset %s does not fit axis %d of %s", nac_type_text(&i->in[k], ta, sizeof ta),
+                            (int)a->axis, nac_type_text(x, tb, sizeof tb));
+    i->out[0] = *x;
+    i->out[1] = i->out[2] = (nac_type){.dtype = x->dtype, .rank = 1, .dim = {x->dim[a->axis]}};
+    return true;
+}
+
+static size_t batch_norm_scratch(const nac_eval *e)
+{
+    int64_t outer, c, inner;
+    const nac_type *x = e->in[0].type;
+    channel_blocks(x, ((const batch_norm_attrs *)e->attrs)->axis, &outer, &c, &inner);
+    return nac_kernels_for(x->dtype)->moments_scratch(outer, c, inner) + 128 + 2 * (size_t)c * nac_dtype_size(x->dtype);
+}
+
+#define SCALE_SHIFT(T)                                                                                                               \
+    for (int64_t k = 0; k < c; k++) {                                                                                                \
+        const T *g = e->in[1].data, *b = e->in[2].data, *m = e->out[1].data, *v = e->out[2].data;                                    \
+        ((T *)scale)[k] = g[k] / (T)sqrt((double)v[k] + a->epsilon);                                                                 \
+        ((T *)shift)[k] = b[k] - m[k] * ((T *)scale)[k];                                                                             \
+    }
+
+static void batch_norm_eval(const nac_eval *e)
+{
+    const batch_norm_attrs *a = e->attrs;
+    const nac_type *x = e->in[0].type;
+    const nac_kernels *kernels = nac_kernels_for(x->dtype);
+    int64_t outer, c, inner;
+    channel_blocks(x, a->axis, &outer, &c, &inner);
+    size_t size = nac_dtype_size(x->dtype);
+    char *scale = e->scratch, *shift = scale + (size_t)c * size, *rest = (char *)(((uintptr_t)shift + (size_t)c * size + 63) & ~(uintptr_t)63);
+    kernels->moments(outer, c, inner, e->in[0].data, e->out[1].data, e->out[2].data, rest);
+    if (x->dtype == NAC_FLOAT32) {
+        SCALE_SHIFT(float)
+    } else {
+        SCALE_SHIFT(double)
+    }
+    kernels->scale_shift(outer, c, inner, e->in[0].data, scale, shift, e->out[0].data);
+}
+
+/* in: dy, x, gamma, mean, var; out: dx, dgamma, dbeta */
+static bool batch_norm_grad_infer(nac_infer *i)
+{
+    i->out[0] = i->in[0];
+    i->out[1] = i->out[2] = i->in[2];
+    return true;
+}
+
+static size_t batch_norm_grad_scratch(const nac_eval *e)
+{
+    int64_t outer, c, inner;
+    const nac_type *x = e->in[0].type;
+    channel_blocks(x, ((const batch_norm_attrs *)e->attrs)->axis, &outer, &c, &inner);
+    return nac_kernels_for(x->dtype)->batch_norm_grad_scratch(outer, c, inner) + 64 + (size_t)c * nac_dtype_size(x->dtype);
+}
+
+static void batch_norm_grad_eval(const nac_eval *e)
+{
+    const batch_norm_attrs *a = e->attrs;
+    const nac_type *x = e->in[0].type;
+    int64_t outer, c, inner;
+    channel_blocks(x, a->axis, &outer, &c, &inner);
+    char *rstd = e->scratch, *rest = (char *)(((uintptr_t)rstd + (size_t)c * nac_dtype_size(x->dtype) + 63) & ~(uintptr_t)63);
+    for (int64_t k = 0; k < c; k++)
+        if (x->dtype == NAC_FLOAT32)
+            ((float *)rstd)[k] = (float)(1 / sqrt((double)((const float *)e->in[4].data)[k] + a->epsilon));
+        else
+            ((double *)rstd)[k] = 1 / sqrt(((const double *)e->in[4].data)[k] + a->epsilon);
+    nac_kernels_for(x->dtype)->batch_norm_grad(outer, c, inner, e->in[0].data, e->in[1].data, e->in[2].data, e->in[3].data, rstd, e->out[0].data,
+                                              e->out[1].data, e->out[2].data, rest);
+}
+
+static const nac_op nac_op_batch_norm_grad = {.name = "batch_norm_grad", .n_in = 5, .n_out = 3, .attrs_size = sizeof(batch_norm_attrs),
+                                              .infer = batch_norm_grad_infer, .eval = batch_norm_grad_eval, .scratch = batch_norm_grad_scratch};
+
+static bool batch_norm_vjp(nac_vjp *v)
+{
+    nac_tensor *in[5] = {v->dout[0], v->in[0], v->in[1], v->out[1], v->out[2]}, *d[NAC_MAX_IO];
+    int n;
+    if (v->dout[1] || v->dout[2])
+        return nac_fail(NAC_E_UNSUPPORTED, "batch_norm: the gradient of the mean and variance; use nac_mean and nac_var");
+    if (!v->dout[0])
+        return true;
+    if (!nac_apply_n(&nac_op_batch_norm_grad, 5, in, v->attrs, d, &n))
+        return false;
+    for (int k = 0; k < 3; k++)
+        v->din[k] = v->need[k] ? d[k] : NULL;
+    return true;
+}
+
+static const nac_op nac_op_batch_norm = {.name = "batch_norm", .n_in = 3, .n_out = 3, .attrs_size = sizeof(batch_norm_attrs),
+                                         .infer = batch_norm_infer, .eval = batch_norm_eval, .vjp = batch_norm_vjp, .scratch = batch_norm_scratch};
+
+nac_tensor *nac_batch_norm(nac_tensor *x, nac_tensor *gamma, nac_tensor *beta, int axis, double epsilon)
+{
+    nac_tensor *out[NAC_MAX_IO];
+    int n;
+    if (!x)
+        return NULL;
+    batch_norm_attrs a = {nac_axis_of("batch_norm", axis, x->type.rank), epsilon};
+    if (a.axis < 0)
+        return NULL;
+    int64_t c = x->type.dim[a.axis];
+    gamma = gamma ? gamma : nac_ones(x->type.dtype, NAC_SHAPE(c));
+    beta = beta ? beta : nac_zeros(x->type.dtype, NAC_SHAPE(c));
+    if (gradient_of_gradient()) {
+        nac_axes others = {{0}};
+        int64_t dim[NAC_MAX_RANK];
+        int count = 0;
+        for (int d = 0; d < x->type.rank; d++) {
+            dim[d] = d == a.axis ? c : 1;
+            if (d != a.axis)
+                others.d[count++] = d;
+        }
+        nac_shape wide = nac_shape_of(x->type.rank, dim);
+        nac_tensor *mean = nac_mean_with(&(nac_reduce_options){x, others, true}), *d = nac_subtract(x, mean);
+        nac_tensor *var = nac_mean_with(&(nac_reduce_options){nac_square(d), others, true});
+        nac_tensor *y = nac_multiply(d, nac_rsqrt(nac_add_scalar(var, epsilon)));
+        y = nac_add(nac_multiply(y, nac_reshape_to(gamma, wide)), nac_reshape_to(beta, wide));
+        return nac_list(y, nac_reshape(mean, c), nac_reshape(var, c));
+    }
+    nac_tensor *in[3] = {x, gamma, beta};
+    return nac_apply_n(&nac_op_batch_norm, 3, in, &a, out, &n) ? nac_list_of(3, out) : NULL;
+}
+
+/* ---- LSTM: hs, cs, gates ---- */
+
+typedef struct {
+    int64_t reverse, masked;
+} lstm_attrs;
+
+static bool lstm_infer(nac_infer *i)
+{
+    const nac_type *x = &i->in[0], *wx = &i->in[1], *wh = &i->in[2];
+    char a[96], b[96];
+    if (!nac_need_float(i))
+        return false;
+    int64_t u = wh->dim[0];
+    if (x->rank != 3 || wx->rank != 2 || wh->rank != 2 || (x->dim[2] >= 0 && wx->dim[0] != x->dim[2]) || wx->dim[1] != 4 * u || wh->dim[1] != 4 * u)
+        return nac_fail(NAC_E_SHAPE, "lstm: input %s does not fit kernel %s", nac_type_text(x, a, sizeof a), nac_type_text(wx, b, sizeof b));
+    for (int k = 1; k < 6; k++)
+        if (i->in[k].dtype != x->dtype)
+            return nac_fail(NAC_E_TYPE, "lstm: dtypes differ: %s and %s", nac_dtype_name(x->dtype), nac_dtype_name(i->in[k].dtype));
+    for (int k = 4; k < 6; k++)
+        if (i->in[k].rank != 2 || i->in[k].dim[1] != u || (x->dim[0] >= 0 && i->in[k].dim[0] >= 0 && i->in[k].dim[0] != x->dim[0]))
+            return nac_fail(NAC_E_SHAPE, "lstm: initial state %s does not fit %lld units", nac_type_text(&i->in[k], a, sizeof a), (long long)u);
+    for (int k = 0; k < 3; k++) {
+        i->out[k] = *x;
+        i->out[k].dim[2] = k == 2 ? 4 * u : u;
+    }
+    return true;
+}
+
+static nac_lstm lstm_shape(const lstm_attrs *a, const nac_type *x, const nac_type *wh)
+{
+    return (nac_lstm){x->dim[0], x->dim[1], x->dim[2], wh->dim[0], a->reverse};
+}
+
+static void lstm_eval(const nac_eval *e)
+{
+    const lstm_attrs *a = e->attrs;
+    nac_lstm s = lstm_shape(a, e->in[0].type, e->in[2].type);
+    nac_kernels_for(e->in[0].type->dtype)
+        ->lstm(&s, e->in[0].data, e->in[1].data, e->in[2].data, e->in[3].data, e->in[4].data, e->in[5].data, a->masked ? e->in[6].data : NULL,
+               e->out[0].data, e->out[1].data, e->out[2].data, e->scratch);
+}
+
+static size_t lstm_scratch(const nac_eval *e)
+{
+    nac_lstm s = lstm_shape(e->attrs, e->in[0].type, e->in[2].type);
+    return nac_kernels_for(e->in[0].type->dtype)->lstm_scratch(&s);
+}
+
+/* in: x, wx, wh, h0, c0, hs, cs, gates, dhs, dcs, and the mask; out: dx, dwx, dwh, dbias, dh0, dc0 */
+static bool lstm_grad_infer(nac_infer *i)
+{
+    i->out[0] = i->in[0];
+    i->out[1] = i->in[1];
+    i->out[2] = i->in[2];
+    i->out[3] = (nac_type){.dtype = i->in[0].dtype, .rank = 1, .dim = {i->in[1].dim[1]}};
+    i->out[4] = i->in[3];
+    i->out[5] = i->in[4];
+    return true;
+}
+
+static void lstm_grad_eval(const nac_eval *e)
+{
+    const lstm_attrs *a = e->attrs;
+    nac_lstm s = lstm_shape(a, e->in[0].type, e->in[2].type);
+    nac_kernels_for(e->in[0].type->dtype)
+        ->lstm_grad(&s, e->in[0].data, e->in[1].data, e->in[2].data, e->in[3].data, e->in[4].data, a->masked ? e->in[10].data : NULL, e->in[5].data,
+                    e->in[6].data, e->in[7].data, e->in[8].data, NULL, e->in[9].data, e->out[0].data, e->out[1].data, e->out[2].data, e->out[3].data,
+                    e->out[4].data, e->out[5].data, e->scratch);
+}
+
+static size_t lstm_grad_scratch(const nac_eval *e)
+{
+    nac_lstm s = lstm_shape(e->attrs, e->in[0].type, e->in[2].type);
+    return nac_kernels_for(e->in[0].type->dtype)->lstm_grad_scratch(&s);
+}
+
+static const nac_op nac_op_lstm_grad = {.name = "lstm_grad", .n_in = -1, .n_out = 6, .attrs_size = sizeof(lstm_attrs), .infer = lstm_grad_infer,
+                                        .eval = lstm_grad_eval, .scratch = lstm_grad_scratch};
+
+static bool lstm_vjp(nac_vjp *v)
+{
+    const lstm_attrs *a = v->attrs;
+    nac_tensor *dcs = v->dout[1] ? nac_slice_axis(v->dout[1], 1, -1, NAC_NONE, 1) : NULL, *d[NAC_MAX_IO];
+    nac_tensor *in[11] = {v->in[0], v->in[1], v->in[2], v->in[4], v->in[5], v->out[0], v->out[1], v->out[2],
+                          v->dout[0] ? v->dout[0] : nac_zeros_like(v->out[0]), dcs ? nac_squeeze(dcs, 1) : nac_zeros_like(v->in[5]), v->in[6]};
+    static const int of[] = {0, 1, 2, 3, 4, 5};
+    int n;
+    if (v->dout[2])
+        return nac_fail(NAC_E_UNSUPPORTED, "lstm: the gradient of the gates");
+    if (!nac_apply_n(&nac_op_lstm_grad, a->masked ? 11 : 10, in, a, d, &n))
+        return false;
+    for (int k = 0; k < 6; k++)
+        v->din[k] = v->need[k] ? d[of[k]] : NULL;
+    return true;
+}
+
+static const nac_op nac_op_lstm = {.name = "lstm", .n_in = -1, .n_out = 3, .attrs_size = sizeof(lstm_attrs), .infer = lstm_infer, .eval = lstm_eval,
+                                   .vjp = lstm_vjp, .scratch = lstm_scratch};
+
+nac_tensor *nac_lstm_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, nac_tensor *bias, nac_tensor *h0, nac_tensor *c0, nac_tensor *mask, bool reverse)
+{
+    nac_tensor *out[NAC_MAX_IO];
+    int n;
+    if (!x || !wx || !wh)
+        return NULL;
+    if (!bias)
+        bias = nac_zeros(x->type.dtype, NAC_SHAPE(nac_dim(wx, -1)));
+    nac_tensor *in[7] = {x, wx, wh, bias, h0, c0, mask};
+    if (!nac_apply_n(&nac_op_lstm, mask ? 7 : 6, in, &(lstm_attrs){reverse, mask != NULL}, out, &n))
+        return NULL;
+    nac_tensor *h = nac_squeeze(nac_slice_axis(out[0], 1, -1, NAC_NONE, 1), 1), *c = nac_squeeze(nac_slice_axis(out[1], 1, -1, NAC_NONE, 1), 1);
+    return nac_list(out[0], h, c);
+}
+
+/* ---- attention ---- */
+
+nac_tensor *nac_attention_op(nac_tensor *q, nac_tensor *k, nac_tensor *v, nac_tensor *mask, double scale)
+{
+    if (!q || !k || !v)
+        return NULL;
+    nac_tensor *scores = nac_matmul_t(nac_transpose(nac_mul_scalar(q, scale), 0, 2, 1, 3), false, nac_transpose(k, 0, 2, 1, 3), true);
+    if (mask && scores)
+        scores = nac_where(mask, scores, nac_scalar_of(scores->type.dtype, -3e38));
+    return nac_transpose(nac_matmul(nac_softmax_op(scores, -1), nac_transpose(v, 0, 2, 1, 3)), 0, 2, 1, 3);
+}

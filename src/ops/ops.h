@@ -1,0 +1,29 @@
+/* What op files share. */
+#ifndef NAC_OPS_H
+#define NAC_OPS_H
+
+#include <string.h>
+#include "tensor/tensor.h"
+#include "kernels/kernels.h"
+#include "nacre/ops.h"
+
+static inline const nac_kernels *nac_kernels_for(nac_dtype dtype)
+{
+    return dtype == NAC_FLOAT64 ? nac_kernels_f64() : nac_kernels_f32();
+}
+
+/* Sums t down to the shape it was broadcast from. */
+nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type);
+nac_tensor *nac_mul_mask(nac_tensor *x, nac_tensor *condition);         /* condition ? x : 0 */
+bool nac_need_float(nac_infer *i);      /* input 0 is a float; else an error that names the op */
+int  nac_axis_of(const char *op, int axis, int rank);   /* from 0; -1 with an error */
+nac_tensor *nac_contiguous_rows(nac_tensor *x, int axis, int *back);    /* axis moved last */
+
+/* Steps of the optimizers: in place when compiled. */
+/* A list: w, m, v (and v_hat if amsgrad) after one step; lr and step are scalars: float32, int64 (counting from 1). */
+nac_tensor *nac_adam_update(nac_tensor *w, nac_tensor *m, nac_tensor *v, nac_tensor *v_hat, nac_tensor *g, nac_tensor *lr, nac_tensor *step,
+                            double beta_1, double beta_2, double epsilon);
+/* A list: w, and m if momentum is not 0. */
+nac_tensor *nac_sgd_update(nac_tensor *w, nac_tensor *m, nac_tensor *g, nac_tensor *lr, double momentum, bool nesterov);
+
+#endif
