@@ -106,13 +106,17 @@ cJSON *nac_instance_to_json(const void *instance);
 void *nac_instance_from_json(nac_kind kind, const cJSON *json, const char *where, bool *ok);
 /* Makes an instance of a class from a config object; unknown keys are errors that name the class and the key. Belongs to the scope. */
 void *nac_from_config(const nac_class *cls, const cJSON *config);
-/* For kinds whose instances hold others (layers): called for envelopes of that kind in place of nac_from_config. */
-typedef void *(*nac_from_json_hook)(const cJSON *json, const char *where);
-void nac_set_from_json_hook(nac_kind kind, nac_from_json_hook hook);
-typedef cJSON *(*nac_to_json_hook)(const void *instance);
-void nac_set_to_json_hook(nac_kind kind, nac_to_json_hook hook);
+/* What all instances of a kind do beside their class: before its init, after its release, and instead of the plain envelope. Each may be
+   NULL. The table is in registry.c. */
+typedef struct {
+    bool (*init)(void *self);
+    void (*release)(void *self);
+    cJSON *(*to_json)(const void *self);
+    void *(*from_json)(const cJSON *json, const char *where);
+} nac_kind_hooks;
+extern const nac_kind_hooks nac_hooks[NAC_KIND_COUNT];
 
-/* Python's truth of a text list "a|b|c". */
+/* Whether choices, "a|b|c", has value. */
 bool nac_one_of(const char *value, const char *choices);
 
 #endif

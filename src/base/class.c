@@ -8,8 +8,6 @@
 
 static const nac_class *registered[MAX_REGISTERED];
 static int n_registered;
-static nac_from_json_hook from_json_hooks[NAC_KIND_COUNT];
-static nac_to_json_hook to_json_hooks[NAC_KIND_COUNT];
 
 /* ---- names ---- */
 
@@ -291,6 +289,8 @@ static void destroy(void *object)
     nac_instance *self = object;
     if (self->cls->release)
         self->cls->release(self);
+    if (nac_hooks[self->cls->kind].release)
+        nac_hooks[self->cls->kind].release(self);
     for (int i = 0; self->options && i < self->cls->n_options; i++)
         free_option(&self->cls->options[i], (char *)self->options + self->cls->options[i].offset);
     nac_free(self->options);
@@ -389,7 +389,7 @@ void *nac_instance_new(const nac_class *cls, const void *options)
         const char *from = (const char *)options + row->offset;
         ok = check(cls, row, from) && copy_option(cls, row, (char *)self->options + row->offset, from);
     }
-    if (!ok || (cls->init && !cls->init(self))) {
+    if (!ok || (nac_hooks[cls->kind].init && !nac_hooks[cls->kind].init(self)) || (cls->init && !cls->init(self))) {
         nac_release(self);
         return NULL;
     }
@@ -462,10 +462,14 @@ static cJSON *option_to_json(const nac_option *row, const void *value)
         int64_t v[3] = {s->d[0], nac_size_at(s, 1), nac_size_at(s, 2)};
         return ints_to_json(v, row->axes ? row->axes : 1);
     }
-    case NAC_OPTION_SHAPE:
-        return ints_to_json(((const nac_shape *)value)->d, nac_shape_rank(value));
+    case NAC_OPTION_SHAPE: {
+        const nac_shape *s = value;
+        return row->none && !s->rank && !s->d[0] ? cJSON_CreateNull() : ints_to_json(s->d, nac_shape_rank(s));
+    }
     case NAC_OPTION_AXES: {
         const nac_axes *a = value;
+        if (a->d[0] == NAC_NONE)
+            return cJSON_CreateNull();
         int n = nac_axes_count(a);
         if (n == 1)
             return nac_json_int(a->d[0]);
@@ -508,8 +512,8 @@ cJSON *nac_instance_to_json(const void *instance)
     const nac_instance *self = instance;
     if (!self)
         return cJSON_CreateNull();
-    if (to_json_hooks[self->cls->kind])
-        return to_json_hooks[self->cls->kind](instance);
+    if (nac_hooks[self->cls->kind].to_json)
+        return nac_hooks[self->cls->kind].to_json(instance);
     cJSON *config = nac_options_to_json(self->cls, self->options), *json = config ? cJSON_CreateObject() : NULL;
     if (!json) {
         cJSON_Delete(config);
@@ -526,16 +530,6 @@ cJSON *nac_instance_to_json(const void *instance)
     else
         cJSON_AddStringToObject(json, "registered_name", self->cls->registered_name ? self->cls->registered_name : self->cls->name);
     return json;
-}
-
-void nac_set_from_json_hook(nac_kind kind, nac_from_json_hook hook)
-{
-    from_json_hooks[kind] = hook;
-}
-
-void nac_set_to_json_hook(nac_kind kind, nac_to_json_hook hook)
-{
-    to_json_hooks[kind] = hook;
 }
 
 /* ---- from JSON ---- */
@@ -603,6 +597,8 @@ static bool option_from_json(const nac_class *cls, const nac_option *row, const 
             *(double *)to = NAC_NONE_FLOAT;
         else if (row->type == NAC_OPTION_SHAPE)
             *(nac_shape *)to = (nac_shape){0};
+        else if (row->type == NAC_OPTION_AXES)
+            *(nac_axes *)to = (nac_axes){{NAC_NONE}};
         else if (row->type == NAC_OPTION_SPEC || row->type == NAC_OPTION_STRING)
             *(const void **)to = NULL;
         return true;
@@ -762,8 +758,8 @@ void *nac_instance_from_json(nac_kind kind, const cJSON *json, const char *where
         return nac_resolve(kind, config->valuestring, where, ok);
     void *made = NULL;
     nac_scope scope = nac_scope_begin();
-    if (from_json_hooks[kind]) {
-        made = nac_retain(from_json_hooks[kind](json, where));
+    if (nac_hooks[kind].from_json) {
+        made = nac_retain(nac_hooks[kind].from_json(json, where));
     } else {
         const nac_class *cls = cJSON_IsString(registered_name) ? nac_class_find(kind, registered_name->valuestring) : NULL;
         cls = cls ? cls : nac_class_find(kind, name->valuestring);

@@ -1,0 +1,387 @@
+/* Layers under Keras's names, with Keras's arguments and defaults. Each makes a layer that belongs to the scope; a model that takes it
+   retains it. All take .name (NULL: made from the class), .trainable and .dtype ("float32", "float64"). Shapes in the comments are
+   channels_last. */
+#ifndef NACRE_LAYERS_H
+#define NACRE_LAYERS_H
+
+#include "nacre/tensor.h"
+#include "nacre/variable.h"
+#include "nacre/extend_class.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NAC_LAYER_COMMON(O, S)                                                                                                       \
+    O(S, STRING, name, NULL, NAC_HIDDEN, NAC_OR_NONE)                                                                                \
+    O(S, BOOL, trainable, true, NAC_HIDDEN)                                                                                          \
+    O(S, STRING, dtype, NULL, NAC_HIDDEN, NAC_OR_NONE)
+
+/* ---- calling ---- */
+
+#define NAC_CALL_OPTIONS(O, S)                                                                                                       \
+    O(S, LAYER, layer, NULL)                                                                                                         \
+    O(S, TENSOR, inputs, NULL)                  /* a tensor, or nac_list(a, b) */                                                    \
+    O(S, INT, training, NAC_NONE)               /* true, false, or NAC_NONE: what the call around it says, else false */             \
+    O(S, TENSOR, mask, NULL)                    /* bool; NULL: the input's own */                                                    \
+    O(S, TENSOR, initial_state, NULL)           /* recurrent layers: a tensor or a list */                                           \
+    O(S, TENSOR, attention_mask, NULL)          /* MultiHeadAttention: bool (batch, t, s) */                                         \
+    O(S, BOOL, use_causal_mask, false)                                                                                               \
+    O(S, BOOL, return_attention_scores, false)
+typedef struct {
+    NAC_CALL_OPTIONS(NAC_FIELD, )
+} nac_call_options;
+/* Applies a layer or model to tensors (or symbolic tensors, which makes a functional model grow). Builds it at the first call.
+   nac_call(layer, x, .training = true). A tensor, or a list where the layer has several outputs. */
+NAC_API nac_tensor *nac_call_with(const nac_call_options *options);
+#define nac_call(...) NAC_KW(nac_call_options, nac_call_with, NAC_CALL_OPTIONS, .layer = __VA_ARGS__)
+/* The symbolic input of a functional model, the batch axis not counted: nac_input(28, 28, 1). Keras: Input(shape). */
+#define nac_input(...) nac_input_of(nac_input_layer(__VA_ARGS__))
+NAC_API nac_tensor *nac_input_of(nac_layer *input_layer);
+
+/* ---- looking at a layer ---- */
+
+NAC_API const char *nac_layer_name(const nac_layer *l);
+NAC_API const char *nac_layer_class_name(const nac_layer *l);           /* "Conv2D" */
+NAC_API bool nac_layer_built(const nac_layer *l);
+NAC_API int  nac_weight_count(const nac_layer *l);                      /* of the whole subtree: trainable, then the others, as Keras orders them */
+NAC_API nac_variable *nac_weight(const nac_layer *l, int index);        /* borrowed */
+NAC_API nac_variable *nac_find_weight(const nac_layer *l, const char *path);    /* by path, "conv2d/kernel"; error when there is none */
+NAC_API int  nac_trainable_weights(const nac_layer *l, int cap, nac_variable **out);    /* how many there are; out may be NULL */
+NAC_API int64_t nac_count_params(const nac_layer *l);
+/* Freezes or thaws a layer and everything below it. Keras: layer.trainable = ... */
+NAC_API bool nac_set_trainable(nac_layer *l, bool trainable);
+NAC_API bool nac_trainable(const nac_layer *l);
+/* Freezes or thaws weights by a glob on their paths: "conv*" / "*"/kernel". How many matched; 0 is an error. */
+NAC_API int  nac_set_trainable_matching(nac_layer *l, const char *glob, bool trainable);
+/* The sum of all losses that the last call left (add_loss, activity and weight regularizers); 0 when there are none. */
+NAC_API nac_tensor *nac_losses(nac_layer *l);
+/* Makes unseeded things (initializers, dropout, shuffling) of this thread repeat. Keras: keras.utils.set_random_seed. */
+NAC_API void nac_set_random_seed(uint64_t seed);
+/* Restarts automatic names on this thread. Keras: keras.utils.clear_session. */
+NAC_API void nac_clear_session(void);
+
+/* ---- the layers ---- */
+
+/* A model's input; the shape does not count the batch. */
+#define NAC_INPUT_LAYER_OPTIONS(O, S) \
+    O(S, SHAPE, shape, 0, NAC_HIDDEN) \
+    O(S, INT, batch_size, NAC_NONE, NAC_OR_NONE, NAC_HIDDEN, NAC_AT_LEAST(1)) \
+    O(S, STRING, input_dtype, "float32", NAC_HIDDEN) \
+    O(S, BOOL, optional, false, NAC_HIDDEN) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, input_layer, NAC_INPUT_LAYER_OPTIONS)
+#define nac_input_layer(...) NAC_KW(nac_input_layer_options, nac_input_layer_with, NAC_INPUT_LAYER_OPTIONS, .shape = __VA_ARGS__)
+
+/* activation(x . kernel + bias): (batch, .., in) -> (batch, .., units). */
+#define NAC_DENSE_OPTIONS(O, S) \
+    O(S, INT, units, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, SPEC, activation, NULL, NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, SPEC, kernel_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, dense, NAC_DENSE_OPTIONS)
+#define nac_dense(...) NAC_KW(nac_dense_options, nac_dense_with, NAC_DENSE_OPTIONS, .units = __VA_ARGS__)
+
+/* (batch, h, w, c) -> (batch, h', w', filters). */
+#define NAC_CONV2D_OPTIONS(O, S) \
+    O(S, INT, filters, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, SIZE, kernel_size, 0, NAC_AT_LEAST(1), NAC_REQUIRED, .axes = 2) \
+    O(S, SIZE, strides, 1, NAC_AT_LEAST(1), .axes = 2) \
+    O(S, STRING, padding, "valid", NAC_ONE_OF("valid|same")) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    O(S, SIZE, dilation_rate, 1, NAC_AT_LEAST(1), .axes = 2) \
+    O(S, INT, groups, 1, NAC_AT_LEAST(1)) \
+    O(S, SPEC, activation, NULL, NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, SPEC, kernel_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, conv2d, NAC_CONV2D_OPTIONS)
+#define nac_conv2d(...) NAC_KW(nac_conv2d_options, nac_conv2d_with, NAC_CONV2D_OPTIONS, .filters = __VA_ARGS__)
+
+/* (batch, h, w, c) -> (batch, h', w', c * depth_multiplier), each channel by itself. */
+#define NAC_DEPTHWISE_CONV2D_OPTIONS(O, S) \
+    O(S, SIZE, kernel_size, 0, NAC_AT_LEAST(1), NAC_REQUIRED, .axes = 2) \
+    O(S, SIZE, strides, 1, NAC_AT_LEAST(1), .axes = 2) \
+    O(S, STRING, padding, "valid", NAC_ONE_OF("valid|same")) \
+    O(S, INT, depth_multiplier, 1, NAC_AT_LEAST(1)) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    O(S, SIZE, dilation_rate, 1, NAC_AT_LEAST(1), .axes = 2) \
+    O(S, SPEC, activation, NULL, NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, SPEC, depthwise_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, depthwise_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, depthwise_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, depthwise_conv2d, NAC_DEPTHWISE_CONV2D_OPTIONS)
+#define nac_depthwise_conv2d(...) NAC_KW(nac_depthwise_conv2d_options, nac_depthwise_conv2d_with, NAC_DEPTHWISE_CONV2D_OPTIONS, .kernel_size = __VA_ARGS__)
+
+/* The maximum of each window: (batch, h, w, c) -> (batch, h', w', c). */
+#define NAC_MAX_POOLING2D_OPTIONS(O, S) \
+    O(S, SIZE, pool_size, 2, NAC_AT_LEAST(1), .axes = 2) \
+    O(S, SIZE, strides, 0, NAC_AT_LEAST(0), .axes = 2) \
+    O(S, STRING, padding, "valid", NAC_ONE_OF("valid|same")) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, max_pooling2d, NAC_MAX_POOLING2D_OPTIONS)
+#define nac_max_pooling2d(...) NAC_KW(nac_max_pooling2d_options, nac_max_pooling2d_with, NAC_MAX_POOLING2D_OPTIONS, .pool_size = __VA_ARGS__)
+
+/* The average of each window: (batch, h, w, c) -> (batch, h', w', c). */
+#define NAC_AVERAGE_POOLING2D_OPTIONS(O, S) \
+    O(S, SIZE, pool_size, 2, NAC_AT_LEAST(1), .axes = 2) \
+    O(S, SIZE, strides, 0, NAC_AT_LEAST(0), .axes = 2) \
+    O(S, STRING, padding, "valid", NAC_ONE_OF("valid|same")) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, average_pooling2d, NAC_AVERAGE_POOLING2D_OPTIONS)
+#define nac_average_pooling2d(...) NAC_KW(nac_average_pooling2d_options, nac_average_pooling2d_with, NAC_AVERAGE_POOLING2D_OPTIONS, .pool_size = __VA_ARGS__)
+
+/* (batch, h, w, c) -> (batch, c). */
+#define NAC_GLOBAL_AVERAGE_POOLING2D_OPTIONS(O, S) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    O(S, BOOL, keepdims, false, NAC_ANY) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, global_average_pooling2d, NAC_GLOBAL_AVERAGE_POOLING2D_OPTIONS)
+#define nac_global_average_pooling2d(...) NAC_KW(nac_global_average_pooling2d_options, nac_global_average_pooling2d_with, NAC_GLOBAL_AVERAGE_POOLING2D_OPTIONS, __VA_ARGS__)
+
+/* (batch, ..) -> (batch, all). */
+#define NAC_FLATTEN_OPTIONS(O, S) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, flatten, NAC_FLATTEN_OPTIONS)
+#define nac_flatten(...) NAC_KW(nac_flatten_options, nac_flatten_with, NAC_FLATTEN_OPTIONS, __VA_ARGS__)
+
+/* (batch, ..) -> (batch, target_shape); one extent may be -1. */
+#define NAC_RESHAPE_LAYER_OPTIONS(O, S) \
+    O(S, SHAPE, target_shape, 0, NAC_REQUIRED) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, reshape_layer, NAC_RESHAPE_LAYER_OPTIONS)
+#define nac_reshape_layer(...) NAC_KW(nac_reshape_layer_options, nac_reshape_layer_with, NAC_RESHAPE_LAYER_OPTIONS, .target_shape = __VA_ARGS__)
+
+/* Zeros around the image: 1, {1, 2} or NAC_PADS({top, bottom}, {left, right}). */
+#define NAC_ZERO_PADDING2D_OPTIONS(O, S) \
+    O(S, PADS, padding, 1, .axes = 2) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, zero_padding2d, NAC_ZERO_PADDING2D_OPTIONS)
+#define nac_zero_padding2d(...) NAC_KW(nac_zero_padding2d_options, nac_zero_padding2d_with, NAC_ZERO_PADDING2D_OPTIONS, .padding = __VA_ARGS__)
+
+/* An activation by name. */
+#define NAC_ACTIVATION_OPTIONS(O, S) \
+    O(S, SPEC, activation, NULL, NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER, NAC_REQUIRED) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, activation, NAC_ACTIVATION_OPTIONS)
+#define nac_activation(...) NAC_KW(nac_activation_options, nac_activation_with, NAC_ACTIVATION_OPTIONS, .activation = __VA_ARGS__)
+
+/* max(x, 0), with a slope below threshold and a ceiling. Keras: ReLU. */
+#define NAC_RE_LU_OPTIONS(O, S) \
+    O(S, FLOAT, max_value, NAC_NONE_FLOAT, NAC_OR_NONE, NAC_AT_LEAST(0)) \
+    O(S, FLOAT, negative_slope, 0, NAC_AT_LEAST(0)) \
+    O(S, FLOAT, threshold, 0, NAC_AT_LEAST(0)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, re_lu, NAC_RE_LU_OPTIONS)
+#define nac_re_lu(...) NAC_KW(nac_re_lu_options, nac_re_lu_with, NAC_RE_LU_OPTIONS, __VA_ARGS__)
+
+/* exp(x) over its sum along an axis; masked entries get none. */
+#define NAC_SOFTMAX_OPTIONS(O, S) \
+    O(S, AXES, axis, -1, NAC_ANY) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, softmax, NAC_SOFTMAX_OPTIONS)
+#define nac_softmax(...) NAC_KW(nac_softmax_options, nac_softmax_with, NAC_SOFTMAX_OPTIONS, __VA_ARGS__)
+
+/* Training: zeroes a share `rate` of the inputs and scales up the others. */
+#define NAC_DROPOUT_OPTIONS(O, S) \
+    O(S, FLOAT, rate, 0.5, NAC_WITHIN(0, 1), NAC_REQUIRED) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, SHAPE, noise_shape, 0, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, dropout, NAC_DROPOUT_OPTIONS)
+#define nac_dropout(...) NAC_KW(nac_dropout_options, nac_dropout_with, NAC_DROPOUT_OPTIONS, .rate = __VA_ARGS__)
+
+/* Normalizes each channel: by the batch in training, by moving averages otherwise and when frozen. */
+#define NAC_BATCH_NORMALIZATION_OPTIONS(O, S) \
+    O(S, INT, axis, -1, NAC_ANY) \
+    O(S, FLOAT, momentum, 0.99, NAC_ANY) \
+    O(S, FLOAT, epsilon, 1e-3, NAC_ABOVE(0)) \
+    O(S, BOOL, center, true, NAC_ANY) \
+    O(S, BOOL, scale, true, NAC_ANY) \
+    O(S, SPEC, beta_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, gamma_initializer, "ones", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, moving_mean_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, moving_variance_initializer, "ones", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, beta_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, gamma_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, beta_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, gamma_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, BOOL, synchronized, false, NAC_ANY) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, batch_normalization, NAC_BATCH_NORMALIZATION_OPTIONS)
+#define nac_batch_normalization(...) NAC_KW(nac_batch_normalization_options, nac_batch_normalization_with, NAC_BATCH_NORMALIZATION_OPTIONS, __VA_ARGS__)
+
+/* Normalizes each sample over the given axes. */
+#define NAC_LAYER_NORMALIZATION_OPTIONS(O, S) \
+    O(S, AXES, axis, -1, NAC_ANY) \
+    O(S, FLOAT, epsilon, 1e-3, NAC_ABOVE(0)) \
+    O(S, BOOL, center, true, NAC_ANY) \
+    O(S, BOOL, scale, true, NAC_ANY) \
+    O(S, SPEC, beta_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, gamma_initializer, "ones", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, beta_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, gamma_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, beta_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, gamma_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, layer_normalization, NAC_LAYER_NORMALIZATION_OPTIONS)
+#define nac_layer_normalization(...) NAC_KW(nac_layer_normalization_options, nac_layer_normalization_with, NAC_LAYER_NORMALIZATION_OPTIONS, __VA_ARGS__)
+
+/* The sum of a list of inputs. Keras: Add. */
+#define NAC_ADD_LAYER_OPTIONS(O, S) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, add_layer, NAC_ADD_LAYER_OPTIONS)
+#define nac_add_layer(...) NAC_KW(nac_add_layer_options, nac_add_layer_with, NAC_ADD_LAYER_OPTIONS, __VA_ARGS__)
+
+/* The product of a list of inputs. Keras: Multiply. */
+#define NAC_MULTIPLY_LAYER_OPTIONS(O, S) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, multiply_layer, NAC_MULTIPLY_LAYER_OPTIONS)
+#define nac_multiply_layer(...) NAC_KW(nac_multiply_layer_options, nac_multiply_layer_with, NAC_MULTIPLY_LAYER_OPTIONS, __VA_ARGS__)
+
+/* A list of inputs joined along an axis. Keras: Concatenate. */
+#define NAC_CONCATENATE_LAYER_OPTIONS(O, S) \
+    O(S, INT, axis, -1, NAC_ANY) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, concatenate_layer, NAC_CONCATENATE_LAYER_OPTIONS)
+#define nac_concatenate_layer(...) NAC_KW(nac_concatenate_layer_options, nac_concatenate_layer_with, NAC_CONCATENATE_LAYER_OPTIONS, __VA_ARGS__)
+
+/* x * scale + offset. */
+#define NAC_RESCALING_OPTIONS(O, S) \
+    O(S, FLOAT, scale, 1, NAC_REQUIRED) \
+    O(S, FLOAT, offset, 0, NAC_ANY) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, rescaling, NAC_RESCALING_OPTIONS)
+#define nac_rescaling(...) NAC_KW(nac_rescaling_options, nac_rescaling_with, NAC_RESCALING_OPTIONS, .scale = __VA_ARGS__)
+
+/* Integers (batch, ..) -> vectors (batch, .., output_dim). */
+#define NAC_EMBEDDING_OPTIONS(O, S) \
+    O(S, INT, input_dim, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, INT, output_dim, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, SPEC, embeddings_initializer, "uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, embeddings_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, embeddings_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, BOOL, mask_zero, false, NAC_ANY) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, embedding, NAC_EMBEDDING_OPTIONS)
+#define nac_embedding(...) NAC_KW(nac_embedding_options, nac_embedding_with, NAC_EMBEDDING_OPTIONS, .input_dim = __VA_ARGS__)
+
+/* One step of an LSTM; held by an LSTM layer. */
+#define NAC_LSTM_CELL_OPTIONS(O, S) \
+    O(S, INT, units, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, SPEC, activation, "tanh", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, SPEC, recurrent_activation, "sigmoid", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, SPEC, kernel_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, recurrent_initializer, "orthogonal", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, BOOL, unit_forget_bias, true, NAC_ANY) \
+    O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, recurrent_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, recurrent_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, FLOAT, dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, FLOAT, recurrent_dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, lstm_cell, NAC_LSTM_CELL_OPTIONS)
+#define nac_lstm_cell(...) NAC_KW(nac_lstm_cell_options, nac_lstm_cell_with, NAC_LSTM_CELL_OPTIONS, .units = __VA_ARGS__)
+
+/* (batch, time, in) -> (batch, units), or all steps (batch, time, units). */
+#define NAC_LSTM_OPTIONS(O, S) \
+    O(S, INT, units, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, BOOL, return_sequences, false, NAC_ANY) \
+    O(S, BOOL, return_state, false, NAC_ANY) \
+    O(S, BOOL, go_backwards, false, NAC_ANY) \
+    O(S, BOOL, stateful, false, NAC_ANY) \
+    O(S, BOOL, unroll, false, NAC_ANY) \
+    O(S, BOOL, zero_output_for_mask, false, NAC_ANY) \
+    O(S, SPEC, activation, "tanh", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, SPEC, recurrent_activation, "sigmoid", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, SPEC, kernel_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, recurrent_initializer, "orthogonal", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, BOOL, unit_forget_bias, true, NAC_ANY) \
+    O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, recurrent_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, recurrent_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, FLOAT, dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, FLOAT, recurrent_dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, lstm, NAC_LSTM_OPTIONS)
+#define nac_lstm(...) NAC_KW(nac_lstm_options, nac_lstm_with, NAC_LSTM_OPTIONS, .units = __VA_ARGS__)
+
+/* Queries (batch, t, d) attend to values and keys (batch, s, d): nac_call(layer, nac_list(query, value, key)); the key may be left out. */
+#define NAC_MULTI_HEAD_ATTENTION_OPTIONS(O, S) \
+    O(S, INT, num_heads, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, INT, key_dim, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, INT, value_dim, NAC_NONE, NAC_OR_NONE, NAC_AT_LEAST(1)) \
+    O(S, FLOAT, dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, SHAPE, output_shape, 0, NAC_OR_NONE) \
+    O(S, AXES, attention_axes, NAC_NONE, NAC_OR_NONE) \
+    O(S, SPEC, kernel_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, multi_head_attention, NAC_MULTI_HEAD_ATTENTION_OPTIONS)
+#define nac_multi_head_attention(...) NAC_KW(nac_multi_head_attention_options, nac_multi_head_attention_with, NAC_MULTI_HEAD_ATTENTION_OPTIONS, .num_heads = __VA_ARGS__)
+
+/* einsum(equation, x, kernel) + bias: a Dense for any axes. */
+#define NAC_EINSUM_DENSE_OPTIONS(O, S) \
+    O(S, STRING, equation, NULL, NAC_REQUIRED) \
+    O(S, SHAPE, output_shape, 0, NAC_REQUIRED) \
+    O(S, SPEC, activation, NULL, NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, STRING, bias_axes, NULL, NAC_OR_NONE) \
+    O(S, SPEC, kernel_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, einsum_dense, NAC_EINSUM_DENSE_OPTIONS)
+#define nac_einsum_dense(...) NAC_KW(nac_einsum_dense_options, nac_einsum_dense_with, NAC_EINSUM_DENSE_OPTIONS, .equation = __VA_ARGS__)
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,163 @@
+/* Layers as Keras's JSON and back. */
+#include <string.h>
+#include "base/json.h"
+#include "layers/layer.h"
+
+static cJSON *dtype_policy(nac_dtype dtype)
+{
+    cJSON *policy = cJSON_CreateObject(), *config;
+    cJSON_AddStringToObject(policy, "module", "keras");
+    cJSON_AddStringToObject(policy, "class_name", "DTypePolicy");
+    config = cJSON_AddObjectToObject(policy, "config");
+    cJSON_AddStringToObject(config, "name", nac_dtype_name(dtype));
+    cJSON_AddNullToObject(policy, "registered_name");
+    return policy;
+}
+
+cJSON *nac_layer_config(nac_layer *l)
+{
+    if (nac_layer_class(l)->get_config)
+        return nac_layer_class(l)->get_config(l);
+    cJSON *config = cJSON_CreateObject(), *options = nac_options_to_json(l->base.cls, l->base.options);
+    if (!options) {
+        cJSON_Delete(config);
+        return NULL;
+    }
+    cJSON_AddStringToObject(config, "name", l->name);
+    cJSON_AddBoolToObject(config, "trainable", l->trainable);
+    cJSON_AddItemToObject(config, "dtype", dtype_policy(l->dtype));
+    while (options->child) {
+        cJSON *item = cJSON_DetachItemViaPointer(options, options->child);
+        cJSON_AddItemToObject(config, item->string, item);
+    }
+    cJSON_Delete(options);
+    return config;
+}
+
+static cJSON *shape_json(const nac_type *t)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (int i = 0; i < t->rank; i++)
+        cJSON_AddItemToArray(array, t->dim[i] < 0 ? cJSON_CreateNull() : cJSON_CreateNumber((double)t->dim[i]));
+    return array;
+}
+
+static cJSON *build_config(const nac_layer *l)
+{
+    cJSON *config = cJSON_CreateObject(), *shapes;
+    if (strcmp(l->base.cls->name, "MultiHeadAttention") == 0) {
+        static const char *const names[] = {"query_shape", "value_shape", "key_shape"};
+        shapes = cJSON_AddObjectToObject(config, "shapes_dict");
+        for (int i = 0; i < l->n_build && i < 3; i++)
+            cJSON_AddItemToObject(shapes, names[i], shape_json(&l->build_type[i]));
+    } else if (strcmp(l->base.cls->name, "Functional") == 0) {
+        cJSON_AddNullToObject(config, "input_shape");
+    } else if (l->n_build == 1) {
+        cJSON_AddItemToObject(config, "input_shape", shape_json(&l->build_type[0]));
+    } else {
+        shapes = cJSON_AddArrayToObject(config, "input_shape");
+        for (int i = 0; i < l->n_build; i++)
+            cJSON_AddItemToArray(shapes, shape_json(&l->build_type[i]));
+    }
+    return config;
+}
+
+cJSON *nac_layer_to_json(const void *layer)
+{
+    nac_layer *l = (nac_layer *)layer;
+    const nac_class *cls = l->base.cls;
+    cJSON *config = nac_layer_config(l);
+    if (!config)
+        return NULL;
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddItemToObject(json, "module", cls->module ? cJSON_CreateString(cls->module) : cJSON_CreateNull());
+    cJSON_AddStringToObject(json, "class_name", cls->name);
+    cJSON_AddItemToObject(json, "config", config);
+    const char *registered = cls->registered_name ? cls->registered_name : cls->module ? NULL : cls->name;
+    cJSON_AddItemToObject(json, "registered_name", registered ? cJSON_CreateString(registered) : cJSON_CreateNull());
+    if (l->built && l->n_build && !nac_layer_class(l)->stateless)
+        cJSON_AddItemToObject(json, "build_config", build_config(l));
+    return json;
+}
+
+/* "float32", or an envelope of a policy. */
+static bool read_dtype(const cJSON *json, const char *class_name, const char **name)
+{
+    const cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config"), *inner = cJSON_GetObjectItemCaseSensitive(config, "name");
+    *name = cJSON_IsString(json) ? json->valuestring : cJSON_IsString(inner) ? inner->valuestring : NULL;
+    if (!*name || cJSON_IsNull(json))
+        return !json || cJSON_IsNull(json) || nac_fail(NAC_E_FORMAT, "%s: dtype: expected a name or a dtype policy", class_name);
+    return nac_is_float(nac_dtype_from_name(*name)) || nac_fail(NAC_E_UNSUPPORTED, "%s: dtype: expected float32 or float64, found \"%.60s\"", class_name, *name);
+}
+
+/* Keys that newer or older Keras versions write and that change nothing at the value named. */
+static bool may_be_ignored(const cJSON *item)
+{
+    static const char *const when_null[] = {"quantization_config", "input_length", "lora_rank", "lora_alpha", "batch_input_shape", "use_gate", "sliding_window"};
+    static const char *const always[] = {"implementation", "time_major", "input_length", "flash_attention"};
+    for (int i = 0; i < NAC_COUNT(always); i++)
+        if (strcmp(item->string, always[i]) == 0)
+            return true;
+    for (int i = 0; i < NAC_COUNT(when_null); i++)
+        if (strcmp(item->string, when_null[i]) == 0)
+            return cJSON_IsNull(item) || cJSON_IsFalse(item);
+    return false;
+}
+
+static nac_layer *plain_from_config(const nac_class *cls, const cJSON *config)
+{
+    const char *dtype = NULL;
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(config, "name"), *trainable = cJSON_GetObjectItemCaseSensitive(config, "trainable");
+    if (!read_dtype(cJSON_GetObjectItemCaseSensitive(config, "dtype"), cls->name, &dtype))
+        return NULL;
+    cJSON *rest = cJSON_Duplicate(config, true);
+    if (!rest)
+        return nac_fail(NAC_E_MEMORY, "out of memory: the config of %s", cls->name);
+    cJSON_DeleteItemFromObjectCaseSensitive(rest, "name");
+    cJSON_DeleteItemFromObjectCaseSensitive(rest, "trainable");
+    cJSON_DeleteItemFromObjectCaseSensitive(rest, "dtype");
+    for (cJSON *item = rest->child, *next; item; item = next) {
+        next = item->next;
+        if (!nac_option_find(cls, item->string) && may_be_ignored(item))
+            cJSON_Delete(cJSON_DetachItemViaPointer(rest, item));
+    }
+    nac_layer *l = nac_from_config(cls, rest);
+    cJSON_Delete(rest);
+    if (!l)
+        return NULL;
+    if (dtype)
+        l->dtype = nac_dtype_from_name(dtype);
+    if (cJSON_IsString(name) && !nac_rename(l, name->valuestring))
+        return NULL;
+    if (cJSON_IsFalse(trainable))
+        nac_set_trainable(l, false);
+    return l;
+}
+
+void *nac_layer_from_json(const cJSON *json, const char *where)
+{
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "class_name"), *config = cJSON_GetObjectItemCaseSensitive(json, "config");
+    const cJSON *registered = cJSON_GetObjectItemCaseSensitive(json, "registered_name"), *module = cJSON_GetObjectItemCaseSensitive(json, "module");
+    if (!cJSON_IsString(name) || !cJSON_IsObject(config))
+        return nac_fail(NAC_E_FORMAT, "%s: expected a layer: an object with class_name and config", where);
+    if (strcmp(name->valuestring, "Lambda") == 0)
+        return nac_fail(NAC_E_UNSUPPORTED, "%s: a Lambda layer holds Python code, which is not run", where);
+    const nac_class *cls = NULL;
+    if (cJSON_IsString(module) && strncmp(module->valuestring, "keras.src.ops.", 14) == 0) {    /* ops have names that layers have too */
+        char op[128];
+        snprintf(op, sizeof op, "ops.%.100s", name->valuestring);
+        cls = nac_class_find(NAC_KIND_LAYER, op);
+        if (!cls)
+            return nac_fail(NAC_E_UNSUPPORTED, "%s: the op \"%.100s\" in a functional model", where, name->valuestring);
+    }
+    if (!cls && cJSON_IsString(registered))
+        cls = nac_class_find(NAC_KIND_LAYER, registered->valuestring);
+    if (!cls)
+        cls = nac_class_find(NAC_KIND_LAYER, name->valuestring);
+    if (!cls)
+        return nac_fail(NAC_E_NOT_FOUND, "%s: unknown layer class \"%.100s\"; register it with nac_register_layer", where,
+                        cJSON_IsString(registered) ? registered->valuestring : name->valuestring);
+    const nac_layer_type *type = (const nac_layer_type *)cls;
+    nac_layer *l = type->from_config ? type->from_config(config) : plain_from_config(cls, config);
+    return l ? l : nac_trail("in %s", where);
+}

@@ -1,0 +1,64 @@
+/* The layer core: calling, building, tracking. */
+#ifndef NAC_LAYER_H
+#define NAC_LAYER_H
+
+#include "graph/graph.h"
+#include "nacre/extend_layer.h"
+#include "nacre/layers.h"
+
+/* A call that is under way, innermost first (nac_thread.call). */
+typedef struct call_frame {
+    struct call_frame *outer;
+    nac_layer         *layer;
+    bool               training, building;
+} call_frame;
+
+/* An edge's source in a functional model: one call of a layer. */
+typedef struct {
+    nac_node          node;
+    nac_layer        *layer;            /* retained */
+    nac_call_options  options;          /* what it was called with; its tensors are retained */
+    nac_tensor       *structure;        /* the argument as given: a tensor or (nested) list; retained; NULL for an input */
+    int               n_in, n_out;
+    nac_tensor       *in[NAC_MAX_IO];   /* flattened; borrowed from structure */
+    nac_type          out[NAC_MAX_IO];
+} layer_node;
+
+static inline const nac_layer_type *nac_layer_class(const nac_layer *l)
+{
+    return (const nac_layer_type *)l->base.cls;
+}
+
+nac_tensor *nac_symbolic(layer_node *node, int slot);           /* a new symbolic tensor: the node's output */
+layer_node *nac_node_of(const nac_tensor *t);                   /* of a symbolic tensor */
+layer_node *nac_input_node(nac_layer *input_layer, const nac_type *type);       /* owned by the caller */
+
+/* Everything below a layer, itself first, each once, depth first in the order of attachment. */
+typedef bool (*nac_visit)(void *context, nac_layer *layer, const char *path);
+bool nac_walk_layers(nac_layer *root, nac_visit visit, void *context);
+
+/* Flattened lists; retained in *out, to be cleared by the caller. */
+typedef enum { NAC_ALL_WEIGHTS, NAC_TRAINABLE_WEIGHTS, NAC_NON_TRAINABLE_WEIGHTS } nac_which;
+bool nac_collect_variables(nac_layer *root, nac_which which, nac_list *out);
+bool nac_collect_seeds(nac_layer *root, nac_list *out);
+bool nac_collect_metrics(nac_layer *root, nac_list *out);
+/* add_loss, activity and weight regularizers of the last call, in out. */
+bool nac_collect_losses(nac_layer *root, nac_list *out);
+
+/* Process-wide names: "dense", "dense_1", ... */
+char *nac_auto_name(const char *class_name);                    /* owned by the caller */
+bool  nac_rename(nac_layer *l, const char *name);
+
+/* What an op applied to symbolic tensors means: a layer that holds it (op_layer.c). */
+bool nac_apply_symbolic(const nac_op *op, int n_in, nac_tensor *const *in, const void *attrs, nac_tensor **out, int *n_out);
+
+/* The layer kind's hooks. */
+bool       nac_layer_init(void *self);
+void       nac_layer_release(void *self);
+cJSON     *nac_layer_to_json(const void *layer);
+void      *nac_layer_from_json(const cJSON *json, const char *where);
+cJSON     *nac_layer_config(nac_layer *l);                      /* name, trainable, dtype, then its options */
+
+uint64_t nac_next_random(void);         /* of this thread's stream: what unseeded things draw their keys from */
+
+#endif
