@@ -2,13 +2,12 @@
 #include "kernels/tile.h"
 
 /* Bounds of what a thread keeps on its stack: pixel tiles that share a panel of weights, rows of A for them, copied
-   border windows, pixels of one weight-gradient step, gathered windows of few channels. */
+   border windows, pixels of one weight-gradient step and their runs in memory. */
 enum {
     TILES = 8,
     ROWS = 8192,
     PATCH = 32768 / sizeof(real),
     PIXELS = 256,
-    WINDOWS = 65536 / sizeof(real),
     RUNS = 512,
     PARTS = 16,
     PART_BYTES = 1 << 24
@@ -70,46 +69,80 @@ typedef struct {
     real           *y;
 } forward_job;
 
-/* An output pixel's image and the input coordinates of its window's first cell. */
+/* The windows of consecutive output pixels: each one's image, the input coordinates of its first cell and where that
+   cell would lie. */
 typedef struct {
-    const real *image;
-    int64_t     at[3];
-} window;
+    bool        inside;             /* all of them, entirely */
+    const real *image[TILES * NAC_MR], *first[TILES * NAC_MR];
+    int64_t     at[TILES * NAC_MR][3];
+} windows;
 
-static void find_windows(const nac_conv *s, const real *x, int64_t p, int64_t count, window *to)
+static void find_windows(const nac_conv *s, const real *x, int64_t p, int64_t count, windows *to)
 {
     int64_t o[3], image;
     o[2] = p % s->out[2], p /= s->out[2];
     o[1] = p % s->out[1], p /= s->out[1];
     o[0] = p % s->out[0], image = p / s->out[0];
-    for (; count > 0; count--, to++) {
-        to->image = x + image * in_pixels(s) * s->c_in;
-        for (int i = 0; i < 3; i++)
-            to->at[i] = o[i] * s->stride[i] - s->pad[i];
-        int axis = 2;
-        while (axis >= 0 && ++o[axis] == s->out[axis])
-            o[axis--] = 0;
-        image += axis < 0;
+    to->inside = true;
+    for (int64_t i = 0; i < count;) {
+        const int64_t d = o[0] * s->stride[0] - s->pad[0], h = o[1] * s->stride[1] - s->pad[1];
+        const int64_t row = nac_min(count - i, s->out[2] - o[2]);
+        const int64_t w0 = o[2] * s->stride[2] - s->pad[2], w1 = w0 + (row - 1) * s->stride[2];
+        const real   *base = x + image * in_pixels(s) * s->c_in, *first = base + ((d * s->in[1] + h) * s->in[2] + w0) * s->c_in;
+        to->inside = to->inside && d >= 0 && d + (s->k[0] - 1) * s->dilation[0] < s->in[0] && h >= 0 &&
+                     h + (s->k[1] - 1) * s->dilation[1] < s->in[1] && w0 >= 0 && w1 + (s->k[2] - 1) * s->dilation[2] < s->in[2];
+        for (int64_t e = 0; e < row; e++) {
+            to->image[i + e] = base;
+            to->first[i + e] = first + e * s->stride[2] * s->c_in;
+            to->at[i + e][0] = d;
+            to->at[i + e][1] = h;
+            to->at[i + e][2] = w0 + e * s->stride[2];
+        }
+        i += row;
+        o[2] = 0;
+        if (++o[1] == s->out[1]) {
+            o[1] = 0;
+            if (++o[0] == s->out[0]) {
+                o[0] = 0;
+                image++;
+            }
+        }
     }
 }
 
-/* Where segments [s0, s1) of each window lie, as tile_rows wants them; a segment is a window's row if `merged`, else
-   one tap. Rows that cross the border are copied to `patch` with their zeros. */
-static void list_segments(const forward_job *j, const window *windows, int64_t count, bool merged, int64_t s0, int64_t s1,
-                          int64_t first_channel, const real **list, real *patch)
+/* Where segments [s0, s1) of each window lie, `tile` windows to a tile as tile_rows wants them; a segment is a window's
+   row if `merged`, else one tap. Rows that cross the border are copied to `patch` with their zeros. */
+NAC_INLINE void list_segments(const int tile, const forward_job *j, const windows *ws, int64_t count, bool merged, int64_t s0, int64_t s1,
+                              int64_t first_channel, const real **list, real *patch)
 {
     const nac_conv *s = j->s;
-    const int64_t   per_row = merged ? 1 : s->k[2], cells = merged ? s->k[2] : 1, c = s->c_in;
-    for (int64_t seg = s0; seg < s1; seg++) {
-        const int64_t dw = seg % per_row * s->dilation[2], dh = seg / per_row % s->k[1] * s->dilation[1],
-                      dd = seg / per_row / s->k[1] * s->dilation[0];
+    const int64_t   per_row = merged ? 1 : s->k[2], cells = merged ? s->k[2] : 1, c = s->c_in, segments = s1 - s0;
+    int64_t         ew = s0 % per_row, eh = s0 / per_row % s->k[1], ed = s0 / per_row / s->k[1];
+    for (int64_t seg = 0; seg < segments; seg++) {
+        const int64_t dw = ew * s->dilation[2], dh = eh * s->dilation[1], dd = ed * s->dilation[0];
+        const int64_t delta = ((dd * s->in[1] + dh) * s->in[2] + dw) * c + first_channel;
+        if (++ew == per_row) {
+            ew = 0;
+            if (++eh == s->k[1]) {
+                eh = 0;
+                ed++;
+            }
+        }
+        if (ws->inside) {
+            for (int64_t i = 0; i < count; i += tile) {
+                const real **to = list + (i * segments + seg * tile);
+                NAC_UNROLL
+                for (int e = 0; e < tile; e++)
+                    to[e] = ws->first[i + e] + delta;
+            }
+            continue;
+        }
         for (int64_t i = 0; i < count; i++) {
-            const window *q = windows + i;
-            const int64_t d = q->at[0] + dd, h = q->at[1] + dh, w = q->at[2] + dw;
+            const int64_t d = ws->at[i][0] + dd, h = ws->at[i][1] + dh, w = ws->at[i][2] + dw;
             const bool    inside = d >= 0 && d < s->in[0] && h >= 0 && h < s->in[1] && w + cells > 0 && w < s->in[2];
             const real   *at = j->zeros;
             if (inside) {
-                at = q->image + ((d * s->in[1] + h) * s->in[2] + w) * c + first_channel;
+                at = ws->first[i] + delta;
                 if (w < 0 || w + cells > s->in[2]) {
                     for (int64_t e = 0; e < cells; e++)
                         for (int64_t ch = 0; ch < c; ch++)
@@ -118,7 +151,7 @@ static void list_segments(const forward_job *j, const window *windows, int64_t c
                     patch += cells * c;
                 }
             }
-            list[(i / NAC_MR * (s1 - s0) + seg - s0) * NAC_MR + i % NAC_MR] = at;
+            list[(i / tile * segments + seg) * tile + i % tile] = at;
         }
     }
 }
@@ -131,16 +164,16 @@ static void forward_pixels(const forward_job *j, int64_t p0, int64_t p1)
     const bool      patches = j->merged && depth * NAC_MR <= PATCH;
     alignas(64) real patch[PATCH];
     const real *list[ROWS];
-    window      windows[TILES * NAC_MR];
+    windows     ws;
 
     for (int64_t block; p0 < p1; p0 += block) {
         block = nac_min(p1 - p0, TILES * NAC_MR);
         if (patches)
             block = nac_min(block, PATCH / depth / NAC_MR * NAC_MR);
-        find_windows(s, j->x, p0, block, windows);
+        find_windows(s, j->x, p0, block, &ws);
         bool merged = j->merged;
-        for (int64_t i = 0; i < block && merged && !patches; i++)
-            merged = windows[i].at[2] >= 0 && windows[i].at[2] + s->k[2] <= s->in[2];
+        for (int64_t i = 0; i < block && merged && !patches && !ws.inside; i++)
+            merged = ws.at[i][2] >= 0 && ws.at[i][2] + s->k[2] <= s->in[2];
         const int64_t tiles = nac_ceil_div(block, NAC_MR);
         const int64_t segments = merged ? s->k[0] * s->k[1] : taps(s), len = merged ? s->k[2] * cg : cg;
         const int64_t step = nac_min(segments, ROWS / (tiles * NAC_MR));
@@ -148,7 +181,7 @@ static void forward_pixels(const forward_job *j, int64_t p0, int64_t p1)
             for (int64_t s0 = 0; s0 < segments; s0 += step) {
                 const int64_t s1 = nac_min(s0 + step, segments);
                 const bool    last = s1 == segments;
-                list_segments(j, windows, block, merged, s0, s1, g * cg, list, patch);
+                list_segments(NAC_MR, j, &ws, block, merged, s0, s1, g * cg, list, patch);
                 for (int64_t panel = 0; panel < panels; panel++) {
                     const int64_t    n = nac_min(og - panel * NAC_NR, NAC_NR), column = g * og + panel * NAC_NR;
                     const nac_finish f = {1, s0 > 0, last && j->bias ? j->bias + column : NULL, last && j->relu};
@@ -204,22 +237,17 @@ static void depthwise_pixels(const forward_job *j, int64_t p0, int64_t p1)
     const nac_conv *s = j->s;
     const int64_t   multiplier = s->c_out / s->c_in, count = taps(s), chunk = nac_min(count, ROWS / DW_PIXELS);
     const real     *list[ROWS];
-    window          windows[DW_PIXELS];
+    windows         ws;
     for (int64_t block; p0 < p1; p0 += block) {
         block = nac_min(p1 - p0, DW_PIXELS);
-        find_windows(s, j->x, p0, block, windows);
+        find_windows(s, j->x, p0, block, &ws);
         for (int64_t t0 = 0; t0 < count; t0 += chunk) {
             const int64_t t1 = nac_min(t0 + chunk, count);
             const bool    last = t1 == count;
-            int64_t       t = t0;
-            for (const real **row = list; t < t1; t++, row += DW_PIXELS)
-                for (int64_t i = 0; i < DW_PIXELS; i++) {
-                    const window *q = windows + nac_min(i, block - 1);
-                    const int64_t d = q->at[0] + t / s->k[2] / s->k[1] * s->dilation[0],
-                                  h = q->at[1] + t / s->k[2] % s->k[1] * s->dilation[1], w = q->at[2] + t % s->k[2] * s->dilation[2];
-                    const bool inside = d >= 0 && d < s->in[0] && h >= 0 && h < s->in[1] && w >= 0 && w < s->in[2];
-                    row[i] = inside ? q->image + ((d * s->in[1] + h) * s->in[2] + w) * s->c_in : j->zeros;
-                }
+            list_segments(DW_PIXELS, j, &ws, block, false, t0, t1, 0, list, NULL);
+            for (int64_t t = 0; block < DW_PIXELS && t < t1 - t0; t++)
+                for (int64_t i = block; i < DW_PIXELS; i++)
+                    list[t * DW_PIXELS + i] = j->zeros;
             for (int64_t m = 0; m < multiplier; m++)
                 for (int64_t ch = 0; ch < s->c_in; ch += NAC_W) {
                     const int64_t n = nac_min(s->c_in - ch, NAC_W);
@@ -260,6 +288,22 @@ static void pack_depthwise(const nac_conv *s, const real *w, real *packed)
             *packed++ = w[i * multiplier + m];
 }
 
+/* All of y, in as many parts as there are threads. */
+static void run_forward(const forward_job *j, bool depthwise)
+{
+    const nac_conv *s = j->s;
+    const int       team = nac_team(work_of(s));
+    const int64_t   tile = depthwise ? DW_PIXELS : NAC_MR, all = s->n * pixels(s), tiles = nac_ceil_div(all, tile);
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int t = 0; t < team; t++) {
+        const int64_t p0 = nac_cut(tiles, team, t) * tile, p1 = nac_min(nac_cut(tiles, team, t + 1) * tile, all);
+        if (depthwise)
+            depthwise_pixels(j, p0, p1);
+        else
+            forward_pixels(j, p0, p1);
+    }
+}
+
 size_t NAC_K(conv_scratch)(const nac_conv *s)
 {
     const int64_t zeros = zeros_size(s);
@@ -271,7 +315,6 @@ size_t NAC_K(conv_scratch)(const nac_conv *s)
 void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *bias, bool relu, void *y, void *scratch)
 {
     const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(og), depth = taps(s) * cg;
-    const int     team = nac_team(work_of(s));
     const bool    depthwise = is_depthwise(s);
     real         *zeros = scratch, *packed = zeros + zeros_size(s);
 
@@ -288,16 +331,7 @@ void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *bi
             for (int64_t p = 0; p < panels; p++)
                 NAC_K(tile_pack)(false, depth, nac_min(og - p * NAC_NR, NAC_NR), (const real *)w + g * og + p * NAC_NR, s->c_out,
                                  packed + (g * panels + p) * depth * NAC_NR);
-    const forward_job j = {s, x, packed, zeros, bias, relu, is_merged(s), y};
-    const int64_t     tile = depthwise ? DW_PIXELS : NAC_MR, all = s->n * pixels(s), tiles = nac_ceil_div(all, tile);
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int t = 0; t < team; t++) {
-        const int64_t p0 = nac_cut(tiles, team, t) * tile, p1 = nac_min(nac_cut(tiles, team, t + 1) * tile, all);
-        if (depthwise)
-            depthwise_pixels(&j, p0, p1);
-        else
-            forward_pixels(&j, p0, p1);
-    }
+    run_forward(&(forward_job){s, x, packed, zeros, bias, relu, is_merged(s), y}, depthwise);
 }
 
 /* Gradient of x -----------------------------------------------------------------------------------------------
@@ -306,7 +340,7 @@ void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *bi
 size_t NAC_K(conv_grad_x_scratch)(const nac_conv *s)
 {
     if (is_depthwise(s))
-        return (size_t)(taps(s) * s->c_out) * sizeof(real);
+        return (size_t)(zeros_size(s) + taps(s) * s->c_out) * sizeof(real);
     return (size_t)(s->groups * panels_of(s->c_in / s->groups) * taps(s) * (s->c_out / s->groups) * NAC_NR) * sizeof(real);
 }
 
@@ -383,6 +417,22 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
     const int     team = nac_team(work_of(s));
     const int64_t image = in_pixels(s) * s->c_in, dy_image = pixels(s) * s->c_out;
     real         *packed = scratch;
+    if (is_depthwise(s) && s->c_out == s->c_in && s->stride[0] * s->stride[1] * s->stride[2] == 1) {
+        /* A convolution of dy with the window turned about. */
+        nac_conv      turned = *s;
+        const int64_t count = taps(s);
+        real         *zeros = packed + count * s->c_in;
+        for (int i = 0; i < 3; i++) {
+            turned.in[i] = s->out[i];
+            turned.out[i] = s->in[i];
+            turned.pad[i] = (s->k[i] - 1) * s->dilation[i] - s->pad[i];
+        }
+        for (int64_t t = 0; t < count; t++)
+            memcpy(packed + t * s->c_in, (const real *)w + (count - 1 - t) * s->c_in, (size_t)s->c_in * sizeof(real));
+        memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
+        run_forward(&(forward_job){&turned, dy, packed, zeros, NULL, false, false, dx}, true);
+        return;
+    }
     if (is_depthwise(s)) {
         pack_depthwise(s, w, packed);
 #pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
@@ -432,96 +482,75 @@ size_t NAC_K(conv_grad_w_scratch)(const nac_conv *s)
     return parts > 1 ? (size_t)(parts * dw_size(s)) * sizeof(real) : 0;
 }
 
-/* Few channels would leave most of a tile's rows empty: gather whole windows instead. */
-static bool gathers(const nac_conv *s)
-{
-    return s->groups == 1 && s->c_in < NAC_MR && taps(s) > 1 && taps(s) * s->c_in * 16 <= WINDOWS;
-}
+typedef struct {
+    const nac_conv *s;
+    const real     *x, *dy;         /* one image's */
+    int64_t         p0, p1;         /* output pixels of it */
+    real           *dw;
+} weight_step;
 
-static void gather_windows(const nac_conv *s, const real *x, int64_t p0, int64_t count, real *to)
+/* Adds to `rows` rows of dw from row `row` on: over the output pixels of the step whose place on the last axis is in
+   [lo, hi), window cell `tap` and what follows it in memory times dy. */
+static void add_cells(const weight_step *e, const real *panel, const int64_t tap[3], int64_t lo, int64_t hi, int64_t row, int64_t rows,
+                      int64_t first_channel, int64_t column, int64_t n)
 {
-    const int64_t c = s->c_in;
-    for (int64_t p = p0; p < p0 + count; p++) {
-        const int64_t d0 = p / s->out[2] / s->out[1] * s->stride[0] - s->pad[0], h0 = p / s->out[2] % s->out[1] * s->stride[1] - s->pad[1],
-                      w0 = p % s->out[2] * s->stride[2] - s->pad[2];
-        for (int64_t i = 0; i < s->k[0]; i++)
-            for (int64_t e = 0; e < s->k[1]; e++) {
-                const int64_t d = d0 + i * s->dilation[0], h = h0 + e * s->dilation[1];
-                const bool    inside = d >= 0 && d < s->in[0] && h >= 0 && h < s->in[1];
-                const real   *row = inside ? x + (d * s->in[1] + h) * s->in[2] * c : x;
-                if (inside && s->dilation[2] == 1 && w0 >= 0 && w0 + s->k[2] <= s->in[2]) {
-                    const real *from = row + w0 * c;
-                    for (int64_t b = 0; b < s->k[2] * c; b++)
-                        *to++ = from[b];
-                    continue;
-                }
-                for (int64_t f = 0; f < s->k[2]; f++) {
-                    const int64_t w = w0 + f * s->dilation[2];
-                    for (int64_t ch = 0; ch < c; ch++)
-                        *to++ = inside && w >= 0 && w < s->in[2] ? row[w * c + ch] : 0;
-                }
-            }
-    }
-}
-
-static void add_gathered(const nac_conv *s, const real *x, const real *dy, int64_t p0, int64_t p1, real *dw)
-{
-    const int64_t    depth = taps(s) * s->c_in, most = nac_min(PIXELS, WINDOWS / depth);
+    const nac_conv  *s = e->s;
     const nac_finish f = {1, 1, NULL, false};
-    alignas(64) real windows[WINDOWS];
-    alignas(64) real panel[PIXELS * NAC_NR];
-    for (int64_t count; p0 < p1; p0 += count) {
-        count = nac_min(p1 - p0, most);
-        gather_windows(s, x, p0, count, windows);
-        for (int64_t column = 0; column < s->c_out; column += NAC_NR) {
-            const int64_t n = nac_min(s->c_out - column, NAC_NR), tiles = nac_ceil_div(depth, NAC_MR);
-            NAC_K(tile_pack)(false, count, n, dy + p0 * s->c_out + column, s->c_out, panel);
-            for (int64_t t = 0; t < tiles; t++) {
-                const int64_t i0 = nac_cut(depth, tiles, t), i1 = nac_cut(depth, tiles, t + 1);
-                real         *c[NAC_MR];
-                for (int64_t i = i0; i < i1; i++)
-                    c[i - i0] = dw + i * s->c_out + column;
-                NAC_K(tile_cols)((int)(i1 - i0), n, 1, &(nac_run){windows + i0, panel, count}, depth, NAC_NR, &f, c);
-            }
+    const int64_t    tiles = nac_ceil_div(rows, NAC_MR), w_first = tap[2] * s->dilation[2] - s->pad[2];
+    nac_run          runs[RUNS];
+    int64_t          count = 0, line = e->p0 / s->out[2], high = line % s->out[1], deep = line / s->out[1];
+    for (; line * s->out[2] < e->p1; line++) {
+        const int64_t d = deep * s->stride[0] - s->pad[0] + tap[0] * s->dilation[0], h = high * s->stride[1] - s->pad[1] + tap[1] * s->dilation[1];
+        const int64_t w0 = nac_max(lo, e->p0 - line * s->out[2]), w1 = nac_min(hi, e->p1 - line * s->out[2]);
+        if (++high == s->out[1]) {
+            high = 0;
+            deep++;
         }
+        if (d < 0 || d >= s->in[0] || h < 0 || h >= s->in[1] || w0 >= w1)
+            continue;
+        runs[count++] = (nac_run){e->x + ((d * s->in[1] + h) * s->in[2] + w0 * s->stride[2] + w_first) * s->c_in + first_channel,
+                                  panel + (line * s->out[2] + w0 - e->p0) * NAC_NR, w1 - w0};
+    }
+    int64_t shift = 0;
+    for (int64_t t = 0; count > 0 && t < tiles; t++) {
+        const int64_t i0 = nac_cut(rows, tiles, t), i1 = nac_cut(rows, tiles, t + 1);
+        real         *c[NAC_MR];
+        for (int64_t r = 0; r < count; r++)
+            runs[r].a += i0 - shift;
+        shift = i0;
+        for (int64_t i = i0; i < i1; i++)
+            c[i - i0] = e->dw + (row + i) * s->c_out + column;
+        NAC_K(tile_cols)((int)(i1 - i0), n, count, runs, s->stride[2] * s->c_in, NAC_NR, &f, c);
     }
 }
 
-/* Pixels [p0, p1) of one image, taps [t0, t1). */
-static void add_taps(const nac_conv *s, const real *x, const real *dy, int64_t p0, int64_t p1, int64_t t0, int64_t t1, real *dw)
+/* Taps [t0, t1). Few channels would leave most of a tile's rows empty: where the whole row of a window lies inside x,
+   its cells go together. */
+static void add_taps(const weight_step *e, int64_t t0, int64_t t1)
 {
-    const int64_t    cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(og), tiles = nac_ceil_div(cg, NAC_MR);
-    const nac_finish f = {1, 1, NULL, false};
+    const nac_conv *s = e->s;
+    const int64_t   cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(og);
+    const bool      merged = is_merged(s) && cg < NAC_MR && t0 == 0 && t1 == taps(s);
     alignas(64) real panel[PIXELS * NAC_NR];
-    nac_run runs[RUNS], shifted[RUNS];
     for (int64_t q = 0; q < s->groups * panels; q++) {
         const int64_t g = q / panels, column = g * og + q % panels * NAC_NR, n = nac_min(og - q % panels * NAC_NR, NAC_NR);
-        NAC_K(tile_pack)(false, p1 - p0, n, dy + p0 * s->c_out + column, s->c_out, panel);
+        NAC_K(tile_pack)(false, e->p1 - e->p0, n, e->dy + e->p0 * s->c_out + column, s->c_out, panel);
         for (int64_t t = t0; t < t1; t++) {
             const int64_t tap[3] = {t / s->k[2] / s->k[1], t / s->k[2] % s->k[1], t % s->k[2]};
-            int64_t       lo, hi, count = 0;
+            int64_t       lo, hi;
             valid_range(s, 2, tap[2], &lo, &hi);
-            for (int64_t row = p0 / s->out[2]; row * s->out[2] < p1; row++) {
-                const int64_t d = row / s->out[1] * s->stride[0] - s->pad[0] + tap[0] * s->dilation[0],
-                              h = row % s->out[1] * s->stride[1] - s->pad[1] + tap[1] * s->dilation[1];
-                const int64_t w0 = nac_max(lo, p0 - row * s->out[2]), w1 = nac_min(hi, p1 - row * s->out[2]);
-                if (d < 0 || d >= s->in[0] || h < 0 || h >= s->in[1] || w0 >= w1)
-                    continue;
-                const int64_t w = w0 * s->stride[2] - s->pad[2] + tap[2] * s->dilation[2];
-                runs[count++] = (nac_run){x + ((d * s->in[1] + h) * s->in[2] + w) * s->c_in + g * cg,
-                                          panel + (row * s->out[2] + w0 - p0) * NAC_NR, w1 - w0};
+            if (!merged) {
+                add_cells(e, panel, tap, lo, hi, t * cg, cg, g * cg, column, n);
+                continue;
             }
-            for (int64_t tile = 0; count > 0 && tile < tiles; tile++) {
-                const int64_t i0 = nac_cut(cg, tiles, tile), i1 = nac_cut(cg, tiles, tile + 1);
-                real         *c[NAC_MR];
-                for (int64_t r = 0; r < count; r++) {
-                    shifted[r] = runs[r];
-                    shifted[r].a += i0;
-                }
-                for (int64_t i = i0; i < i1; i++)
-                    c[i - i0] = dw + (t * cg + i) * s->c_out + column;
-                NAC_K(tile_cols)((int)(i1 - i0), n, count, shifted, s->stride[2] * s->c_in, NAC_NR, &f, c);
-            }
+            int64_t whole_lo, whole_hi, other;
+            valid_range(s, 2, 0, &whole_lo, &other);
+            valid_range(s, 2, s->k[2] - 1, &other, &whole_hi);
+            whole_hi = nac_max(whole_lo, whole_hi);
+            if (tap[2] == 0)
+                add_cells(e, panel, tap, whole_lo, whole_hi, t * cg, s->k[2] * cg, 0, column, n);
+            add_cells(e, panel, tap, lo, nac_min(whole_lo, hi), t * cg, cg, 0, column, n);
+            add_cells(e, panel, tap, nac_max(whole_hi, lo), hi, t * cg, cg, 0, column, n);
         }
     }
 }
@@ -566,11 +595,16 @@ static void add_depthwise(const nac_conv *s, const real *x, const real *dy, int6
                     nac_store(to + i + v * NAC_W, acc[v]);
             }
             for (; i < s->c_in; i += NAC_W) {
-                const int64_t n = nac_min(s->c_in - i, NAC_W);
-                vec           acc = nac_load_part(to + i, n);
-                for (int64_t w = 0; w < w1 - w0; w++)
-                    acc += nac_load_part(a + w * x_step + i, n) * nac_load_part(b + w * s->c_out + i, n);
-                nac_store_part(to + i, acc, n);
+                const int64_t n = nac_min(s->c_in - i, NAC_W), count = w1 - w0;
+                vec           acc[V] = {nac_load_part(to + i, n)};
+                int64_t       w = 0;
+                for (; w + V <= count; w += V)
+                    NAC_UNROLL
+                    for (int v = 0; v < V; v++)
+                        acc[v] += nac_load_part(a + (w + v) * x_step + i, n) * nac_load_part(b + (w + v) * s->c_out + i, n);
+                for (; w < count; w++)
+                    acc[0] += nac_load_part(a + w * x_step + i, n) * nac_load_part(b + w * s->c_out + i, n);
+                nac_store_part(to + i, (acc[0] + acc[1]) + (acc[2] + acc[3]), n);
             }
         }
     }
@@ -579,10 +613,10 @@ static void add_depthwise(const nac_conv *s, const real *x, const real *dy, int6
 void NAC_K(conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *dw, void *scratch)
 {
     const int     team = nac_team(work_of(s));
-    const bool    depthwise = is_depthwise(s), gathered = gathers(s);
+    const bool    depthwise = is_depthwise(s);
     const int64_t parts = parts_of(s), size = dw_size(s), per_image = steps_per_image(s), all = s->n * per_image;
     /* Where dw is too large for many copies, its taps are shared out too. */
-    const int64_t slices = gathered ? 1 : nac_min(taps(s), PARTS / parts);
+    const int64_t slices = nac_min(taps(s), PARTS / parts);
     real         *sums = parts > 1 ? scratch : dw;
 #pragma omp parallel num_threads(team) if (team > 1)
     {
@@ -598,10 +632,8 @@ void NAC_K(conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *
                 const real *xi = (const real *)x + image * in_pixels(s) * s->c_in, *dyi = (const real *)dy + image * pixels(s) * s->c_out;
                 if (depthwise)
                     add_depthwise(s, xi, dyi, p0, p1, t0, t1, sum);
-                else if (gathered)
-                    add_gathered(s, xi, dyi, p0, p1, sum);
                 else
-                    add_taps(s, xi, dyi, p0, p1, t0, t1, sum);
+                    add_taps(&(weight_step){s, xi, dyi, p0, p1, sum}, t0, t1);
             }
         }
         if (parts > 1) {

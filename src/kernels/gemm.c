@@ -1,8 +1,9 @@
 #include <stdalign.h>
 #include "kernels/tile.h"
 
-/* Blocks of k and of copied rows of A: a panel of B streams from the first cache, a block of A stays in the second. */
-enum { KC = 1536 / sizeof(real), MC = 96, SHARED_B = 65536 / sizeof(real) };
+/* Blocks of k and of copied rows of A: a panel of B streams from the first cache, a block of A stays in the second, as
+   do KEPT_A numbers that need no copy. */
+enum { KC = 1536 / sizeof(real), MC = 96, KEPT_A = 524288 / sizeof(real), SHARED_B = 65536 / sizeof(real) };
 
 NAC_INLINE void tile_finish(const int mr, const int nv, int64_t n, vec acc[NAC_MR][NAC_NV], const nac_finish *f,
                             real *const *c)
@@ -348,7 +349,7 @@ static void multiply(int team, product *g)
                              shared_b + j * g->k);
         g->packed = shared_b;
     }
-    const int64_t most = copies_rows(g) || g->ta ? MC : 4096;
+    const int64_t most = copies_rows(g) || g->ta ? MC : nac_max(KEPT_A / nac_min(g->k, KC), MC);
     int64_t       down = nac_ceil_div(g->m, most), across = nac_ceil_div(panels, 16);
     if (team > 1) {
         const int64_t want = 4 * team;
@@ -362,6 +363,10 @@ static void multiply(int team, product *g)
             down = nac_min(nac_ceil_div(g->m, NAC_MR), nac_ceil_div(team, across));
     }
     const int64_t blocks = down * across;
+    if (blocks == 1) {
+        block(g, 0, g->m, 0, g->n);
+        return;
+    }
 #pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
     for (int64_t t = 0; t < blocks; t++) {
         const int64_t i = t % down, j = t / down;
