@@ -185,13 +185,13 @@ static void forward_pixels(const forward_job *j, int64_t p0, int64_t p1)
                 for (int64_t panel = 0; panel < panels; panel++) {
                     const int64_t    n = nac_min(og - panel * NAC_NR, NAC_NR), column = g * og + panel * NAC_NR;
                     const nac_finish f = {1, s0 > 0, last && j->bias ? j->bias + column : NULL, last && j->relu};
-                    const real      *b = j->packed + ((g * panels + panel) * depth + s0 * len) * NAC_NR;
+                    const real      *b = j->packed + (g * panels + panel) * depth * NAC_NR + s0 * len * nac_width(n);
                     for (int64_t t = 0; t < tiles; t++) {
                         const int mr = (int)nac_min(block - t * NAC_MR, NAC_MR);
                         real     *c[NAC_MR];
                         for (int r = 0; r < mr; r++)
                             c[r] = j->y + (p0 + t * NAC_MR + r) * s->c_out + column;
-                        NAC_K(tile_rows)(mr, n, s1 - s0, list + t * (s1 - s0) * NAC_MR, len, b, NAC_NR, &f, c);
+                        NAC_K(tile_rows)(mr, n, s1 - s0, list + t * (s1 - s0) * NAC_MR, len, b, nac_width(n), &f, c);
                     }
                 }
             }
@@ -354,7 +354,7 @@ static void grad_x_image(const nac_conv *s, const real *dy, const real *packed, 
         const nac_finish f = {1, 1, NULL, false};
         for (int64_t i = 0; i < in_pixels(s); i++)
             memset(dx + i * s->c_in + column, 0, (size_t)n * sizeof(real));
-        for (int64_t t = 0; t < taps(s); t++, b += og * NAC_NR) {
+        for (int64_t t = 0; t < taps(s); t++, b += og * nac_width(n)) {
             const int64_t tap[3] = {t / s->k[2] / s->k[1], t / s->k[2] % s->k[1], t % s->k[2]};
             int64_t       lo[3], hi[3], at[3];
             const real   *rows[NAC_MR];
@@ -372,13 +372,13 @@ static void grad_x_image(const nac_conv *s, const real *dy, const real *packed, 
                         rows[mr] = from + w * s->c_out;
                         c[mr] = to + w * s->stride[2] * s->c_in;
                         if (++mr == NAC_MR) {
-                            NAC_K(tile_rows)(mr, n, 1, rows, og, b, NAC_NR, &f, c);
+                            NAC_K(tile_rows)(mr, n, 1, rows, og, b, nac_width(n), &f, c);
                             mr = 0;
                         }
                     }
                 }
             if (mr > 0)
-                NAC_K(tile_rows)(mr, n, 1, rows, og, b, NAC_NR, &f, c);
+                NAC_K(tile_rows)(mr, n, 1, rows, og, b, nac_width(n), &f, c);
         }
     }
 }
@@ -443,9 +443,9 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
     const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(cg), all = s->groups * panels;
     for (int64_t q = 0; q < all; q++)
         for (int64_t t = 0; t < taps(s); t++) {
-            const int64_t column = q % panels * NAC_NR;
-            NAC_K(tile_pack)(true, og, nac_min(cg - column, NAC_NR), (const real *)w + (t * cg + column) * s->c_out + q / panels * og, s->c_out,
-                             packed + (q * taps(s) + t) * og * NAC_NR);
+            const int64_t column = q % panels * NAC_NR, n = nac_min(cg - column, NAC_NR);
+            NAC_K(tile_pack)(true, og, n, (const real *)w + (t * cg + column) * s->c_out + q / panels * og, s->c_out,
+                             packed + q * taps(s) * og * NAC_NR + t * og * nac_width(n));
         }
     const int64_t parts = s->n >= 4 * team ? 1 : all;
 #pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
@@ -509,7 +509,7 @@ static void add_cells(const weight_step *e, const real *panel, const int64_t tap
         if (d < 0 || d >= s->in[0] || h < 0 || h >= s->in[1] || w0 >= w1)
             continue;
         runs[count++] = (nac_run){e->x + ((d * s->in[1] + h) * s->in[2] + w0 * s->stride[2] + w_first) * s->c_in + first_channel,
-                                  panel + (line * s->out[2] + w0 - e->p0) * NAC_NR, w1 - w0};
+                                  panel + (line * s->out[2] + w0 - e->p0) * nac_width(n), w1 - w0};
     }
     int64_t shift = 0;
     for (int64_t t = 0; count > 0 && t < tiles; t++) {
@@ -520,7 +520,7 @@ static void add_cells(const weight_step *e, const real *panel, const int64_t tap
         shift = i0;
         for (int64_t i = i0; i < i1; i++)
             c[i - i0] = e->dw + (row + i) * s->c_out + column;
-        NAC_K(tile_cols)((int)(i1 - i0), n, count, runs, s->stride[2] * s->c_in, NAC_NR, &f, c);
+        NAC_K(tile_cols)((int)(i1 - i0), n, count, runs, s->stride[2] * s->c_in, nac_width(n), &f, c);
     }
 }
 

@@ -3,7 +3,7 @@
 
 /* Blocks of k and of copied rows of A: a panel of B streams from the first cache, a block of A stays in the second, as
    do KEPT_A numbers that need no copy. */
-enum { KC = 1536 / sizeof(real), MC = 96, KEPT_A = 524288 / sizeof(real), SHARED_B = 65536 / sizeof(real) };
+enum { KC = 1024 / sizeof(real), MC = 144, KEPT_A = 524288 / sizeof(real), SHARED_B = 65536 / sizeof(real), AHEAD = 16 };
 
 NAC_INLINE void tile_finish(const int mr, const int nv, int64_t n, vec acc[NAC_MR][NAC_NV], const nac_finish *f,
                             real *const *c)
@@ -73,6 +73,9 @@ NAC_INLINE void rows_core(const int mr, const int nv, int64_t n, int64_t segment
         for (int i = 0; i < mr; i++)
             a[i] = rows[i];
         for (int64_t k = 0; k < len; k++, b += bstep) {
+            NAC_UNROLL
+            for (int v = 0; v < nv; v++)
+                __builtin_prefetch(b + AHEAD * bstep + v * NAC_W);
             vec bv[NAC_NV];
             NAC_UNROLL
             for (int v = 0; v < nv; v++)
@@ -87,8 +90,8 @@ NAC_INLINE void rows_core(const int mr, const int nv, int64_t n, int64_t segment
     tile_finish(mr, nv, n, acc, f, c);
 }
 
-NAC_INLINE void cols_core(const int mr, const int nv, int64_t n, int64_t count, const nac_run *runs, int64_t astep,
-                          int64_t bstep, const nac_finish *f, real *const *c)
+NAC_INLINE void cols_core(const int mr, const int nv, int64_t n, int64_t count, const nac_run *runs, int64_t shift,
+                          int64_t astep, int64_t bstep, const nac_finish *f, real *const *c)
 {
     vec acc[NAC_MR][NAC_NV];
     NAC_UNROLL
@@ -97,8 +100,11 @@ NAC_INLINE void cols_core(const int mr, const int nv, int64_t n, int64_t count, 
         for (int v = 0; v < nv; v++)
             acc[i][v] = (vec){0};
     for (int64_t s = 0; s < count; s++) {
-        const real *a = runs[s].a, *b = runs[s].b;
+        const real *a = runs[s].a + shift, *b = runs[s].b;
         for (int64_t k = runs[s].len; k > 0; k--, a += astep, b += bstep) {
+            NAC_UNROLL
+            for (int v = 0; v < nv; v++)
+                __builtin_prefetch(b + AHEAD * bstep + v * NAC_W);
             vec bv[NAC_NV];
             NAC_UNROLL
             for (int v = 0; v < nv; v++)
@@ -114,7 +120,7 @@ NAC_INLINE void cols_core(const int mr, const int nv, int64_t n, int64_t count, 
 }
 
 typedef void rows_fn(int64_t, int64_t, const real *const *, int64_t, const real *, int64_t, const nac_finish *, real *const *);
-typedef void cols_fn(int64_t, int64_t, const nac_run *, int64_t, int64_t, const nac_finish *, real *const *);
+typedef void cols_fn(int64_t, int64_t, const nac_run *, int64_t, int64_t, int64_t, const nac_finish *, real *const *);
 
 #define TILE(mr, nv) \
     static void rows_##mr##_##nv(int64_t n, int64_t segments, const real *const *rows, int64_t len, const real *b, \
@@ -122,29 +128,30 @@ typedef void cols_fn(int64_t, int64_t, const nac_run *, int64_t, int64_t, const 
     { \
         rows_core(mr, nv, n, segments, rows, len, b, bstep, f, c); \
     } \
-    static void cols_##mr##_##nv(int64_t n, int64_t count, const nac_run *runs, int64_t astep, int64_t bstep, \
-                                 const nac_finish *f, real *const *c) \
+    static void cols_##mr##_##nv(int64_t n, int64_t count, const nac_run *runs, int64_t shift, int64_t astep, \
+                                 int64_t bstep, const nac_finish *f, real *const *c) \
     { \
-        cols_core(mr, nv, n, count, runs, astep, bstep, f, c); \
+        cols_core(mr, nv, n, count, runs, shift, astep, bstep, f, c); \
     }
-#define TILES(mr) TILE(mr, 1) TILE(mr, 2)
-#define NAMES(mode, mr) {mode##_##mr##_1, mode##_##mr##_2}
-
-TILES(1) TILES(2) TILES(3) TILES(4)
-#if defined __AVX2__
-TILES(5) TILES(6)
-#endif
-#if defined __AVX512F__
-TILES(7) TILES(8) TILES(9) TILES(10) TILES(11) TILES(12)
-#endif
+#define NARROW(mr) TILE(mr, 1) TILE(mr, 2)
+#define WIDE(mr) NARROW(mr) TILE(mr, 3) TILE(mr, 4)
+#define NARROW_NAMES(mode, mr) {mode##_##mr##_1, mode##_##mr##_2}
+#define WIDE_NAMES(mode, mr) {mode##_##mr##_1, mode##_##mr##_2, mode##_##mr##_3, mode##_##mr##_4}
 
 #if defined __AVX512F__
-#define ALL(mode) {NAMES(mode, 1), NAMES(mode, 2), NAMES(mode, 3), NAMES(mode, 4), NAMES(mode, 5), NAMES(mode, 6), \
-                   NAMES(mode, 7), NAMES(mode, 8), NAMES(mode, 9), NAMES(mode, 10), NAMES(mode, 11), NAMES(mode, 12)}
+WIDE(1) WIDE(2) WIDE(3) WIDE(4) WIDE(5) WIDE(6) NARROW(7) NARROW(8) NARROW(9) NARROW(10) NARROW(11) NARROW(12)
+#define ALL(mode) \
+    {WIDE_NAMES(mode, 1), WIDE_NAMES(mode, 2), WIDE_NAMES(mode, 3), WIDE_NAMES(mode, 4), WIDE_NAMES(mode, 5), \
+     WIDE_NAMES(mode, 6), NARROW_NAMES(mode, 7), NARROW_NAMES(mode, 8), NARROW_NAMES(mode, 9), NARROW_NAMES(mode, 10), \
+     NARROW_NAMES(mode, 11), NARROW_NAMES(mode, 12)}
 #elif defined __AVX2__
-#define ALL(mode) {NAMES(mode, 1), NAMES(mode, 2), NAMES(mode, 3), NAMES(mode, 4), NAMES(mode, 5), NAMES(mode, 6)}
+NARROW(1) NARROW(2) NARROW(3) NARROW(4) NARROW(5) NARROW(6)
+#define ALL(mode) \
+    {NARROW_NAMES(mode, 1), NARROW_NAMES(mode, 2), NARROW_NAMES(mode, 3), NARROW_NAMES(mode, 4), NARROW_NAMES(mode, 5), \
+     NARROW_NAMES(mode, 6)}
 #else
-#define ALL(mode) {NAMES(mode, 1), NAMES(mode, 2), NAMES(mode, 3), NAMES(mode, 4)}
+NARROW(1) NARROW(2) NARROW(3) NARROW(4)
+#define ALL(mode) {NARROW_NAMES(mode, 1), NARROW_NAMES(mode, 2), NARROW_NAMES(mode, 3), NARROW_NAMES(mode, 4)}
 #endif
 static rows_fn *const rows_tiles[NAC_MR][NAC_NV] = ALL(rows);
 static cols_fn *const cols_tiles[NAC_MR][NAC_NV] = ALL(cols);
@@ -152,13 +159,27 @@ static cols_fn *const cols_tiles[NAC_MR][NAC_NV] = ALL(cols);
 void NAC_K(tile_rows)(int mr, int64_t n, int64_t segments, const real *const *rows, int64_t len, const real *b,
                       int64_t bstep, const nac_finish *finish, real *const *c)
 {
-    rows_tiles[mr - 1][(n - 1) / NAC_W](n, segments, rows, len, b, bstep, finish, c);
+    const int64_t v = (n - 1) / NAC_W;
+    if (v >= 2 && mr > NAC_MR / 2) {
+        const int half = (mr + 1) / 2;
+        rows_tiles[half - 1][v](n, segments, rows, len, b, bstep, finish, c);
+        rows_tiles[mr - half - 1][v](n, segments, rows + half, len, b, bstep, finish, c + half);
+        return;
+    }
+    rows_tiles[mr - 1][v](n, segments, rows, len, b, bstep, finish, c);
 }
 
 void NAC_K(tile_cols)(int mr, int64_t n, int64_t count, const nac_run *runs, int64_t astep, int64_t bstep,
                       const nac_finish *finish, real *const *c)
 {
-    cols_tiles[mr - 1][(n - 1) / NAC_W](n, count, runs, astep, bstep, finish, c);
+    const int64_t v = (n - 1) / NAC_W;
+    if (v >= 2 && mr > NAC_MR / 2) {
+        const int half = (mr + 1) / 2;
+        cols_tiles[half - 1][v](n, count, runs, 0, astep, bstep, finish, c);
+        cols_tiles[mr - half - 1][v](n, count, runs, half, astep, bstep, finish, c + half);
+        return;
+    }
+    cols_tiles[mr - 1][v](n, count, runs, 0, astep, bstep, finish, c);
 }
 
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
@@ -210,39 +231,44 @@ static void pack_plain(int64_t k, int64_t n, const real *b, int64_t ldb, real *d
 {
     if (n == NAC_NR) {
         for (int64_t p = 0; p < k; p++, b += ldb, dst += NAC_NR)
+            NAC_UNROLL
             for (int v = 0; v < NAC_NV; v++)
                 nac_store(dst + v * NAC_W, nac_load(b + v * NAC_W));
         return;
     }
-    for (int64_t p = 0; p < k; p++, b += ldb, dst += NAC_NR)
-        for (int v = 0; v < NAC_NV; v++)
-            nac_store(dst + v * NAC_W, n > v * NAC_W ? nac_load_part(b + v * NAC_W, nac_min(n - v * NAC_W, NAC_W)) : (vec){0});
+    const int64_t last = (n - 1) / NAC_W * NAC_W;
+    for (int64_t p = 0; p < k; p++, b += ldb, dst += last + NAC_W) {
+        for (int64_t j = 0; j < last; j += NAC_W)
+            nac_store(dst + j, nac_load(b + j));
+        nac_store(dst + last, nac_load_part(b + last, n - last));
+    }
 }
 
 static void pack_transposed(int64_t k, int64_t n, const real *b, int64_t ldb, real *dst)
 {
-    for (int v = 0; v < NAC_NV; v++) {
-        const int64_t columns = nac_min(nac_max(n - v * NAC_W, 0), NAC_W);
-        const real   *bv = b + v * NAC_W * ldb;
+    const int64_t width = nac_width(n);
+    for (int64_t j = 0; j < n; j += NAC_W) {
+        const int64_t columns = nac_min(n - j, NAC_W);
+        const real   *bj = b + j * ldb;
         for (int64_t p = 0; p < k; p += NAC_W) {
             const int64_t steps = nac_min(k - p, NAC_W);
-            real         *d = dst + p * NAC_NR + v * NAC_W;
+            real         *d = dst + p * width + j;
             vec           r[NAC_W];
             if (columns == NAC_W && steps == NAC_W) {
                 NAC_UNROLL
                 for (int i = 0; i < NAC_W; i++)
-                    r[i] = nac_load(bv + i * ldb + p);
+                    r[i] = nac_load(bj + i * ldb + p);
                 transpose(r);
                 NAC_UNROLL
                 for (int i = 0; i < NAC_W; i++)
-                    nac_store(d + i * NAC_NR, r[i]);
+                    nac_store(d + i * width, r[i]);
                 continue;
             }
             for (int i = 0; i < NAC_W; i++)
-                r[i] = i < columns ? nac_load_part(bv + i * ldb + p, steps) : (vec){0};
+                r[i] = i < columns ? nac_load_part(bj + i * ldb + p, steps) : (vec){0};
             transpose(r);
             for (int i = 0; i < steps; i++)
-                nac_store(d + i * NAC_NR, r[i]);
+                nac_store(d + i * width, r[i]);
         }
     }
 }
@@ -310,7 +336,7 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
         for (int64_t j = j0; j < j1; j += NAC_NR) {
             const int64_t n = nac_min(j1 - j, NAC_NR);
             const real   *b = b_panel;
-            int64_t       bstep = NAC_NR;
+            int64_t       bstep = nac_width(n);
             if (g->packed) {
                 b = g->packed + j * g->k;
             } else if (!g->tb && tiles <= 2 && n % NAC_W == 0) {

@@ -81,7 +81,7 @@ static void multiply_rows(int64_t rows, const real *const *a, int64_t k, int64_t
             real         *to[NAC_MR];
             for (int64_t r = r0; r < r1; r++)
                 to[r - r0] = c[r] + j;
-            NAC_K(tile_rows)((int)(r1 - r0), nac_min(n - j, NAC_NR), 1, a + r0, k, packed + j * k, NAC_NR, &f, to);
+            NAC_K(tile_rows)((int)(r1 - r0), nac_min(n - j, NAC_NR), 1, a + r0, k, packed + j * k, nac_width(nac_min(n - j, NAC_NR)), &f, to);
         }
 }
 

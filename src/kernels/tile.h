@@ -11,9 +11,9 @@
 #include <immintrin.h>
 #endif
 
-/* Rows and vectors of a tile. */
+/* Rows and vectors of a tile. With AVX-512 a tile wider than two vectors is done in halves of its rows. */
 #if defined __AVX512F__
-enum { NAC_MR = 12, NAC_NV = 2 };
+enum { NAC_MR = 12, NAC_NV = 4 };
 #elif defined __AVX2__
 enum { NAC_MR = 6, NAC_NV = 2 };
 #else
@@ -50,6 +50,12 @@ NAC_INLINE int64_t nac_max(int64_t a, int64_t b)
 NAC_INLINE int64_t nac_ceil_div(int64_t a, int64_t b)
 {
     return (a + b - 1) / b;
+}
+
+/* The row length of a packed panel of n columns. */
+NAC_INLINE int64_t nac_width(int64_t n)
+{
+    return nac_ceil_div(n, NAC_W) * NAC_W;
 }
 
 NAC_INLINE vec nac_load(const real *p)
@@ -135,7 +141,7 @@ void NAC_K(tile_rows)(int mr, int64_t n, int64_t segments, const real *const *ro
 /* A column by column: the mr numbers of one k are neighbours. */
 void NAC_K(tile_cols)(int mr, int64_t n, int64_t count, const nac_run *runs, int64_t astep, int64_t bstep,
                       const nac_finish *finish, real *const *c);
-/* Packs k rows of n <= NAC_NR columns into dst (k, NAC_NR), filled up with zeros; with `t` b is (n, k). */
+/* Packs k rows of n <= NAC_NR columns into dst (k, nac_width(n)), filled up with zeros; with `t` b is (n, k). */
 void NAC_K(tile_pack)(bool t, int64_t k, int64_t n, const real *b, int64_t ldb, real *dst);
 
 /* The threads to use for so many multiply-adds: one for little work and inside a parallel region. */
