@@ -5,6 +5,7 @@
    border windows, pixels of one weight-gradient step and their runs in memory. */
 enum {
     TILES = 8,
+    WINDOWS = 96,
     ROWS = 8192,
     PATCH = 32768 / sizeof(real),
     PIXELS = 256,
@@ -31,6 +32,13 @@ static int64_t in_pixels(const nac_conv *s)
 static bool is_depthwise(const nac_conv *s)
 {
     return s->groups == s->c_in && s->groups > 1;
+}
+
+/* Pixel by pixel a product with one matrix. */
+static bool is_product(const nac_conv *s)
+{
+    return taps(s) == 1 && s->groups == 1 && s->in[0] == s->out[0] && s->in[1] == s->out[1] && s->in[2] == s->out[2] &&
+           s->stride[0] * s->stride[1] * s->stride[2] == 1 && s->pad[0] == 0 && s->pad[1] == 0 && s->pad[2] == 0;
 }
 
 /* Output positions o of one axis whose input o stride - pad + tap dilation lies inside. */
@@ -69,12 +77,12 @@ typedef struct {
     real           *y;
 } forward_job;
 
-/* The windows of consecutive output pixels: each one's image, the input coordinates of its first cell and where that
-   cell would lie. */
+/* The windows of consecutive output pixels: whether they lie inside x entirely, where the first cell is or would be,
+   and its coordinates. */
 typedef struct {
-    bool        inside;             /* all of them, entirely */
-    const real *image[TILES * NAC_MR], *first[TILES * NAC_MR];
-    int64_t     at[TILES * NAC_MR][3];
+    bool        all_inside, inside[WINDOWS];
+    const real *first[WINDOWS];
+    int64_t     at[WINDOWS][3];
 } windows;
 
 static void find_windows(const nac_conv *s, const real *x, int64_t p, int64_t count, windows *to)
@@ -83,20 +91,21 @@ static void find_windows(const nac_conv *s, const real *x, int64_t p, int64_t co
     o[2] = p % s->out[2], p /= s->out[2];
     o[1] = p % s->out[1], p /= s->out[1];
     o[0] = p % s->out[0], image = p / s->out[0];
-    to->inside = true;
+    to->all_inside = true;
     for (int64_t i = 0; i < count;) {
         const int64_t d = o[0] * s->stride[0] - s->pad[0], h = o[1] * s->stride[1] - s->pad[1];
-        const int64_t row = nac_min(count - i, s->out[2] - o[2]);
-        const int64_t w0 = o[2] * s->stride[2] - s->pad[2], w1 = w0 + (row - 1) * s->stride[2];
-        const real   *base = x + image * in_pixels(s) * s->c_in, *first = base + ((d * s->in[1] + h) * s->in[2] + w0) * s->c_in;
-        to->inside = to->inside && d >= 0 && d + (s->k[0] - 1) * s->dilation[0] < s->in[0] && h >= 0 &&
-                     h + (s->k[1] - 1) * s->dilation[1] < s->in[1] && w0 >= 0 && w1 + (s->k[2] - 1) * s->dilation[2] < s->in[2];
-        for (int64_t e = 0; e < row; e++) {
-            to->image[i + e] = base;
-            to->first[i + e] = first + e * s->stride[2] * s->c_in;
-            to->at[i + e][0] = d;
-            to->at[i + e][1] = h;
-            to->at[i + e][2] = w0 + e * s->stride[2];
+        const int64_t row = nac_min(count - i, s->out[2] - o[2]), most = s->in[2] - (s->k[2] - 1) * s->dilation[2];
+        const real   *line = x + ((image * s->in[0] + d) * s->in[1] + h) * s->in[2] * s->c_in;
+        const bool    inside = d >= 0 && d + (s->k[0] - 1) * s->dilation[0] < s->in[0] && h >= 0 &&
+                            h + (s->k[1] - 1) * s->dilation[1] < s->in[1];
+        int64_t w = o[2] * s->stride[2] - s->pad[2];
+        for (int64_t e = i; e < i + row; e++, w += s->stride[2]) {
+            to->inside[e] = inside && w >= 0 && w < most;
+            to->all_inside = to->all_inside && to->inside[e];
+            to->first[e] = line + w * s->c_in;
+            to->at[e][0] = d;
+            to->at[e][1] = h;
+            to->at[e][2] = w;
         }
         i += row;
         o[2] = 0;
@@ -128,7 +137,7 @@ NAC_INLINE void list_segments(const int tile, const forward_job *j, const window
                 ed++;
             }
         }
-        if (ws->inside) {
+        if (ws->all_inside) {
             for (int64_t i = 0; i < count; i += tile) {
                 const real **to = list + (i * segments + seg * tile);
                 NAC_UNROLL
@@ -138,20 +147,20 @@ NAC_INLINE void list_segments(const int tile, const forward_job *j, const window
             continue;
         }
         for (int64_t i = 0; i < count; i++) {
+            const real **to = list + (i / tile * segments + seg) * tile + i % tile;
+            *to = ws->first[i] + delta;
+            if (ws->inside[i])
+                continue;
             const int64_t d = ws->at[i][0] + dd, h = ws->at[i][1] + dh, w = ws->at[i][2] + dw;
-            const bool    inside = d >= 0 && d < s->in[0] && h >= 0 && h < s->in[1] && w + cells > 0 && w < s->in[2];
-            const real   *at = j->zeros;
-            if (inside) {
-                at = ws->first[i] + delta;
-                if (w < 0 || w + cells > s->in[2]) {
-                    for (int64_t e = 0; e < cells; e++)
-                        for (int64_t ch = 0; ch < c; ch++)
-                            patch[e * c + ch] = w + e >= 0 && w + e < s->in[2] ? at[e * c + ch] : 0;
-                    at = patch;
-                    patch += cells * c;
-                }
+            if (d < 0 || d >= s->in[0] || h < 0 || h >= s->in[1] || w + cells <= 0 || w >= s->in[2]) {
+                *to = j->zeros;
+            } else if (w < 0 || w + cells > s->in[2]) {
+                const int64_t left = nac_max(-w, 0) * c, right = nac_max(w + cells - s->in[2], 0) * c, all = cells * c;
+                memset(patch, 0, (size_t)all * sizeof(real));
+                memcpy(patch + left, *to + left, (size_t)(all - left - right) * sizeof(real));
+                *to = patch;
+                patch += all;
             }
-            list[(i / tile * segments + seg) * tile + i % tile] = at;
         }
     }
 }
@@ -172,7 +181,7 @@ static void forward_pixels(const forward_job *j, int64_t p0, int64_t p1)
             block = nac_min(block, PATCH / depth / NAC_MR * NAC_MR);
         find_windows(s, j->x, p0, block, &ws);
         bool merged = j->merged;
-        for (int64_t i = 0; i < block && merged && !patches && !ws.inside; i++)
+        for (int64_t i = 0; i < block && merged && !patches && !ws.all_inside; i++)
             merged = ws.at[i][2] >= 0 && ws.at[i][2] + s->k[2] <= s->in[2];
         const int64_t tiles = nac_ceil_div(block, NAC_MR);
         const int64_t segments = merged ? s->k[0] * s->k[1] : taps(s), len = merged ? s->k[2] * cg : cg;
@@ -235,47 +244,51 @@ NAC_INLINE void depthwise_tile(const int mr, int64_t count, const real *const *r
 static void depthwise_pixels(const forward_job *j, int64_t p0, int64_t p1)
 {
     const nac_conv *s = j->s;
-    const int64_t   multiplier = s->c_out / s->c_in, count = taps(s), chunk = nac_min(count, ROWS / DW_PIXELS);
+    const int64_t   multiplier = s->c_out / s->c_in, count = taps(s), most = TILES * DW_PIXELS, chunk = nac_min(count, ROWS / most);
     const real     *list[ROWS];
     windows         ws;
     for (int64_t block; p0 < p1; p0 += block) {
-        block = nac_min(p1 - p0, DW_PIXELS);
+        block = nac_min(p1 - p0, most);
         find_windows(s, j->x, p0, block, &ws);
         for (int64_t t0 = 0; t0 < count; t0 += chunk) {
             const int64_t t1 = nac_min(t0 + chunk, count);
             const bool    last = t1 == count;
             list_segments(DW_PIXELS, j, &ws, block, false, t0, t1, 0, list, NULL);
-            for (int64_t t = 0; block < DW_PIXELS && t < t1 - t0; t++)
-                for (int64_t i = block; i < DW_PIXELS; i++)
-                    list[t * DW_PIXELS + i] = j->zeros;
-            for (int64_t m = 0; m < multiplier; m++)
-                for (int64_t ch = 0; ch < s->c_in; ch += NAC_W) {
-                    const int64_t n = nac_min(s->c_in - ch, NAC_W);
-                    vec           acc[DW_PIXELS];
-                    depthwise_tile(DW_PIXELS, t1 - t0, list, j->packed + (m * count + t0) * s->c_in, s->c_in, ch, n, acc);
-                    for (int64_t i = 0; i < block; i++) {
-                        real *to = j->y + (p0 + i) * s->c_out + ch * multiplier + m;
-                        vec   r = acc[i];
-                        if (multiplier == 1) {
-                            if (t0 > 0)
-                                r += nac_load_part(to, n);
-                            if (last && j->bias)
-                                r += nac_load_part(j->bias + ch, n);
-                            if (last && j->relu)
-                                r = nac_select(r < 0, (vec){0}, r);
-                            nac_store_part(to, r, n);
-                            continue;
-                        }
-                        for (int64_t e = 0; e < n; e++, to += multiplier) {
-                            real v = r[e];
-                            if (t0 > 0)
-                                v += *to;
-                            if (last && j->bias)
-                                v += j->bias[(ch + e) * multiplier + m];
-                            *to = last && j->relu && v < 0 ? 0 : v;
+            for (int64_t i0 = 0; i0 < block; i0 += DW_PIXELS) {
+                const real  **rows = list + i0 * (t1 - t0);
+                const int64_t here = nac_min(block - i0, DW_PIXELS);
+                for (int64_t t = 0; here < DW_PIXELS && t < t1 - t0; t++)
+                    for (int64_t i = here; i < DW_PIXELS; i++)
+                        rows[t * DW_PIXELS + i] = j->zeros;
+                for (int64_t m = 0; m < multiplier; m++)
+                    for (int64_t ch = 0; ch < s->c_in; ch += NAC_W) {
+                        const int64_t n = nac_min(s->c_in - ch, NAC_W);
+                        vec           acc[DW_PIXELS], bias = {0};
+                        depthwise_tile(DW_PIXELS, t1 - t0, rows, j->packed + (m * count + t0) * s->c_in, s->c_in, ch, n, acc);
+                        if (multiplier == 1 && last && j->bias)
+                            bias = nac_load_part(j->bias + ch, n);
+                        for (int64_t i = 0; i < here; i++) {
+                            real *to = j->y + (p0 + i0 + i) * s->c_out + ch * multiplier + m;
+                            if (multiplier == 1) {
+                                vec r = acc[i] + bias;
+                                if (t0 > 0)
+                                    r += nac_load_part(to, n);
+                                if (last && j->relu)
+                                    r = nac_select(r < 0, (vec){0}, r);
+                                nac_store_part(to, r, n);
+                                continue;
+                            }
+                            for (int64_t e = 0; e < n; e++, to += multiplier) {
+                                real v = acc[i][e];
+                                if (t0 > 0)
+                                    v += *to;
+                                if (last && j->bias)
+                                    v += j->bias[(ch + e) * multiplier + m];
+                                *to = last && j->relu && v < 0 ? 0 : v;
+                            }
                         }
                     }
-                }
+            }
         }
     }
 }
@@ -318,8 +331,7 @@ void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *bi
     const bool    depthwise = is_depthwise(s);
     real         *zeros = scratch, *packed = zeros + zeros_size(s);
 
-    if (!depthwise && taps(s) == 1 && s->groups == 1 && s->in[0] == s->out[0] && s->in[1] == s->out[1] && s->in[2] == s->out[2] &&
-        s->stride[0] * s->stride[1] * s->stride[2] == 1 && s->pad[0] == 0 && s->pad[1] == 0 && s->pad[2] == 0) {
+    if (is_product(s)) {
         NAC_K(gemm)(false, false, s->n * pixels(s), s->c_out, s->c_in, 1, x, s->c_in, w, s->c_out, 0, y, s->c_out, bias, relu);
         return;
     }
@@ -417,6 +429,10 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
     const int     team = nac_team(work_of(s));
     const int64_t image = in_pixels(s) * s->c_in, dy_image = pixels(s) * s->c_out;
     real         *packed = scratch;
+    if (is_product(s)) {
+        NAC_K(gemm)(false, true, s->n * pixels(s), s->c_in, s->c_out, 1, dy, s->c_out, w, s->c_out, 0, dx, s->c_in, NULL, false);
+        return;
+    }
     if (is_depthwise(s) && s->c_out == s->c_in && s->stride[0] * s->stride[1] * s->stride[2] == 1) {
         /* A convolution of dy with the window turned about. */
         nac_conv      turned = *s;

@@ -6,7 +6,7 @@ enum { CELLS = 256 };
 typedef int32_t index_vec __attribute__((vector_size(NAC_LANES * sizeof(int32_t))));
 
 typedef struct {
-    int64_t offset;                 /* of the cell's first channel in x */
+    int64_t offset;                 /* of the cell's first channel from that of the window's first cell */
     int32_t cell;
 } pool_cell;
 
@@ -30,36 +30,91 @@ static int team_of(const nac_pool *s)
     return nac_team((double)s->n * (double)pixels_of(s) * (double)cells_of(s) * (double)s->c * 4);
 }
 
-/* The part of output pixel p's window that lies inside x: lo and hi count from the window's first cell. */
-static void clip_window(const nac_pool *s, int64_t p, int64_t at[3], int64_t lo[3], int64_t hi[3])
+/* The part of a window that lies inside x: lo and hi count from its first cell, which lies at `at`. */
+typedef struct {
+    int64_t at[3], lo[3], hi[3], base;
+    bool    whole;
+} pool_window;
+
+static void clip_window(const nac_pool *s, int64_t p, pool_window *w)
 {
+    w->whole = true;
     for (int i = 2; i >= 0; i--) {
-        at[i] = p % s->out[i] * s->stride[i] - s->pad[i];
+        w->at[i] = p % s->out[i] * s->stride[i] - s->pad[i];
         p /= s->out[i];
-        lo[i] = nac_max(-at[i], 0);
-        hi[i] = nac_max(nac_min(s->in[i] - at[i], s->k[i]), lo[i]);
+        w->lo[i] = nac_max(-w->at[i], 0);
+        w->hi[i] = nac_max(nac_min(s->in[i] - w->at[i], s->k[i]), w->lo[i]);
+        w->whole = w->whole && w->hi[i] - w->lo[i] == s->k[i];
+    }
+    w->base = ((w->at[0] * s->in[1] + w->at[1]) * s->in[2] + w->at[2]) * s->c;
+}
+
+/* The next window of the same image; most have a neighbour on the last axis. */
+static void next_window(const nac_pool *s, int64_t p, pool_window *w)
+{
+    const int64_t at = w->at[2] + s->stride[2];
+    if (w->whole && p % s->out[2] != 0 && at + s->k[2] <= s->in[2]) {
+        w->at[2] = at;
+        w->base += s->stride[2] * s->c;
+    } else {
+        clip_window(s, p, w);
     }
 }
 
-/* Up to CELLS cells of a clipped window, from number `first` on. */
-static int64_t list_cells(const nac_pool *s, const int64_t at[3], const int64_t lo[3], const int64_t hi[3], int64_t first, pool_cell *list)
+static int64_t cells_inside(const pool_window *w)
 {
-    const int64_t wide = hi[2] - lo[2], high = hi[1] - lo[1], all = wide * high * (hi[0] - lo[0]);
-    const int64_t count = nac_min(all - first, CELLS);
-    int64_t       w = wide ? first % wide : 0, h = wide && high ? first / wide % high : 0, d = wide && high ? first / wide / high : 0;
+    return (w->hi[0] - w->lo[0]) * (w->hi[1] - w->lo[1]) * (w->hi[2] - w->lo[2]);
+}
+
+/* Up to CELLS cells of a window, from number `first` on. */
+static int64_t list_cells(const nac_pool *s, const pool_window *w, int64_t first, pool_cell *list)
+{
+    const int64_t wide = w->hi[2] - w->lo[2], high = w->hi[1] - w->lo[1], count = nac_min(cells_inside(w) - first, CELLS);
+    if (count <= 0)
+        return 0;
+    int64_t x = first % wide, y = first / wide % high, z = first / wide / high;
     for (int64_t i = 0; i < count; i++) {
-        const int64_t cd = lo[0] + d, ch = lo[1] + h, cw = lo[2] + w;
-        list[i].offset = (((at[0] + cd) * s->in[1] + at[1] + ch) * s->in[2] + at[2] + cw) * s->c;
-        list[i].cell = (int32_t)((cd * s->k[1] + ch) * s->k[2] + cw);
-        if (++w == wide) {
-            w = 0;
-            if (++h == high) {
-                h = 0;
-                d++;
+        const int64_t cz = w->lo[0] + z, cy = w->lo[1] + y, cx = w->lo[2] + x;
+        list[i].offset = ((cz * s->in[1] + cy) * s->in[2] + cx) * s->c;
+        list[i].cell = (int32_t)((cz * s->k[1] + cy) * s->k[2] + cx);
+        if (++x == wide) {
+            x = 0;
+            if (++y == high) {
+                y = 0;
+                z++;
             }
         }
     }
-    return nac_max(count, 0);
+    return count;
+}
+
+/* A window on its way through an image, and the list of cells that all whole windows share. */
+typedef struct {
+    const nac_pool *s;
+    pool_window     w;
+    int64_t         count;          /* of `list`, or 0 if it belongs to a clipped window */
+    pool_cell       list[CELLS];
+} pool_walk;
+
+static void start_walk(const nac_pool *s, int64_t p, pool_walk *k)
+{
+    k->s = s;
+    k->count = 0;
+    clip_window(s, p, &k->w);
+}
+
+/* The list's cells from number `first` on; 0 at the end. */
+static int64_t cells_from(pool_walk *k, int64_t first)
+{
+    if (k->w.whole && cells_of(k->s) <= CELLS) {
+        if (first > 0)
+            return 0;
+        if (k->count == 0)
+            k->count = list_cells(k->s, &k->w, 0, k->list);
+        return k->count;
+    }
+    k->count = 0;
+    return list_cells(k->s, &k->w, first, k->list);
 }
 
 NAC_INLINE vec load_some(const real *p, int64_t n)
@@ -113,109 +168,117 @@ NAC_INLINE void max_cells(const real *x, const pool_cell *list, int64_t count, i
     }
 }
 
-void NAC_K(max_pool)(const nac_pool *s, const void *x, void *y, int32_t *where)
+static void max_window(pool_walk *k, int64_t channels, const real *x, real *y, int32_t *where)
 {
-    const int     team = team_of(s);
-    const int64_t pixels = pixels_of(s), all = s->n * pixels;
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int64_t p = 0; p < all; p++) {
-        const real *image = (const real *)x + p / pixels * in_size(s);
-        real       *to = (real *)y + p * s->c;
-        int32_t    *to_where = where ? where + p * s->c : NULL;
-        int64_t     at[3], lo[3], hi[3], first = 0, count;
-        pool_cell   list[CELLS];
-        clip_window(s, p % pixels, at, lo, hi);
-        for (; (count = list_cells(s, at, lo, hi, first, list)) > 0; first += count)
-            for (int64_t c = 0; c < s->c; c += NAC_W) {
-                const int64_t n = nac_min(s->c - c, NAC_W);
-                vec           best = {0};
-                lanes         cell = {0};
-                if (first > 0) {
-                    best = load_some(to + c, n);
-                    if (where)
-                        cell = load_where(to_where + c, n);
-                }
-                if (n == NAC_W)
-                    max_cells(image + c, list, count, NAC_W, first == 0, &best, &cell);
-                else
-                    max_cells(image + c, list, count, n, first == 0, &best, &cell);
-                store_some(to + c, best, n);
+    int64_t first = 0, count;
+    for (; (count = cells_from(k, first)) > 0; first += count)
+        for (int64_t c = 0; c < channels; c += NAC_W) {
+            const int64_t n = nac_min(channels - c, NAC_W);
+            vec           best = {0};
+            lanes         cell = {0};
+            if (first > 0) {
+                best = load_some(y + c, n);
                 if (where)
-                    store_where(to_where + c, cell, n);
+                    cell = load_where(where + c, n);
             }
-        if (first == 0)
-            for (int64_t c = 0; c < s->c; c++) {
-                to[c] = 0;
-                if (where)
-                    to_where[c] = -1;
-            }
+            if (n == NAC_W)
+                max_cells(x + k->w.base + c, k->list, count, NAC_W, first == 0, &best, &cell);
+            else
+                max_cells(x + k->w.base + c, k->list, count, n, first == 0, &best, &cell);
+            store_some(y + c, best, n);
+            if (where)
+                store_where(where + c, cell, n);
+        }
+    for (int64_t c = 0; first == 0 && c < channels; c++) {
+        y[c] = 0;
+        if (where)
+            where[c] = -1;
     }
 }
 
-void NAC_K(max_pool_grad)(const nac_pool *s, const void *dy, const int32_t *where, void *dx)
+static void mean_window(pool_walk *k, int64_t channels, const real *x, real *y)
+{
+    const int64_t inside = cells_inside(&k->w);
+    int64_t       first = 0, count;
+    for (; (count = cells_from(k, first)) > 0; first += count)
+        for (int64_t c = 0; c < channels; c += NAC_W) {
+            const int64_t n = nac_min(channels - c, NAC_W);
+            const real   *from = x + k->w.base + c;
+            vec           sum = {0};
+            for (int64_t i = 0; i < count; i++)
+                sum += load_some(from + k->list[i].offset, n);
+            if (first > 0)
+                sum += load_some(y + c, n);
+            if (first + count == inside)
+                sum /= (real)inside;
+            store_some(y + c, sum, n);
+        }
+    if (first == 0)
+        memset(y, 0, (size_t)channels * sizeof(real));
+}
+
+void NAC_K(max_pool)(const nac_pool *s, const void *x, void *y, int32_t *where)
 {
     const int     team = team_of(s);
-    const int64_t pixels = pixels_of(s), few = 32;
+    const int64_t per_image = s->out[0] * s->out[1], lines = s->n * per_image;
 #pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int64_t image = 0; image < s->n; image++) {
-        real *to = (real *)dx + image * in_size(s);
-        memset(to, 0, (size_t)in_size(s) * sizeof(real));
-        for (int64_t p = 0; p < pixels; p++) {
-            const int64_t  row = (image * pixels + p) * s->c;
-            const real    *from = (const real *)dy + row;
-            const int32_t *cells = where + row;
-            int64_t        at[3], lo[3], hi[3];
-            pool_cell      list[CELLS];
-            clip_window(s, p, at, lo, hi);
-            if (cells_of(s) > few || s->c == 1) {
-                for (int64_t c = 0; c < s->c; c++) {
-                    if (cells[c] < 0)
-                        continue;
-                    const int64_t w = cells[c] % s->k[2], h = cells[c] / s->k[2] % s->k[1], d = cells[c] / s->k[2] / s->k[1];
-                    to[(((at[0] + d) * s->in[1] + at[1] + h) * s->in[2] + at[2] + w) * s->c + c] += from[c];
-                }
-                continue;
-            }
-            const int64_t count = list_cells(s, at, lo, hi, 0, list);
-            for (int64_t c = 0; c < s->c; c += NAC_W) {
-                const int64_t n = nac_min(s->c - c, NAC_W);
-                const vec     g = load_some(from + c, n);
-                const lanes   cell = load_where(cells + c, n);
-                for (int64_t i = 0; i < count; i++) {
-                    real *cell_to = to + list[i].offset + c;
-                    store_some(cell_to, load_some(cell_to, n) + nac_select(cell == (nac_lane)list[i].cell, g, (vec){0}), n);
-                }
-            }
-        }
+    for (int64_t line = 0; line < lines; line++) {
+        const int64_t p0 = line % per_image * s->out[2], row = line * s->out[2] * s->c;
+        pool_walk     k;
+        start_walk(s, p0, &k);
+        for (int64_t i = 0; i < s->out[2]; i++, next_window(s, p0 + i, &k.w))
+            max_window(&k, s->c, (const real *)x + line / per_image * in_size(s), (real *)y + row + i * s->c, where ? where + row + i * s->c : NULL);
     }
 }
 
 void NAC_K(avg_pool)(const nac_pool *s, const void *x, void *y)
 {
     const int     team = team_of(s);
-    const int64_t pixels = pixels_of(s), all = s->n * pixels;
+    const int64_t per_image = s->out[0] * s->out[1], lines = s->n * per_image;
 #pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int64_t p = 0; p < all; p++) {
-        const real *image = (const real *)x + p / pixels * in_size(s);
-        real       *to = (real *)y + p * s->c;
-        int64_t     at[3], lo[3], hi[3], first = 0, count;
-        pool_cell   list[CELLS];
-        clip_window(s, p % pixels, at, lo, hi);
-        const int64_t inside = (hi[0] - lo[0]) * (hi[1] - lo[1]) * (hi[2] - lo[2]);
-        for (; (count = list_cells(s, at, lo, hi, first, list)) > 0; first += count)
+    for (int64_t line = 0; line < lines; line++) {
+        const int64_t p0 = line % per_image * s->out[2];
+        pool_walk     k;
+        start_walk(s, p0, &k);
+        for (int64_t i = 0; i < s->out[2]; i++, next_window(s, p0 + i, &k.w))
+            mean_window(&k, s->c, (const real *)x + line / per_image * in_size(s), (real *)y + (line * s->out[2] + i) * s->c);
+    }
+}
+
+void NAC_K(max_pool_grad)(const nac_pool *s, const void *dy, const int32_t *where, void *dx)
+{
+    enum { FEW = 32 };
+    const int     team = team_of(s);
+    const int64_t pixels = pixels_of(s), line = s->in[2] * s->c, plane = s->in[1] * line;
+    const bool    by_channel = cells_of(s) > FEW || s->c < NAC_W / 2;
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int64_t image = 0; image < s->n; image++) {
+        real     *to = (real *)dx + image * in_size(s);
+        pool_walk k;
+        memset(to, 0, (size_t)in_size(s) * sizeof(real));
+        if (pixels > 0)
+            start_walk(s, 0, &k);
+        for (int64_t p = 0; p < pixels; p++, next_window(s, p, &k.w)) {
+            const real    *from = (const real *)dy + (image * pixels + p) * s->c;
+            const int32_t *cells = where + (image * pixels + p) * s->c;
+            if (by_channel) {
+                for (int64_t c = 0; c < s->c; c++)
+                    if (cells[c] >= 0)
+                        to[k.w.base + cells[c] / s->k[2] / s->k[1] * plane + cells[c] / s->k[2] % s->k[1] * line + cells[c] % s->k[2] * s->c + c] +=
+                            from[c];
+                continue;
+            }
+            const int64_t count = cells_from(&k, 0);
             for (int64_t c = 0; c < s->c; c += NAC_W) {
                 const int64_t n = nac_min(s->c - c, NAC_W);
-                vec           sum = {0};
-                for (int64_t i = 0; i < count; i++)
-                    sum += load_some(image + list[i].offset + c, n);
-                if (first > 0)
-                    sum += load_some(to + c, n);
-                if (first + count == inside)
-                    sum /= (real)inside;
-                store_some(to + c, sum, n);
+                const vec     g = load_some(from + c, n);
+                const lanes   cell = load_where(cells + c, n);
+                for (int64_t i = 0; i < count; i++) {
+                    real *cell_to = to + k.w.base + k.list[i].offset + c;
+                    store_some(cell_to, load_some(cell_to, n) + nac_select(cell == (nac_lane)k.list[i].cell, g, (vec){0}), n);
+                }
             }
-        if (first == 0)
-            memset(to, 0, (size_t)s->c * sizeof(real));
+        }
     }
 }
 
@@ -225,20 +288,21 @@ void NAC_K(avg_pool_grad)(const nac_pool *s, const void *dy, void *dx)
     const int64_t pixels = pixels_of(s);
 #pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
     for (int64_t image = 0; image < s->n; image++) {
-        real *to = (real *)dx + image * in_size(s);
+        real     *to = (real *)dx + image * in_size(s);
+        pool_walk k;
         memset(to, 0, (size_t)in_size(s) * sizeof(real));
-        for (int64_t p = 0; p < pixels; p++) {
-            const real *from = (const real *)dy + (image * pixels + p) * s->c;
-            int64_t     at[3], lo[3], hi[3], first = 0, count;
-            pool_cell   list[CELLS];
-            clip_window(s, p, at, lo, hi);
-            const int64_t inside = (hi[0] - lo[0]) * (hi[1] - lo[1]) * (hi[2] - lo[2]);
-            for (; (count = list_cells(s, at, lo, hi, first, list)) > 0; first += count)
+        if (pixels > 0)
+            start_walk(s, 0, &k);
+        for (int64_t p = 0; p < pixels; p++, next_window(s, p, &k.w)) {
+            const real   *from = (const real *)dy + (image * pixels + p) * s->c;
+            const int64_t inside = cells_inside(&k.w);
+            int64_t       first = 0, count;
+            for (; (count = cells_from(&k, first)) > 0; first += count)
                 for (int64_t c = 0; c < s->c; c += NAC_W) {
                     const int64_t n = nac_min(s->c - c, NAC_W);
                     const vec     g = load_some(from + c, n) / (real)inside;
                     for (int64_t i = 0; i < count; i++) {
-                        real *cell_to = to + list[i].offset + c;
+                        real *cell_to = to + k.w.base + k.list[i].offset + c;
                         store_some(cell_to, load_some(cell_to, n) + g, n);
                     }
                 }

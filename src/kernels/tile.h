@@ -147,7 +147,7 @@ void NAC_K(tile_pack)(bool t, int64_t k, int64_t n, const real *b, int64_t ldb, 
 /* The threads to use for so many multiply-adds: one for little work and inside a parallel region. */
 NAC_INLINE int nac_team(double work)
 {
-    return work < 250000 || omp_in_parallel() ? 1 : nac_threads();
+    return work < 500000 || omp_in_parallel() ? 1 : nac_threads();
 }
 
 /* Part i of `total` cut into `parts` nearly equal parts begins here. */
