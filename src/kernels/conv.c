@@ -2,7 +2,7 @@
 #include "kernels/tile.h"
 
 /* Bounds of what a thread keeps on its stack: pixel tiles that share a panel of weights, rows of A for them, copied
-   border windows, pixels of one weight-gradient step and their runs in memory. */
+   border windows, pixels of one weight-gradient step and their runs in memory; and how sums of weights are cut. */
 enum {
     TILES = 8,
     WINDOWS = 96,
@@ -11,6 +11,7 @@ enum {
     PIXELS = 256,
     RUNS = 512,
     PARTS = 16,
+    SLICE = 1024,
     PART_BYTES = 1 << 24
 };
 
@@ -413,7 +414,6 @@ static void depthwise_grad_x_image(const nac_conv *s, const real *dy, const real
                         const real *from = dy + ((d * s->out[1] + h) * s->out[2] + w) * s->c_out + m;
                         real *to = dx + (((d * s->stride[0] + at[0]) * s->in[1] + h * s->stride[1] + at[1]) * s->in[2] + w * s->stride[2] + at[2]) * c;
                         if (multiplier == 1) {
-#pragma omp simd
                             for (int64_t i = 0; i < c; i++)
                                 to[i] += from[i] * packed[i];
                         } else {
@@ -653,12 +653,14 @@ void NAC_K(conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *
             }
         }
         if (parts > 1) {
-#pragma omp for simd schedule(static)
-            for (int64_t i = 0; i < size; i++) {
-                real sum = sums[i];
+#pragma omp for schedule(static)
+            for (int64_t i0 = 0; i0 < size; i0 += SLICE) {
+                const int64_t n = nac_min(size - i0, SLICE);
+                real         *to = (real *)dw + i0;
+                memcpy(to, sums + i0, (size_t)n * sizeof(real));
                 for (int64_t part = 1; part < parts; part++)
-                    sum += sums[part * size + i];
-                ((real *)dw)[i] = sum;
+                    for (int64_t i = 0; i < n; i++)
+                        to[i] += sums[part * size + i0 + i];
             }
         }
     }

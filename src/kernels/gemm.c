@@ -3,7 +3,7 @@
 
 /* Blocks of k and of copied rows of A: a panel of B streams from the first cache, a block of A stays in the second, as
    do KEPT_A numbers that need no copy. */
-enum { KC = 1024 / sizeof(real), MC = 144, KEPT_A = 524288 / sizeof(real), SHARED_B = 65536 / sizeof(real), AHEAD = 16 };
+enum { KC = 512 / sizeof(real), MC = 288, KEPT_A = 524288 / sizeof(real), SHARED_B = 65536 / sizeof(real), AHEAD = 16 };
 
 NAC_INLINE void tile_finish(const int mr, const int nv, int64_t n, vec acc[NAC_MR][NAC_NV], const nac_finish *f,
                             real *const *c)
@@ -293,9 +293,9 @@ typedef struct {
 } product;
 
 /* Rows of A that lie far apart, above all at a power of two, push each other out of the cache: copy them. */
-static bool copies_rows(const product *g)
+static bool copies(const product *g)
 {
-    return !g->ta && g->n > 2 * NAC_NR && (g->lda * (int64_t)sizeof(real) >= 8192 || g->lda * sizeof(real) % 2048 == 0);
+    return g->ta || (g->n > 2 * NAC_NR && (g->lda * (int64_t)sizeof(real) >= 8192 || g->lda * sizeof(real) % 2048 == 0));
 }
 
 static void copy_a(const product *g, int64_t i0, int64_t i1, int64_t tile, int64_t p0, int64_t kc, int64_t stride, real *dst)
@@ -322,7 +322,7 @@ static void copy_a(const product *g, int64_t i0, int64_t i1, int64_t tile, int64
 /* Rows [i0, i1) and columns [j0, j1) of C; at most MC rows if A is copied. */
 static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1)
 {
-    const bool    copied = copies_rows(g) || g->ta;
+    const bool    copied = copies(g);
     const int64_t tiles = nac_ceil_div(i1 - i0, NAC_MR), tile = nac_ceil_div(i1 - i0, tiles);
     const int64_t kc_max = g->packed ? g->k : nac_ceil_div(nac_ceil_div(g->k, nac_ceil_div(g->k, KC)), 8) * 8;
     alignas(64) real b_panel[KC * NAC_NR];
@@ -368,14 +368,14 @@ static void multiply(int team, product *g)
 {
     alignas(64) real shared_b[SHARED_B];
     const int64_t panels = nac_ceil_div(g->n, NAC_NR);
-    const bool    share = g->m > 4 * NAC_MR && g->k <= KC && g->k * panels * NAC_NR <= SHARED_B;
+    const bool    share = g->m > 4 * NAC_MR && (g->k <= KC || !copies(g)) && g->k * panels * NAC_NR <= SHARED_B;
     if (share) {
         for (int64_t p = 0, j = 0; p < panels; p++, j += NAC_NR)
             NAC_K(tile_pack)(g->tb, g->k, nac_min(g->n - j, NAC_NR), g->tb ? g->b + j * g->ldb : g->b + j, g->ldb,
                              shared_b + j * g->k);
         g->packed = shared_b;
     }
-    const int64_t most = copies_rows(g) || g->ta ? MC : nac_max(KEPT_A / nac_min(g->k, KC), MC);
+    const int64_t most = copies(g) ? MC : nac_max(KEPT_A / nac_min(g->k, KC), MC);
     int64_t       down = nac_ceil_div(g->m, most), across = nac_ceil_div(panels, 16);
     if (team > 1) {
         const int64_t want = 4 * team;
