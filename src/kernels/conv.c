@@ -1,34 +1,31 @@
-/* Convolutions as matrix products over patches that are gathered a tile of output positions at a time; depthwise ones directly. */
-#include "kernels/real.h"
+#include <stdalign.h>
+#include "kernels/tile.h"
 
-#define TILE 192                        /* output positions gathered at once */
-#define SLOTS 16                        /* threads that can have scratch of their own */
-#define BLOCKS 16                       /* parts of the batch whose kernel gradients are added in order */
-
-#ifdef _OPENMP
-#include <omp.h>
-#else
-static int omp_get_thread_num(void)
-{
-    return 0;
-}
-static int omp_get_max_threads(void)
-{
-    return 1;
-}
-#endif
+/* Bounds of what a thread keeps on its stack: pixel tiles that share a panel of weights, rows of A for them, copied
+   border windows, pixels of one weight-gradient step and their runs in memory; and how sums of weights are cut. */
+enum {
+    TILES = 8,
+    WINDOWS = 96,
+    ROWS = 8192,
+    PATCH = 32768 / sizeof(real),
+    PIXELS = 256,
+    RUNS = 512,
+    PARTS = 16,
+    SLICE = 1024,
+    PART_BYTES = 1 << 24
+};
 
 static int64_t taps(const nac_conv *s)
 {
     return s->k[0] * s->k[1] * s->k[2];
 }
 
-static int64_t positions(const nac_conv *s)
+static int64_t pixels(const nac_conv *s)
 {
     return s->out[0] * s->out[1] * s->out[2];
 }
 
-static int64_t cells(const nac_conv *s)
+static int64_t in_pixels(const nac_conv *s)
 {
     return s->in[0] * s->in[1] * s->in[2];
 }
@@ -38,258 +35,633 @@ static bool is_depthwise(const nac_conv *s)
     return s->groups == s->c_in && s->groups > 1;
 }
 
-/* The patches are x itself. */
-static bool is_pointwise(const nac_conv *s)
+/* Pixel by pixel a product with one matrix. */
+static bool is_product(const nac_conv *s)
 {
-    for (int d = 0; d < 3; d++)
-        if (s->k[d] != 1 || s->stride[d] != 1 || s->pad[d] != 0 || s->in[d] != s->out[d])
-            return false;
-    return s->groups == 1;
+    return taps(s) == 1 && s->groups == 1 && s->in[0] == s->out[0] && s->in[1] == s->out[1] && s->in[2] == s->out[2] &&
+           s->stride[0] * s->stride[1] * s->stride[2] == 1 && s->pad[0] == 0 && s->pad[1] == 0 && s->pad[2] == 0;
 }
 
-static int team(void)
+/* Output positions o of one axis whose input o stride - pad + tap dilation lies inside. */
+static void valid_range(const nac_conv *s, int axis, int64_t tap, int64_t *lo, int64_t *hi)
 {
-    int n = omp_get_max_threads();
-    return n < SLOTS ? n : SLOTS;
+    const int64_t shift = s->pad[axis] - tap * s->dilation[axis], stride = s->stride[axis];
+    *lo = shift > 0 ? nac_ceil_div(shift, stride) : 0;
+    const int64_t top = s->in[axis] + shift;
+    *hi = top > 0 ? nac_min(nac_ceil_div(top, stride), s->out[axis]) : 0;
+    *lo = nac_min(*lo, *hi);
 }
 
-/* Calls f for every tap of one output position that lies inside x: where its channels start (in cells), and which tap. */
-#define FOR_TAPS(s, p)                                                                                                               \
-    int64_t o2 = (p) % (s)->out[2], o1 = (p) / (s)->out[2] % (s)->out[1], o0 = (p) / (s)->out[2] / (s)->out[1];                       \
-    int64_t b0 = o0 * (s)->stride[0] - (s)->pad[0], b1 = o1 * (s)->stride[1] - (s)->pad[1], b2 = o2 * (s)->stride[2] - (s)->pad[2];   \
-    for (int64_t k0 = 0; k0 < (s)->k[0]; k0++)                                                                                       \
-        for (int64_t k1 = 0; k1 < (s)->k[1]; k1++)                                                                                   \
-            for (int64_t k2 = 0; k2 < (s)->k[2]; k2++)
-#define TAP_CELL(s)                                                                                                                  \
-    ((uint64_t)(b0 + k0 * (s)->dilation[0]) < (uint64_t)(s)->in[0] && (uint64_t)(b1 + k1 * (s)->dilation[1]) < (uint64_t)(s)->in[1]   \
-             && (uint64_t)(b2 + k2 * (s)->dilation[2]) < (uint64_t)(s)->in[2]                                                        \
-         ? ((b0 + k0 * (s)->dilation[0]) * (s)->in[1] + b1 + k1 * (s)->dilation[1]) * (s)->in[2] + b2 + k2 * (s)->dilation[2]         \
-         : -1)
-
-/* rows p0.. of the patch matrix (positions, taps * c), c channels from channel c0 of x (one image) */
-static void gather(const nac_conv *s, const real *x, int64_t p0, int64_t n, int64_t c0, int64_t c, real *to)
+static int64_t zeros_size(const nac_conv *s)
 {
-    bool run = s->dilation[2] == 1 && c == s->c_in;     /* taps along the last axis lie side by side */
-    for (int64_t p = p0; p < p0 + n; p++) {
-        int64_t left = p % s->out[2] * s->stride[2] - s->pad[2];
-        if (run && left >= 0 && left + s->k[2] <= s->in[2]) {
-            int64_t r1 = p / s->out[2] % s->out[1], r0 = p / s->out[2] / s->out[1], length = s->k[2] * c;
-            for (int64_t k0 = 0; k0 < s->k[0]; k0++)
-                for (int64_t k1 = 0; k1 < s->k[1]; k1++) {
-                    int64_t i0 = r0 * s->stride[0] - s->pad[0] + k0 * s->dilation[0], i1 = r1 * s->stride[1] - s->pad[1] + k1 * s->dilation[1];
-                    if ((uint64_t)i0 < (uint64_t)s->in[0] && (uint64_t)i1 < (uint64_t)s->in[1]) {
-                        const real *from = x + ((i0 * s->in[1] + i1) * s->in[2] + left) * c;
-                        for (int64_t i = 0; i < length; i++)
-                            to[i] = from[i];
-                    } else {
-                        memset(to, 0, (size_t)length * sizeof(real));
-                    }
-                    to += length;
-                }
-            continue;
+    return nac_ceil_div(nac_max(s->c_in, s->c_out) * nac_max(s->k[2], 1) + NAC_NR, NAC_W) * NAC_W;
+}
+
+/* Panels of a matrix of n columns. */
+static int64_t panels_of(int64_t n)
+{
+    return nac_ceil_div(n, NAC_NR);
+}
+
+/* Forward ---------------------------------------------------------------------------------------------------- */
+
+/* With neighbouring taps a row of the window is one stretch of memory in x and in w. */
+static bool is_merged(const nac_conv *s)
+{
+    return s->groups == 1 && s->dilation[2] == 1 && s->k[2] > 1;
+}
+
+typedef struct {
+    const nac_conv *s;
+    const real     *x, *packed, *zeros, *bias;
+    bool            relu, merged;
+    real           *y;
+} forward_job;
+
+/* The windows of consecutive output pixels: whether they lie inside x entirely, where the first cell is or would be,
+   and its coordinates. */
+typedef struct {
+    bool        all_inside, inside[WINDOWS];
+    const real *first[WINDOWS];
+    int64_t     at[WINDOWS][3];
+} windows;
+
+static void find_windows(const nac_conv *s, const real *x, int64_t p, int64_t count, windows *to)
+{
+    int64_t o[3], image;
+    o[2] = p % s->out[2], p /= s->out[2];
+    o[1] = p % s->out[1], p /= s->out[1];
+    o[0] = p % s->out[0], image = p / s->out[0];
+    to->all_inside = true;
+    for (int64_t i = 0; i < count;) {
+        const int64_t d = o[0] * s->stride[0] - s->pad[0], h = o[1] * s->stride[1] - s->pad[1];
+        const int64_t row = nac_min(count - i, s->out[2] - o[2]), most = s->in[2] - (s->k[2] - 1) * s->dilation[2];
+        const real   *line = x + ((image * s->in[0] + d) * s->in[1] + h) * s->in[2] * s->c_in;
+        const bool    inside = d >= 0 && d + (s->k[0] - 1) * s->dilation[0] < s->in[0] && h >= 0 &&
+                            h + (s->k[1] - 1) * s->dilation[1] < s->in[1];
+        int64_t w = o[2] * s->stride[2] - s->pad[2];
+        for (int64_t e = i; e < i + row; e++, w += s->stride[2]) {
+            to->inside[e] = inside && w >= 0 && w < most;
+            to->all_inside = to->all_inside && to->inside[e];
+            to->first[e] = line + w * s->c_in;
+            to->at[e][0] = d;
+            to->at[e][1] = h;
+            to->at[e][2] = w;
         }
-        FOR_TAPS(s, p)
-        {
-            int64_t cell = TAP_CELL(s);
-            if (cell < 0)
-                memset(to, 0, (size_t)c * sizeof(real));
-            else
-                memcpy(to, x + cell * s->c_in + c0, (size_t)c * sizeof(real));
-            to += c;
-        }
-    }
-}
-
-/* The opposite of gather: adds patches back onto dx (one image). */
-static void scatter(const nac_conv *s, const real *from, int64_t p0, int64_t n, int64_t c0, int64_t c, real *dx)
-{
-    for (int64_t p = p0; p < p0 + n; p++) {
-        FOR_TAPS(s, p)
-        {
-            int64_t cell = TAP_CELL(s);
-            if (cell >= 0)
-                for (int64_t i = 0; i < c; i++)
-                    dx[cell * s->c_in + c0 + i] += from[i];
-            from += c;
-        }
-    }
-}
-
-/* ---- depthwise ---- */
-
-/* The multiplier is 1 nearly always: then every loop runs along the channels. */
-static void depthwise(const nac_conv *s, const real *x, const real *w, const real *bias, bool relu, real *y)
-{
-    int64_t mult = s->c_out / s->c_in, c = s->c_in, total = s->n * positions(s);
-#pragma omp parallel for schedule(static) if (total * s->c_out * taps(s) > NAC_PARALLEL)
-    for (int64_t q = 0; q < total; q++) {
-        int64_t p = q % positions(s), tap = 0;
-        const real *image = x + q / positions(s) * cells(s) * c;
-        real *to = y + q * s->c_out;
-        for (int64_t i = 0; i < s->c_out; i++)
-            to[i] = bias ? bias[i] : 0;
-        FOR_TAPS(s, p)
-        {
-            int64_t cell = TAP_CELL(s);
-            const real *k = w + tap++ * s->c_out, *from = image + cell * c;
-            if (cell < 0)
-                continue;
-            if (mult == 1)
-                for (int64_t i = 0; i < c; i++)
-                    to[i] += from[i] * k[i];
-            else
-                for (int64_t i = 0; i < c; i++)
-                    for (int64_t m = 0; m < mult; m++)
-                        to[i * mult + m] += from[i] * k[i * mult + m];
-        }
-        for (int64_t i = 0; relu && i < s->c_out; i++)
-            to[i] = to[i] < 0 ? 0 : to[i];
-    }
-}
-
-static void depthwise_grad_x(const nac_conv *s, const real *dy, const real *w, real *dx)
-{
-    int64_t mult = s->c_out / s->c_in, c = s->c_in;
-#pragma omp parallel for schedule(static) if (s->n > 1)
-    for (int64_t n = 0; n < s->n; n++) {
-        real *image = dx + n * cells(s) * c;
-        memset(image, 0, (size_t)(cells(s) * c) * sizeof(real));
-        for (int64_t p = 0; p < positions(s); p++) {
-            const real *d = dy + (n * positions(s) + p) * s->c_out;
-            int64_t tap = 0;
-            FOR_TAPS(s, p)
-            {
-                int64_t cell = TAP_CELL(s);
-                const real *k = w + tap++ * s->c_out;
-                for (int64_t i = 0; cell >= 0 && i < s->c_out; i++)
-                    image[cell * c + i / mult] += d[i] * k[i];
+        i += row;
+        o[2] = 0;
+        if (++o[1] == s->out[1]) {
+            o[1] = 0;
+            if (++o[0] == s->out[0]) {
+                o[0] = 0;
+                image++;
             }
         }
     }
 }
 
-/* One block of the batch into part (taps, c_out). */
-static void depthwise_part(const nac_conv *s, const real *dy, const real *x, int64_t from, int64_t to, real *part)
+/* Where segments [s0, s1) of each window lie, `tile` windows to a tile as tile_rows wants them; a segment is a window's
+   row if `merged`, else one tap. Rows that cross the border are copied to `patch` with their zeros. */
+NAC_INLINE void list_segments(const int tile, const forward_job *j, const windows *ws, int64_t count, bool merged, int64_t s0, int64_t s1,
+                              int64_t first_channel, const real **list, real *patch)
 {
-    int64_t mult = s->c_out / s->c_in, c = s->c_in;
-    for (int64_t q = from * positions(s); q < to * positions(s); q++) {
-        int64_t p = q % positions(s), tap = 0;
-        const real *image = x + q / positions(s) * cells(s) * c, *d = dy + q * s->c_out;
-        FOR_TAPS(s, p)
-        {
-            int64_t cell = TAP_CELL(s);
-            real *k = part + tap++ * s->c_out;
-            if (cell < 0)
+    const nac_conv *s = j->s;
+    const int64_t   per_row = merged ? 1 : s->k[2], cells = merged ? s->k[2] : 1, c = s->c_in, segments = s1 - s0;
+    int64_t         ew = s0 % per_row, eh = s0 / per_row % s->k[1], ed = s0 / per_row / s->k[1];
+    for (int64_t seg = 0; seg < segments; seg++) {
+        const int64_t dw = ew * s->dilation[2], dh = eh * s->dilation[1], dd = ed * s->dilation[0];
+        const int64_t delta = ((dd * s->in[1] + dh) * s->in[2] + dw) * c + first_channel;
+        if (++ew == per_row) {
+            ew = 0;
+            if (++eh == s->k[1]) {
+                eh = 0;
+                ed++;
+            }
+        }
+        if (ws->all_inside) {
+            for (int64_t i = 0; i < count; i += tile) {
+                const real **to = list + (i * segments + seg * tile);
+                NAC_UNROLL
+                for (int e = 0; e < tile; e++)
+                    to[e] = ws->first[i + e] + delta;
+            }
+            continue;
+        }
+        for (int64_t i = 0; i < count; i++) {
+            const real **to = list + (i / tile * segments + seg) * tile + i % tile;
+            *to = ws->first[i] + delta;
+            if (ws->inside[i])
                 continue;
-            if (mult == 1)
-                for (int64_t i = 0; i < c; i++)
-                    k[i] += d[i] * image[cell * c + i];
-            else
-                for (int64_t i = 0; i < s->c_out; i++)
-                    k[i] += d[i] * image[cell * c + i / mult];
+            const int64_t d = ws->at[i][0] + dd, h = ws->at[i][1] + dh, w = ws->at[i][2] + dw;
+            if (d < 0 || d >= s->in[0] || h < 0 || h >= s->in[1] || w + cells <= 0 || w >= s->in[2]) {
+                *to = j->zeros;
+            } else if (w < 0 || w + cells > s->in[2]) {
+                const int64_t left = nac_max(-w, 0) * c, right = nac_max(w + cells - s->in[2], 0) * c, all = cells * c;
+                memset(patch, 0, (size_t)all * sizeof(real));
+                memcpy(patch + left, *to + left, (size_t)(all - left - right) * sizeof(real));
+                *to = patch;
+                patch += all;
+            }
         }
     }
 }
 
-/* ---- forward ---- */
+/* Output pixels [p0, p1), counted through all images. */
+static void forward_pixels(const forward_job *j, int64_t p0, int64_t p1)
+{
+    const nac_conv *s = j->s;
+    const int64_t   cg = s->c_in / s->groups, og = s->c_out / s->groups, depth = taps(s) * cg, panels = panels_of(og);
+    const bool      patches = j->merged && depth * NAC_MR <= PATCH;
+    alignas(64) real patch[PATCH];
+    const real *list[ROWS];
+    windows     ws;
+
+    for (int64_t block; p0 < p1; p0 += block) {
+        block = nac_min(p1 - p0, TILES * NAC_MR);
+        if (patches)
+            block = nac_min(block, PATCH / depth / NAC_MR * NAC_MR);
+        find_windows(s, j->x, p0, block, &ws);
+        bool merged = j->merged;
+        for (int64_t i = 0; i < block && merged && !patches && !ws.all_inside; i++)
+            merged = ws.at[i][2] >= 0 && ws.at[i][2] + s->k[2] <= s->in[2];
+        const int64_t tiles = nac_ceil_div(block, NAC_MR);
+        const int64_t segments = merged ? s->k[0] * s->k[1] : taps(s), len = merged ? s->k[2] * cg : cg;
+        const int64_t step = nac_min(segments, ROWS / (tiles * NAC_MR));
+        for (int64_t g = 0; g < s->groups; g++)
+            for (int64_t s0 = 0; s0 < segments; s0 += step) {
+                const int64_t s1 = nac_min(s0 + step, segments);
+                const bool    last = s1 == segments;
+                list_segments(NAC_MR, j, &ws, block, merged, s0, s1, g * cg, list, patch);
+                for (int64_t panel = 0; panel < panels; panel++) {
+                    const int64_t    n = nac_min(og - panel * NAC_NR, NAC_NR), column = g * og + panel * NAC_NR;
+                    const nac_finish f = {1, s0 > 0, last && j->bias ? j->bias + column : NULL, last && j->relu};
+                    const real      *b = j->packed + (g * panels + panel) * depth * NAC_NR + s0 * len * nac_width(n);
+                    for (int64_t t = 0; t < tiles; t++) {
+                        const int mr = (int)nac_min(block - t * NAC_MR, NAC_MR);
+                        real     *c[NAC_MR];
+                        for (int r = 0; r < mr; r++)
+                            c[r] = j->y + (p0 + t * NAC_MR + r) * s->c_out + column;
+                        NAC_K(tile_rows)(mr, n, s1 - s0, list + t * (s1 - s0) * NAC_MR, len, b, nac_width(n), &f, c);
+                    }
+                }
+            }
+    }
+}
+
+static double work_of(const nac_conv *s)
+{
+    return (double)s->n * (double)pixels(s) * (double)taps(s) * (double)s->c_out * (double)(s->c_in / s->groups);
+}
+
+/* Depthwise ---------------------------------------------------------------------------------------------------
+   Weights are packed by multiplier, (multiplier, taps, c_in), so that every loop runs over neighbouring channels. */
+
+enum { DW_PIXELS = 6 };
+
+/* y[i * y_step] = sum of taps of rows[tap * DW_PIXELS + i] times w (taps, channels), n channels of one vector. */
+NAC_INLINE void depthwise_tile(const int mr, int64_t count, const real *const *rows, const real *w, int64_t w_step, int64_t channel,
+                               int64_t n, vec acc[DW_PIXELS])
+{
+    NAC_UNROLL
+    for (int i = 0; i < mr; i++)
+        acc[i] = (vec){0};
+    if (n == NAC_W) {
+        for (int64_t t = 0; t < count; t++, rows += DW_PIXELS) {
+            const vec v = nac_load(w + t * w_step + channel);
+            NAC_UNROLL
+            for (int i = 0; i < mr; i++)
+                acc[i] += v * nac_load(rows[i] + channel);
+        }
+        return;
+    }
+    for (int64_t t = 0; t < count; t++, rows += DW_PIXELS) {
+        const vec v = nac_load_part(w + t * w_step + channel, n);
+        NAC_UNROLL
+        for (int i = 0; i < mr; i++)
+            acc[i] += v * nac_load_part(rows[i] + channel, n);
+    }
+}
+
+static void depthwise_pixels(const forward_job *j, int64_t p0, int64_t p1)
+{
+    const nac_conv *s = j->s;
+    const int64_t   multiplier = s->c_out / s->c_in, count = taps(s), most = TILES * DW_PIXELS, chunk = nac_min(count, ROWS / most);
+    const real     *list[ROWS];
+    windows         ws;
+    for (int64_t block; p0 < p1; p0 += block) {
+        block = nac_min(p1 - p0, most);
+        find_windows(s, j->x, p0, block, &ws);
+        for (int64_t t0 = 0; t0 < count; t0 += chunk) {
+            const int64_t t1 = nac_min(t0 + chunk, count);
+            const bool    last = t1 == count;
+            list_segments(DW_PIXELS, j, &ws, block, false, t0, t1, 0, list, NULL);
+            for (int64_t i0 = 0; i0 < block; i0 += DW_PIXELS) {
+                const real  **rows = list + i0 * (t1 - t0);
+                const int64_t here = nac_min(block - i0, DW_PIXELS);
+                for (int64_t t = 0; here < DW_PIXELS && t < t1 - t0; t++)
+                    for (int64_t i = here; i < DW_PIXELS; i++)
+                        rows[t * DW_PIXELS + i] = j->zeros;
+                for (int64_t m = 0; m < multiplier; m++)
+                    for (int64_t ch = 0; ch < s->c_in; ch += NAC_W) {
+                        const int64_t n = nac_min(s->c_in - ch, NAC_W);
+                        vec           acc[DW_PIXELS], bias = {0};
+                        depthwise_tile(DW_PIXELS, t1 - t0, rows, j->packed + (m * count + t0) * s->c_in, s->c_in, ch, n, acc);
+                        if (multiplier == 1 && last && j->bias)
+                            bias = nac_load_part(j->bias + ch, n);
+                        for (int64_t i = 0; i < here; i++) {
+                            real *to = j->y + (p0 + i0 + i) * s->c_out + ch * multiplier + m;
+                            if (multiplier == 1) {
+                                vec r = acc[i] + bias;
+                                if (t0 > 0)
+                                    r += nac_load_part(to, n);
+                                if (last && j->relu)
+                                    r = nac_select(r < 0, (vec){0}, r);
+                                nac_store_part(to, r, n);
+                                continue;
+                            }
+                            for (int64_t e = 0; e < n; e++, to += multiplier) {
+                                real v = acc[i][e];
+                                if (t0 > 0)
+                                    v += *to;
+                                if (last && j->bias)
+                                    v += j->bias[(ch + e) * multiplier + m];
+                                *to = last && j->relu && v < 0 ? 0 : v;
+                            }
+                        }
+                    }
+            }
+        }
+    }
+}
+
+static void pack_depthwise(const nac_conv *s, const real *w, real *packed)
+{
+    const int64_t multiplier = s->c_out / s->c_in;
+    for (int64_t m = 0; m < multiplier; m++)
+        for (int64_t i = 0; i < taps(s) * s->c_in; i++)
+            *packed++ = w[i * multiplier + m];
+}
+
+/* All of y, in as many parts as there are threads. */
+static void run_forward(const forward_job *j, bool depthwise)
+{
+    const nac_conv *s = j->s;
+    const int       team = nac_team(work_of(s));
+    const int64_t   tile = depthwise ? DW_PIXELS : NAC_MR, all = s->n * pixels(s), tiles = nac_ceil_div(all, tile);
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int t = 0; t < team; t++) {
+        const int64_t p0 = nac_cut(tiles, team, t) * tile, p1 = nac_min(nac_cut(tiles, team, t + 1) * tile, all);
+        if (depthwise)
+            depthwise_pixels(j, p0, p1);
+        else
+            forward_pixels(j, p0, p1);
+    }
+}
 
 size_t NAC_K(conv_scratch)(const nac_conv *s)
 {
-    return is_depthwise(s) || is_pointwise(s) ? 0 : (size_t)(SLOTS * TILE * taps(s) * (s->c_in / s->groups)) * sizeof(real);
+    const int64_t zeros = zeros_size(s);
+    if (is_depthwise(s))
+        return (size_t)(zeros + taps(s) * s->c_out) * sizeof(real);
+    return (size_t)(zeros + s->groups * panels_of(s->c_out / s->groups) * taps(s) * (s->c_in / s->groups) * NAC_NR) * sizeof(real);
 }
 
-void NAC_K(conv)(const nac_conv *s, const void *x, const void *w_, const void *bias_, bool relu, void *y, void *scratch)
+void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *bias, bool relu, void *y, void *scratch)
 {
-    int64_t cg = s->c_in / s->groups, fg = s->c_out / s->groups, k = taps(s) * cg, tiles = (positions(s) + TILE - 1) / TILE;
-    const real *w = w_, *bias = bias_;
-    if (is_depthwise(s)) {
-        depthwise(s, x, w, bias, relu, y);
+    const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(og), depth = taps(s) * cg;
+    const bool    depthwise = is_depthwise(s);
+    real         *zeros = scratch, *packed = zeros + zeros_size(s);
+
+    if (is_product(s)) {
+        NAC_K(gemm)(false, false, s->n * pixels(s), s->c_out, s->c_in, 1, x, s->c_in, w, s->c_out, 0, y, s->c_out, bias, relu);
         return;
     }
-    if (is_pointwise(s)) {
-        NAC_K(gemm)(false, false, s->n * positions(s), s->c_out, s->c_in, 1, x, s->c_in, w, s->c_out, 0, y, s->c_out, bias, relu);
-        return;
-    }
-#pragma omp parallel for schedule(dynamic) num_threads(team()) if (s->n * tiles > 1 && s->n * positions(s) * k * s->c_out > NAC_PARALLEL * 8)
-    for (int64_t t = 0; t < s->n * tiles; t++) {
-        int64_t image = t / tiles, p0 = t % tiles * TILE, n = positions(s) - p0 < TILE ? positions(s) - p0 : TILE;
-        real *patches = (real *)scratch + (int64_t)omp_get_thread_num() * TILE * k;
-        for (int64_t g = 0; g < s->groups; g++) {
-            gather(s, (const real *)x + image * cells(s) * s->c_in, p0, n, g * cg, cg, patches);
-            NAC_K(gemm)(false, false, n, fg, k, 1, patches, k, w + g * fg, s->c_out, 0, (real *)y + (image * positions(s) + p0) * s->c_out + g * fg,
-                        s->c_out, bias ? bias + g * fg : NULL, relu);
-        }
-    }
+    memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
+    if (depthwise)
+        pack_depthwise(s, w, packed);
+    else
+        for (int64_t g = 0; g < s->groups; g++)
+            for (int64_t p = 0; p < panels; p++)
+                NAC_K(tile_pack)(false, depth, nac_min(og - p * NAC_NR, NAC_NR), (const real *)w + g * og + p * NAC_NR, s->c_out,
+                                 packed + (g * panels + p) * depth * NAC_NR);
+    run_forward(&(forward_job){s, x, packed, zeros, bias, relu, is_merged(s), y}, depthwise);
 }
 
-/* ---- gradients ---- */
+/* Gradient of x -----------------------------------------------------------------------------------------------
+   Tap by tap dx gains dy times the tap's weights transposed; the pixels of one tap never meet in one cell of dx. */
 
 size_t NAC_K(conv_grad_x_scratch)(const nac_conv *s)
 {
-    return NAC_K(conv_scratch)(s);
+    if (is_depthwise(s))
+        return (size_t)(zeros_size(s) + taps(s) * s->c_out) * sizeof(real);
+    return (size_t)(s->groups * panels_of(s->c_in / s->groups) * taps(s) * (s->c_out / s->groups) * NAC_NR) * sizeof(real);
 }
 
-void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w_, void *dx, void *scratch)
+/* Panels [q0, q1) of dx's columns, counted through the groups, of one image. */
+static void grad_x_image(const nac_conv *s, const real *dy, const real *packed, real *dx, int64_t q0, int64_t q1)
 {
-    int64_t cg = s->c_in / s->groups, fg = s->c_out / s->groups, k = taps(s) * cg;
-    const real *w = w_;
-    if (is_depthwise(s)) {
-        depthwise_grad_x(s, dy, w, dx);
-        return;
-    }
-    if (is_pointwise(s)) {
-        NAC_K(gemm)(false, true, s->n * positions(s), s->c_in, s->c_out, 1, dy, s->c_out, w, s->c_out, 0, dx, s->c_in, NULL, false);
-        return;
-    }
-#pragma omp parallel for schedule(static) num_threads(team()) if (s->n > 1)
-    for (int64_t image = 0; image < s->n; image++) {
-        real *patches = (real *)scratch + (int64_t)omp_get_thread_num() * TILE * k, *to = (real *)dx + image * cells(s) * s->c_in;
-        memset(to, 0, (size_t)(cells(s) * s->c_in) * sizeof(real));
-        for (int64_t p0 = 0; p0 < positions(s); p0 += TILE) {
-            int64_t n = positions(s) - p0 < TILE ? positions(s) - p0 : TILE;
-            for (int64_t g = 0; g < s->groups; g++) {
-                NAC_K(gemm)(false, true, n, k, fg, 1, (const real *)dy + (image * positions(s) + p0) * s->c_out + g * fg, s->c_out, w + g * fg,
-                            s->c_out, 0, patches, k, NULL, false);
-                scatter(s, patches, p0, n, g * cg, cg, to);
+    const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(cg);
+    for (int64_t q = q0; q < q1; q++) {
+        const int64_t    g = q / panels, column = g * cg + q % panels * NAC_NR, n = nac_min(cg - q % panels * NAC_NR, NAC_NR);
+        const real      *b = packed + q * taps(s) * og * NAC_NR;
+        const nac_finish f = {1, 1, NULL, false};
+        for (int64_t i = 0; i < in_pixels(s); i++)
+            memset(dx + i * s->c_in + column, 0, (size_t)n * sizeof(real));
+        for (int64_t t = 0; t < taps(s); t++, b += og * nac_width(n)) {
+            const int64_t tap[3] = {t / s->k[2] / s->k[1], t / s->k[2] % s->k[1], t % s->k[2]};
+            int64_t       lo[3], hi[3], at[3];
+            const real   *rows[NAC_MR];
+            real         *c[NAC_MR];
+            int           mr = 0;
+            for (int i = 0; i < 3; i++) {
+                valid_range(s, i, tap[i], lo + i, hi + i);
+                at[i] = tap[i] * s->dilation[i] - s->pad[i];
             }
+            for (int64_t d = lo[0]; d < hi[0]; d++)
+                for (int64_t h = lo[1]; h < hi[1]; h++) {
+                    const real *from = dy + (d * s->out[1] + h) * s->out[2] * s->c_out + g * og;
+                    real *to = dx + (((d * s->stride[0] + at[0]) * s->in[1] + h * s->stride[1] + at[1]) * s->in[2] + at[2]) * s->c_in + column;
+                    for (int64_t w = lo[2]; w < hi[2]; w++) {
+                        rows[mr] = from + w * s->c_out;
+                        c[mr] = to + w * s->stride[2] * s->c_in;
+                        if (++mr == NAC_MR) {
+                            NAC_K(tile_rows)(mr, n, 1, rows, og, b, nac_width(n), &f, c);
+                            mr = 0;
+                        }
+                    }
+                }
+            if (mr > 0)
+                NAC_K(tile_rows)(mr, n, 1, rows, og, b, nac_width(n), &f, c);
         }
     }
 }
 
-static int64_t batch_blocks(const nac_conv *s)
+static void depthwise_grad_x_image(const nac_conv *s, const real *dy, const real *packed, real *dx)
 {
-    return s->n < BLOCKS ? s->n : BLOCKS;
+    const int64_t multiplier = s->c_out / s->c_in, c = s->c_in;
+    memset(dx, 0, (size_t)(in_pixels(s) * c) * sizeof(real));
+    for (int64_t m = 0; m < multiplier; m++)
+        for (int64_t t = 0; t < taps(s); t++, packed += c) {
+            const int64_t tap[3] = {t / s->k[2] / s->k[1], t / s->k[2] % s->k[1], t % s->k[2]};
+            int64_t       lo[3], hi[3], at[3];
+            for (int i = 0; i < 3; i++) {
+                valid_range(s, i, tap[i], lo + i, hi + i);
+                at[i] = tap[i] * s->dilation[i] - s->pad[i];
+            }
+            for (int64_t d = lo[0]; d < hi[0]; d++)
+                for (int64_t h = lo[1]; h < hi[1]; h++)
+                    for (int64_t w = lo[2]; w < hi[2]; w++) {
+                        const real *from = dy + ((d * s->out[1] + h) * s->out[2] + w) * s->c_out + m;
+                        real *to = dx + (((d * s->stride[0] + at[0]) * s->in[1] + h * s->stride[1] + at[1]) * s->in[2] + w * s->stride[2] + at[2]) * c;
+                        if (multiplier == 1) {
+                            for (int64_t i = 0; i < c; i++)
+                                to[i] += from[i] * packed[i];
+                        } else {
+                            for (int64_t i = 0; i < c; i++)
+                                to[i] += from[i * multiplier] * packed[i];
+                        }
+                    }
+        }
+}
+
+void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *dx, void *scratch)
+{
+    const int     team = nac_team(work_of(s));
+    const int64_t image = in_pixels(s) * s->c_in, dy_image = pixels(s) * s->c_out;
+    real         *packed = scratch;
+    if (is_product(s)) {
+        NAC_K(gemm)(false, true, s->n * pixels(s), s->c_in, s->c_out, 1, dy, s->c_out, w, s->c_out, 0, dx, s->c_in, NULL, false);
+        return;
+    }
+    if (is_depthwise(s) && s->c_out == s->c_in && s->stride[0] * s->stride[1] * s->stride[2] == 1) {
+        /* A convolution of dy with the window turned about. */
+        nac_conv      turned = *s;
+        const int64_t count = taps(s);
+        real         *zeros = packed + count * s->c_in;
+        for (int i = 0; i < 3; i++) {
+            turned.in[i] = s->out[i];
+            turned.out[i] = s->in[i];
+            turned.pad[i] = (s->k[i] - 1) * s->dilation[i] - s->pad[i];
+        }
+        for (int64_t t = 0; t < count; t++)
+            memcpy(packed + t * s->c_in, (const real *)w + (count - 1 - t) * s->c_in, (size_t)s->c_in * sizeof(real));
+        memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
+        run_forward(&(forward_job){&turned, dy, packed, zeros, NULL, false, false, dx}, true);
+        return;
+    }
+    if (is_depthwise(s)) {
+        pack_depthwise(s, w, packed);
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+        for (int64_t i = 0; i < s->n; i++)
+            depthwise_grad_x_image(s, (const real *)dy + i * dy_image, packed, (real *)dx + i * image);
+        return;
+    }
+    const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(cg), all = s->groups * panels;
+    for (int64_t q = 0; q < all; q++)
+        for (int64_t t = 0; t < taps(s); t++) {
+            const int64_t column = q % panels * NAC_NR, n = nac_min(cg - column, NAC_NR);
+            NAC_K(tile_pack)(true, og, n, (const real *)w + (t * cg + column) * s->c_out + q / panels * og, s->c_out,
+                             packed + q * taps(s) * og * NAC_NR + t * og * nac_width(n));
+        }
+    const int64_t parts = s->n >= 4 * team ? 1 : all;
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int64_t i = 0; i < s->n * parts; i++) {
+        const int64_t q = i % parts;
+        grad_x_image(s, (const real *)dy + i / parts * dy_image, packed, (real *)dx + i / parts * image, nac_cut(all, parts, q),
+                     nac_cut(all, parts, q + 1));
+    }
+}
+
+/* Gradient of w -----------------------------------------------------------------------------------------------
+   Steps of up to PIXELS pixels of one image are summed into one of `parts` copies of dw, and the copies added in order.
+   Parts and steps follow from the shape alone. */
+
+static int64_t steps_per_image(const nac_conv *s)
+{
+    return nac_ceil_div(pixels(s), PIXELS);
+}
+
+static int64_t dw_size(const nac_conv *s)
+{
+    return taps(s) * (s->c_in / s->groups) * s->c_out;
+}
+
+static int64_t parts_of(const nac_conv *s)
+{
+    const int64_t fit = PART_BYTES / (dw_size(s) * (int64_t)sizeof(real) + 1);
+    return nac_max(nac_min(nac_min(PARTS, fit), s->n * steps_per_image(s)), 1);
 }
 
 size_t NAC_K(conv_grad_w_scratch)(const nac_conv *s)
 {
-    int64_t k = taps(s) * (s->c_in / s->groups);
-    return (size_t)(batch_blocks(s) * k * s->c_out + (is_depthwise(s) ? 0 : SLOTS * TILE * k)) * sizeof(real);
+    const int64_t parts = parts_of(s);
+    return parts > 1 ? (size_t)(parts * dw_size(s)) * sizeof(real) : 0;
 }
 
-void NAC_K(conv_grad_w)(const nac_conv *s, const void *dy_, const void *x_, void *dw, void *scratch)
+typedef struct {
+    const nac_conv *s;
+    const real     *x, *dy;         /* one image's */
+    int64_t         p0, p1;         /* output pixels of it */
+    real           *dw;
+} weight_step;
+
+/* Adds to `rows` rows of dw from row `row` on: over the output pixels of the step whose place on the last axis is in
+   [lo, hi), window cell `tap` and what follows it in memory times dy. */
+static void add_cells(const weight_step *e, const real *panel, const int64_t tap[3], int64_t lo, int64_t hi, int64_t row, int64_t rows,
+                      int64_t first_channel, int64_t column, int64_t n)
 {
-    int64_t cg = s->c_in / s->groups, fg = s->c_out / s->groups, k = taps(s) * cg, blocks = batch_blocks(s);
-    const real *dy = dy_, *x = x_;
-    real *parts = scratch;
-#pragma omp parallel for schedule(dynamic) num_threads(team()) if (blocks > 1)
-    for (int64_t b = 0; b < blocks; b++) {
-        real *part = parts + b * k * s->c_out, *patches = parts + blocks * k * s->c_out + (int64_t)omp_get_thread_num() * TILE * k;
-        int64_t from = s->n * b / blocks, to = s->n * (b + 1) / blocks;
-        memset(part, 0, (size_t)(k * s->c_out) * sizeof(real));
-        if (is_depthwise(s)) {
-            depthwise_part(s, dy, x, from, to, part);
-            continue;
+    const nac_conv  *s = e->s;
+    const nac_finish f = {1, 1, NULL, false};
+    const int64_t    tiles = nac_ceil_div(rows, NAC_MR), w_first = tap[2] * s->dilation[2] - s->pad[2];
+    nac_run          runs[RUNS];
+    int64_t          count = 0, line = e->p0 / s->out[2], high = line % s->out[1], deep = line / s->out[1];
+    for (; line * s->out[2] < e->p1; line++) {
+        const int64_t d = deep * s->stride[0] - s->pad[0] + tap[0] * s->dilation[0], h = high * s->stride[1] - s->pad[1] + tap[1] * s->dilation[1];
+        const int64_t w0 = nac_max(lo, e->p0 - line * s->out[2]), w1 = nac_min(hi, e->p1 - line * s->out[2]);
+        if (++high == s->out[1]) {
+            high = 0;
+            deep++;
         }
-        for (int64_t image = from; image < to; image++)
-            for (int64_t p0 = 0; p0 < positions(s); p0 += TILE) {
-                int64_t n = positions(s) - p0 < TILE ? positions(s) - p0 : TILE;
-                for (int64_t g = 0; g < s->groups; g++) {
-                    gather(s, x + image * cells(s) * s->c_in, p0, n, g * cg, cg, patches);
-                    NAC_K(gemm)(true, false, k, fg, n, 1, patches, k, dy + (image * positions(s) + p0) * s->c_out + g * fg, s->c_out, 1,
-                                part + g * fg, s->c_out, NULL, false);
-                }
-            }
+        if (d < 0 || d >= s->in[0] || h < 0 || h >= s->in[1] || w0 >= w1)
+            continue;
+        runs[count++] = (nac_run){e->x + ((d * s->in[1] + h) * s->in[2] + w0 * s->stride[2] + w_first) * s->c_in + first_channel,
+                                  panel + (line * s->out[2] + w0 - e->p0) * nac_width(n), w1 - w0};
     }
-    NAC_K(reduce)(NAC_RSUM, 1, blocks, k * s->c_out, parts, dw);
+    int64_t shift = 0;
+    for (int64_t t = 0; count > 0 && t < tiles; t++) {
+        const int64_t i0 = nac_cut(rows, tiles, t), i1 = nac_cut(rows, tiles, t + 1);
+        real         *c[NAC_MR];
+        for (int64_t r = 0; r < count; r++)
+            runs[r].a += i0 - shift;
+        shift = i0;
+        for (int64_t i = i0; i < i1; i++)
+            c[i - i0] = e->dw + (row + i) * s->c_out + column;
+        NAC_K(tile_cols)((int)(i1 - i0), n, count, runs, s->stride[2] * s->c_in, nac_width(n), &f, c);
+    }
+}
+
+/* Taps [t0, t1). Few channels would leave most of a tile's rows empty: where the whole row of a window lies inside x,
+   its cells go together. */
+static void add_taps(const weight_step *e, int64_t t0, int64_t t1)
+{
+    const nac_conv *s = e->s;
+    const int64_t   cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(og);
+    const bool      merged = is_merged(s) && cg < NAC_MR && t0 == 0 && t1 == taps(s);
+    alignas(64) real panel[PIXELS * NAC_NR];
+    for (int64_t q = 0; q < s->groups * panels; q++) {
+        const int64_t g = q / panels, column = g * og + q % panels * NAC_NR, n = nac_min(og - q % panels * NAC_NR, NAC_NR);
+        NAC_K(tile_pack)(false, e->p1 - e->p0, n, e->dy + e->p0 * s->c_out + column, s->c_out, panel);
+        for (int64_t t = t0; t < t1; t++) {
+            const int64_t tap[3] = {t / s->k[2] / s->k[1], t / s->k[2] % s->k[1], t % s->k[2]};
+            int64_t       lo, hi;
+            valid_range(s, 2, tap[2], &lo, &hi);
+            if (!merged) {
+                add_cells(e, panel, tap, lo, hi, t * cg, cg, g * cg, column, n);
+                continue;
+            }
+            int64_t whole_lo, whole_hi, other;
+            valid_range(s, 2, 0, &whole_lo, &other);
+            valid_range(s, 2, s->k[2] - 1, &other, &whole_hi);
+            whole_hi = nac_max(whole_lo, whole_hi);
+            if (tap[2] == 0)
+                add_cells(e, panel, tap, whole_lo, whole_hi, t * cg, s->k[2] * cg, 0, column, n);
+            add_cells(e, panel, tap, lo, nac_min(whole_lo, hi), t * cg, cg, 0, column, n);
+            add_cells(e, panel, tap, nac_max(whole_hi, lo), hi, t * cg, cg, 0, column, n);
+        }
+    }
+}
+
+/* dw (taps, c_in, multiplier) of pixels [p0, p1) of one image, row by row. */
+static void add_depthwise(const nac_conv *s, const real *x, const real *dy, int64_t p0, int64_t p1, int64_t t0, int64_t t1, real *dw)
+{
+    enum { V = 4 };
+    const int64_t multiplier = s->c_out / s->c_in, x_step = s->stride[2] * s->c_in;
+    for (int64_t t = t0; t < t1; t++) {
+        const int64_t tap[3] = {t / s->k[2] / s->k[1], t / s->k[2] % s->k[1], t % s->k[2]};
+        int64_t       lo, hi;
+        valid_range(s, 2, tap[2], &lo, &hi);
+        for (int64_t row = p0 / s->out[2]; row * s->out[2] < p1; row++) {
+            const int64_t d = row / s->out[1] * s->stride[0] - s->pad[0] + tap[0] * s->dilation[0],
+                          h = row % s->out[1] * s->stride[1] - s->pad[1] + tap[1] * s->dilation[1];
+            const int64_t w0 = nac_max(lo, p0 - row * s->out[2]), w1 = nac_min(hi, p1 - row * s->out[2]);
+            if (d < 0 || d >= s->in[0] || h < 0 || h >= s->in[1] || w0 >= w1)
+                continue;
+            const real *a = x + ((d * s->in[1] + h) * s->in[2] + w0 * s->stride[2] - s->pad[2] + tap[2] * s->dilation[2]) * s->c_in;
+            const real *b = dy + (row * s->out[2] + w0) * s->c_out;
+            real       *to = dw + t * s->c_out;
+            if (multiplier > 1) {
+                for (int64_t w = w0; w < w1; w++, a += x_step, b += s->c_out)
+                    for (int64_t i = 0; i < s->c_in; i++)
+                        for (int64_t m = 0; m < multiplier; m++)
+                            to[i * multiplier + m] += a[i] * b[i * multiplier + m];
+                continue;
+            }
+            int64_t i = 0;
+            for (; i + V * NAC_W <= s->c_in; i += V * NAC_W) {
+                vec acc[V];
+                NAC_UNROLL
+                for (int v = 0; v < V; v++)
+                    acc[v] = nac_load(to + i + v * NAC_W);
+                for (int64_t w = 0; w < w1 - w0; w++)
+                    NAC_UNROLL
+                    for (int v = 0; v < V; v++)
+                        acc[v] += nac_load(a + w * x_step + i + v * NAC_W) * nac_load(b + w * s->c_out + i + v * NAC_W);
+                NAC_UNROLL
+                for (int v = 0; v < V; v++)
+                    nac_store(to + i + v * NAC_W, acc[v]);
+            }
+            for (; i < s->c_in; i += NAC_W) {
+                const int64_t n = nac_min(s->c_in - i, NAC_W), count = w1 - w0;
+                vec           acc[V] = {nac_load_part(to + i, n)};
+                int64_t       w = 0;
+                for (; w + V <= count; w += V)
+                    NAC_UNROLL
+                    for (int v = 0; v < V; v++)
+                        acc[v] += nac_load_part(a + (w + v) * x_step + i, n) * nac_load_part(b + (w + v) * s->c_out + i, n);
+                for (; w < count; w++)
+                    acc[0] += nac_load_part(a + w * x_step + i, n) * nac_load_part(b + w * s->c_out + i, n);
+                nac_store_part(to + i, (acc[0] + acc[1]) + (acc[2] + acc[3]), n);
+            }
+        }
+    }
+}
+
+void NAC_K(conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *dw, void *scratch)
+{
+    const int     team = nac_team(work_of(s));
+    const bool    depthwise = is_depthwise(s);
+    const int64_t parts = parts_of(s), size = dw_size(s), per_image = steps_per_image(s), all = s->n * per_image;
+    /* Where dw is too large for many copies, its taps are shared out too. */
+    const int64_t slices = nac_min(taps(s), PARTS / parts);
+    real         *sums = parts > 1 ? scratch : dw;
+#pragma omp parallel num_threads(team) if (team > 1)
+    {
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < parts * slices; i++) {
+            const int64_t part = i / slices, t0 = nac_cut(taps(s), slices, i % slices), t1 = nac_cut(taps(s), slices, i % slices + 1);
+            const int64_t tap_size = size / taps(s);
+            real         *sum = sums + part * size;
+            memset(sum + t0 * tap_size, 0, (size_t)((t1 - t0) * tap_size) * sizeof(real));
+            for (int64_t step = nac_cut(all, parts, part); step < nac_cut(all, parts, part + 1); step++) {
+                const int64_t image = step / per_image, p0 = nac_cut(pixels(s), per_image, step % per_image),
+                              p1 = nac_cut(pixels(s), per_image, step % per_image + 1);
+                const real *xi = (const real *)x + image * in_pixels(s) * s->c_in, *dyi = (const real *)dy + image * pixels(s) * s->c_out;
+                if (depthwise)
+                    add_depthwise(s, xi, dyi, p0, p1, t0, t1, sum);
+                else
+                    add_taps(&(weight_step){s, xi, dyi, p0, p1, sum}, t0, t1);
+            }
+        }
+        if (parts > 1) {
+#pragma omp for schedule(static)
+            for (int64_t i0 = 0; i0 < size; i0 += SLICE) {
+                const int64_t n = nac_min(size - i0, SLICE);
+                real         *to = (real *)dw + i0;
+                memcpy(to, sums + i0, (size_t)n * sizeof(real));
+                for (int64_t part = 1; part < parts; part++)
+                    for (int64_t i = 0; i < n; i++)
+                        to[i] += sums[part * size + i0 + i];
+            }
+        }
+    }
 }

@@ -1,217 +1,593 @@
-/* Matrix products: a packed kernel of MR x NR accumulators in registers, over tiles of C that depend on the shape alone. Every element of C
-   is summed by one thread in the order of k, so results do not depend on threads. */
-#include "kernels/real.h"
+#include <stdalign.h>
+#include "kernels/tile.h"
 
-#if defined(__AVX512F__)
-#define MR 12
-#elif defined(__AVX2__)
-#define MR 6
+/* Blocks of k and of copied rows of A: a panel of B streams from the first cache, a block of A stays in the second, as
+   do KEPT_A numbers that need no copy. */
+enum { KC = 512 / sizeof(real), MC = 288, KEPT_A = 524288 / sizeof(real), SHARED_B = 65536 / sizeof(real), AHEAD = 16 };
+
+NAC_INLINE void tile_finish(const int mr, const int nv, int64_t n, vec acc[NAC_MR][NAC_NV], const nac_finish *f,
+                            real *const *c)
+{
+    const int64_t last = n - (nv - 1) * NAC_W;
+    if (f->alpha != 1) {
+        NAC_UNROLL
+        for (int i = 0; i < mr; i++)
+            NAC_UNROLL
+            for (int v = 0; v < nv; v++)
+                acc[i][v] *= f->alpha;
+    }
+    if (f->beta != 0) {
+        NAC_UNROLL
+        for (int i = 0; i < mr; i++) {
+            NAC_UNROLL
+            for (int v = 0; v < nv - 1; v++)
+                acc[i][v] += f->beta * nac_load(c[i] + v * NAC_W);
+            acc[i][nv - 1] += f->beta * nac_load_part(c[i] + (nv - 1) * NAC_W, last);
+        }
+    }
+    if (f->bias) {
+        NAC_UNROLL
+        for (int v = 0; v < nv; v++) {
+            const vec b = nac_load_part(f->bias + v * NAC_W, v < nv - 1 ? NAC_W : last);
+            NAC_UNROLL
+            for (int i = 0; i < mr; i++)
+                acc[i][v] += b;
+        }
+    }
+    if (f->relu) {
+        NAC_UNROLL
+        for (int i = 0; i < mr; i++)
+            NAC_UNROLL
+            for (int v = 0; v < nv; v++)
+                acc[i][v] = nac_select(acc[i][v] < 0, (vec){0}, acc[i][v]);
+    }
+    if (last == NAC_W) {
+        NAC_UNROLL
+        for (int i = 0; i < mr; i++)
+            NAC_UNROLL
+            for (int v = 0; v < nv; v++)
+                nac_store(c[i] + v * NAC_W, acc[i][v]);
+    } else {
+        NAC_UNROLL
+        for (int i = 0; i < mr; i++) {
+            NAC_UNROLL
+            for (int v = 0; v < nv - 1; v++)
+                nac_store(c[i] + v * NAC_W, acc[i][v]);
+            nac_store_part(c[i] + (nv - 1) * NAC_W, acc[i][nv - 1], last);
+        }
+    }
+}
+
+NAC_INLINE void rows_core(const int mr, const int nv, int64_t n, int64_t segments, const real *const *rows, int64_t len,
+                          const real *b, int64_t bstep, const nac_finish *f, real *const *c)
+{
+    vec acc[NAC_MR][NAC_NV];
+    NAC_UNROLL
+    for (int i = 0; i < mr; i++)
+        NAC_UNROLL
+        for (int v = 0; v < nv; v++)
+            acc[i][v] = (vec){0};
+    for (int64_t s = 0; s < segments; s++, rows += NAC_MR) {
+        const real *a[NAC_MR];
+        NAC_UNROLL
+        for (int i = 0; i < mr; i++)
+            a[i] = rows[i];
+        for (int64_t k = 0; k < len; k++, b += bstep) {
+            NAC_UNROLL
+            for (int v = 0; v < nv; v++)
+                __builtin_prefetch(b + AHEAD * bstep + v * NAC_W);
+            vec bv[NAC_NV];
+            NAC_UNROLL
+            for (int v = 0; v < nv; v++)
+                bv[v] = nac_load(b + v * NAC_W);
+            NAC_UNROLL
+            for (int i = 0; i < mr; i++)
+                NAC_UNROLL
+                for (int v = 0; v < nv; v++)
+                    acc[i][v] += a[i][k] * bv[v];
+        }
+    }
+    tile_finish(mr, nv, n, acc, f, c);
+}
+
+NAC_INLINE void cols_core(const int mr, const int nv, int64_t n, int64_t count, const nac_run *runs, int64_t shift,
+                          int64_t astep, int64_t bstep, const nac_finish *f, real *const *c)
+{
+    vec acc[NAC_MR][NAC_NV];
+    NAC_UNROLL
+    for (int i = 0; i < mr; i++)
+        NAC_UNROLL
+        for (int v = 0; v < nv; v++)
+            acc[i][v] = (vec){0};
+    for (int64_t s = 0; s < count; s++) {
+        const real *a = runs[s].a + shift, *b = runs[s].b;
+        for (int64_t k = runs[s].len; k > 0; k--, a += astep, b += bstep) {
+            NAC_UNROLL
+            for (int v = 0; v < nv; v++)
+                __builtin_prefetch(b + AHEAD * bstep + v * NAC_W);
+            vec bv[NAC_NV];
+            NAC_UNROLL
+            for (int v = 0; v < nv; v++)
+                bv[v] = nac_load(b + v * NAC_W);
+            NAC_UNROLL
+            for (int i = 0; i < mr; i++)
+                NAC_UNROLL
+                for (int v = 0; v < nv; v++)
+                    acc[i][v] += a[i] * bv[v];
+        }
+    }
+    tile_finish(mr, nv, n, acc, f, c);
+}
+
+typedef void rows_fn(int64_t, int64_t, const real *const *, int64_t, const real *, int64_t, const nac_finish *, real *const *);
+typedef void cols_fn(int64_t, int64_t, const nac_run *, int64_t, int64_t, int64_t, const nac_finish *, real *const *);
+
+#define TILE(mr, nv) \
+    static void rows_##mr##_##nv(int64_t n, int64_t segments, const real *const *rows, int64_t len, const real *b, \
+                                 int64_t bstep, const nac_finish *f, real *const *c) \
+    { \
+        rows_core(mr, nv, n, segments, rows, len, b, bstep, f, c); \
+    } \
+    static void cols_##mr##_##nv(int64_t n, int64_t count, const nac_run *runs, int64_t shift, int64_t astep, \
+                                 int64_t bstep, const nac_finish *f, real *const *c) \
+    { \
+        cols_core(mr, nv, n, count, runs, shift, astep, bstep, f, c); \
+    }
+#define NARROW(mr) TILE(mr, 1) TILE(mr, 2)
+#define WIDE(mr) NARROW(mr) TILE(mr, 3) TILE(mr, 4)
+#define NARROW_NAMES(mode, mr) {mode##_##mr##_1, mode##_##mr##_2}
+#define WIDE_NAMES(mode, mr) {mode##_##mr##_1, mode##_##mr##_2, mode##_##mr##_3, mode##_##mr##_4}
+
+#if defined __AVX512F__
+WIDE(1) WIDE(2) WIDE(3) WIDE(4) WIDE(5) WIDE(6) NARROW(7) NARROW(8) NARROW(9) NARROW(10) NARROW(11) NARROW(12)
+#define ALL(mode) \
+    {WIDE_NAMES(mode, 1), WIDE_NAMES(mode, 2), WIDE_NAMES(mode, 3), WIDE_NAMES(mode, 4), WIDE_NAMES(mode, 5), \
+     WIDE_NAMES(mode, 6), NARROW_NAMES(mode, 7), NARROW_NAMES(mode, 8), NARROW_NAMES(mode, 9), NARROW_NAMES(mode, 10), \
+     NARROW_NAMES(mode, 11), NARROW_NAMES(mode, 12)}
+#elif defined __AVX2__
+NARROW(1) NARROW(2) NARROW(3) NARROW(4) NARROW(5) NARROW(6)
+#define ALL(mode) \
+    {NARROW_NAMES(mode, 1), NARROW_NAMES(mode, 2), NARROW_NAMES(mode, 3), NARROW_NAMES(mode, 4), NARROW_NAMES(mode, 5), \
+     NARROW_NAMES(mode, 6)}
 #else
-#define MR 4
+NARROW(1) NARROW(2) NARROW(3) NARROW(4)
+#define ALL(mode) {NARROW_NAMES(mode, 1), NARROW_NAMES(mode, 2), NARROW_NAMES(mode, 3), NARROW_NAMES(mode, 4)}
 #endif
-#define NV 2
-#define NR ((int64_t)(NV * NAC_VECTOR_BYTES / (int64_t)sizeof(real)))
-#define KC 256
-#define MC_MAX (32 * MR)
-#define NC_MAX 128
+static rows_fn *const rows_tiles[NAC_MR][NAC_NV] = ALL(rows);
+static cols_fn *const cols_tiles[NAC_MR][NAC_NV] = ALL(cols);
 
-static _Thread_local real pack_a[MC_MAX * KC] __attribute__((aligned(64)));
-static _Thread_local real pack_b[KC * NC_MAX] __attribute__((aligned(64)));
-
-/* A as panels of MR rows: k by k, MR elements; rows beyond m are zero. */
-static void pack_rows(int64_t m, int64_t k, const real *a, int64_t rs, int64_t cs, real *to)
+void NAC_K(tile_rows)(int mr, int64_t n, int64_t segments, const real *const *rows, int64_t len, const real *b,
+                      int64_t bstep, const nac_finish *finish, real *const *c)
 {
-    for (int64_t i = 0; i < m; i += MR) {
-        int64_t rows = m - i < MR ? m - i : MR;
-        const real *from = a + i * rs;
-        if (rows == MR && cs == 1) {
-            for (int64_t p = 0; p < k; p++)
-                for (int64_t r = 0; r < MR; r++)
-                    to[p * MR + r] = from[r * rs + p];
-        } else if (rows == MR && rs == 1) {
-            for (int64_t p = 0; p < k; p++)
-                for (int64_t r = 0; r < MR; r++)
-                    to[p * MR + r] = from[p * cs + r];
-        } else {
-            for (int64_t p = 0; p < k; p++)
-                for (int64_t r = 0; r < MR; r++)
-                    to[p * MR + r] = r < rows ? from[r * rs + p * cs] : 0;
+    const int64_t v = (n - 1) / NAC_W;
+    if (v >= 2 && mr > NAC_MR / 2) {
+        const int half = (mr + 1) / 2;
+        rows_tiles[half - 1][v](n, segments, rows, len, b, bstep, finish, c);
+        rows_tiles[mr - half - 1][v](n, segments, rows + half, len, b, bstep, finish, c + half);
+        return;
+    }
+    rows_tiles[mr - 1][v](n, segments, rows, len, b, bstep, finish, c);
+}
+
+void NAC_K(tile_cols)(int mr, int64_t n, int64_t count, const nac_run *runs, int64_t astep, int64_t bstep,
+                      const nac_finish *finish, real *const *c)
+{
+    const int64_t v = (n - 1) / NAC_W;
+    if (v >= 2 && mr > NAC_MR / 2) {
+        const int half = (mr + 1) / 2;
+        cols_tiles[half - 1][v](n, count, runs, 0, astep, bstep, finish, c);
+        cols_tiles[mr - half - 1][v](n, count, runs, half, astep, bstep, finish, c + half);
+        return;
+    }
+    cols_tiles[mr - 1][v](n, count, runs, 0, astep, bstep, finish, c);
+}
+
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+NAC_INLINE vec interleave_low(vec a, vec b)
+{
+#if NAC_LANES == 16
+    return SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+#elif NAC_LANES == 8
+    return SHUFFLE(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#elif NAC_LANES == 4
+    return SHUFFLE(a, b, 0, 4, 1, 5);
+#else
+    return SHUFFLE(a, b, 0, 2);
+#endif
+}
+
+NAC_INLINE vec interleave_high(vec a, vec b)
+{
+#if NAC_LANES == 16
+    return SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif NAC_LANES == 8
+    return SHUFFLE(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#elif NAC_LANES == 4
+    return SHUFFLE(a, b, 2, 6, 3, 7);
+#else
+    return SHUFFLE(a, b, 1, 3);
+#endif
+}
+
+/* One step moves the top bit of an element's row number to the bottom of its column number and every other bit
+   one place up; after log2(NAC_W) steps rows and columns have changed places. */
+NAC_INLINE void transpose(vec r[NAC_W])
+{
+    NAC_UNROLL
+    for (int step = 1; step < NAC_W; step *= 2) {
+        vec t[NAC_W];
+        NAC_UNROLL
+        for (int i = 0; i < NAC_W / 2; i++) {
+            t[2 * i] = interleave_low(r[i], r[i + NAC_W / 2]);
+            t[2 * i + 1] = interleave_high(r[i], r[i + NAC_W / 2]);
         }
-        to += MR * k;
+        NAC_UNROLL
+        for (int i = 0; i < NAC_W; i++)
+            r[i] = t[i];
     }
 }
 
-/* B as panels of NR columns. */
-static void pack_columns(int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *to)
+static void pack_plain(int64_t k, int64_t n, const real *b, int64_t ldb, real *dst)
 {
-    for (int64_t j = 0; j < n; j += NR) {
-        int64_t columns = n - j < NR ? n - j : NR;
-        const real *from = b + j * cs;
-        if (columns == NR && cs == 1) {
-            for (int64_t p = 0; p < k; p++)
-                memcpy(to + p * NR, from + p * rs, (size_t)NR * sizeof(real));
-        } else if (columns == NR) {
-            for (int64_t c = 0; c < NR; c++)
-                for (int64_t p = 0; p < k; p++)
-                    to[p * NR + c] = from[c * cs + p * rs];
-        } else {
-            for (int64_t p = 0; p < k; p++)
-                for (int64_t c = 0; c < NR; c++)
-                    to[p * NR + c] = c < columns ? from[c * cs + p * rs] : 0;
-        }
-        to += NR * k;
+    if (n == NAC_NR) {
+        for (int64_t p = 0; p < k; p++, b += ldb, dst += NAC_NR)
+            NAC_UNROLL
+            for (int v = 0; v < NAC_NV; v++)
+                nac_store(dst + v * NAC_W, nac_load(b + v * NAC_W));
+        return;
+    }
+    const int64_t last = (n - 1) / NAC_W * NAC_W;
+    for (int64_t p = 0; p < k; p++, b += ldb, dst += last + NAC_W) {
+        for (int64_t j = 0; j < last; j += NAC_W)
+            nac_store(dst + j, nac_load(b + j));
+        nac_store(dst + last, nac_load_part(b + last, n - last));
     }
 }
 
-static inline __attribute__((always_inline)) void micro(int64_t k, const real *restrict a, const real *restrict b, real *restrict out)
+static void pack_transposed(int64_t k, int64_t n, const real *b, int64_t ldb, real *dst)
 {
-    vec acc[MR][NV];
-    for (int i = 0; i < MR; i++)
-        for (int v = 0; v < NV; v++)
-            acc[i][v] = splat(0);
-    for (int64_t p = 0; p < k; p++) {
-        vec bv[NV];
-        for (int v = 0; v < NV; v++)
-            bv[v] = *(const vec *)(b + p * NR + v * VL);
-#pragma GCC unroll 12
-        for (int i = 0; i < MR; i++) {
-            vec s = splat(a[p * MR + i]);
-            for (int v = 0; v < NV; v++)
-                acc[i][v] += s * bv[v];
+    const int64_t width = nac_width(n);
+    for (int64_t j = 0; j < n; j += NAC_W) {
+        const int64_t columns = nac_min(n - j, NAC_W);
+        const real   *bj = b + j * ldb;
+        for (int64_t p = 0; p < k; p += NAC_W) {
+            const int64_t steps = nac_min(k - p, NAC_W);
+            real         *d = dst + p * width + j;
+            vec           r[NAC_W];
+            if (columns == NAC_W && steps == NAC_W) {
+                NAC_UNROLL
+                for (int i = 0; i < NAC_W; i++)
+                    r[i] = nac_load(bj + i * ldb + p);
+                transpose(r);
+                NAC_UNROLL
+                for (int i = 0; i < NAC_W; i++)
+                    nac_store(d + i * width, r[i]);
+                continue;
+            }
+            for (int i = 0; i < NAC_W; i++)
+                r[i] = i < columns ? nac_load_part(bj + i * ldb + p, steps) : (vec){0};
+            transpose(r);
+            for (int i = 0; i < steps; i++)
+                nac_store(d + i * width, r[i]);
         }
     }
-    for (int i = 0; i < MR; i++)
-        for (int v = 0; v < NV; v++)
-            *(vec *)(out + i * NR + v * VL) = acc[i][v];
+}
+
+void NAC_K(tile_pack)(bool t, int64_t k, int64_t n, const real *b, int64_t ldb, real *dst)
+{
+    if (t)
+        pack_transposed(k, n, b, ldb, dst);
+    else
+        pack_plain(k, n, b, ldb, dst);
 }
 
 typedef struct {
+    bool        ta, tb;
     int64_t     m, n, k;
-    real        alpha, beta;
-    const real *a, *b, *bias;
-    int64_t     ars, acs, brs, bcs, ldc;
+    const real *a, *b, *packed;     /* packed: all of B in panels, or NULL */
+    int64_t     lda, ldb, ldc;
     real       *c;
+    real        alpha, beta;
+    const real *bias;
     bool        relu;
 } product;
 
-/* Moves a finished block of accumulators into C. */
-static void finish(const product *g, int64_t i, int64_t j, const real *tile, bool first, bool last)
+/* Rows of A that lie far apart, above all at a power of two, push each other out of the cache: copy them. */
+static bool copies(const product *g)
 {
-    int64_t rows = g->m - i < MR ? g->m - i : MR, columns = g->n - j < NR ? g->n - j : NR;
-    for (int64_t r = 0; r < rows; r++) {
-        real *c = g->c + (i + r) * g->ldc + j;
-        const real *t = tile + r * NR;
-        if (!first)
-            for (int64_t x = 0; x < columns; x++)
-                c[x] += g->alpha * t[x];
-        else if (g->beta == 0)
-            for (int64_t x = 0; x < columns; x++)
-                c[x] = g->alpha * t[x];
+    return g->ta || (g->n > 2 * NAC_NR && (g->lda * (int64_t)sizeof(real) >= 8192 || g->lda * sizeof(real) % 2048 == 0));
+}
+
+static void copy_a(const product *g, int64_t i0, int64_t i1, int64_t tile, int64_t p0, int64_t kc, int64_t stride, real *dst)
+{
+    if (!g->ta) {
+        for (int64_t i = i0; i < i1; i++, dst += stride)
+            memcpy(dst, g->a + i * g->lda + p0, (size_t)kc * sizeof(real));
+        return;
+    }
+    for (int64_t i = i0; i < i1; i += tile, dst += tile * stride) {
+        const real *src = g->a + p0 * g->lda + i;
+        const int   rows = (int)nac_min(tile, i1 - i);
+        real       *d = dst;
+        if (rows == NAC_MR)
+            for (int64_t p = 0; p < kc; p++, src += g->lda, d += NAC_MR)
+                memcpy(d, src, NAC_MR * sizeof(real));
         else
-            for (int64_t x = 0; x < columns; x++)
-                c[x] = g->beta * c[x] + g->alpha * t[x];
-        if (last && g->bias)
-            for (int64_t x = 0; x < columns; x++)
-                c[x] += g->bias[j + x];
-        if (last && g->relu)
-            for (int64_t x = 0; x < columns; x++)
-                c[x] = c[x] < 0 ? 0 : c[x];
+            for (int64_t p = 0; p < kc; p++, src += g->lda, d += rows)
+                for (int r = 0; r < rows; r++)
+                    d[r] = src[r];
     }
 }
 
-static void tile(const product *g, int64_t i0, int64_t mc, int64_t j0, int64_t nc)
+/* Rows [i0, i1) and columns [j0, j1) of C; at most MC rows if A is copied. */
+static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1)
 {
-    real out[MR * NR] __attribute__((aligned(64)));
-    for (int64_t p = 0; p < g->k; p += KC) {
-        int64_t kc = g->k - p < KC ? g->k - p : KC;
-        pack_rows(mc, kc, g->a + i0 * g->ars + p * g->acs, g->ars, g->acs, pack_a);
-        pack_columns(kc, nc, g->b + p * g->brs + j0 * g->bcs, g->brs, g->bcs, pack_b);
-        for (int64_t j = 0; j < nc; j += NR)
-            for (int64_t i = 0; i < mc; i += MR) {
-                micro(kc, pack_a + i * kc, pack_b + j * kc, out);
-                finish(g, i0 + i, j0 + j, out, p == 0, p + kc >= g->k);
-            }
-    }
-}
+    const bool    copied = copies(g);
+    const int64_t tiles = nac_ceil_div(i1 - i0, NAC_MR), tile = nac_ceil_div(i1 - i0, tiles);
+    const int64_t kc_max = g->packed ? g->k : nac_ceil_div(nac_ceil_div(g->k, nac_ceil_div(g->k, KC)), 8) * 8;
+    alignas(64) real b_panel[KC * NAC_NR];
+    alignas(64) real a_block[MC * (KC + NAC_W)];
 
-/* One row, or one column, or few: dot products and sums of rows, without packing. */
-static void row_times(const product *g, int64_t i)
-{
-    real *c = g->c + i * g->ldc;
-    const real *a = g->a + i * g->ars;
-    if (g->bcs == 1) {
-        for (int64_t j0 = 0; j0 < g->n; j0 += 512) {
-            real sum[512];
-            int64_t n = g->n - j0 < 512 ? g->n - j0 : 512;
-            memset(sum, 0, (size_t)n * sizeof(real));
-            for (int64_t p = 0; p < g->k; p++) {
-                real s = a[p * g->acs];
-                const real *b = g->b + p * g->brs + j0;
-                for (int64_t j = 0; j < n; j++)
-                    sum[j] += s * b[j];
+    for (int64_t p0 = 0; p0 < g->k; p0 += kc_max) {
+        const int64_t kc = nac_min(g->k - p0, kc_max), stride = g->ta ? kc : kc + NAC_W;
+        const bool    last = p0 + kc == g->k;
+        if (copied)
+            copy_a(g, i0, i1, tile, p0, kc, stride, a_block);
+        for (int64_t j = j0; j < j1; j += NAC_NR) {
+            const int64_t n = nac_min(j1 - j, NAC_NR);
+            const real   *b = b_panel;
+            int64_t       bstep = nac_width(n);
+            if (g->packed) {
+                b = g->packed + j * g->k;
+            } else if (!g->tb && tiles <= 2 && n % NAC_W == 0) {
+                b = g->b + p0 * g->ldb + j;
+                bstep = g->ldb;
+            } else {
+                NAC_K(tile_pack)(g->tb, kc, n, g->tb ? g->b + j * g->ldb + p0 : g->b + p0 * g->ldb + j, g->ldb, b_panel);
             }
-            for (int64_t j = 0; j < n; j++)
-                c[j0 + j] = g->alpha * sum[j] + (g->beta == 0 ? 0 : g->beta * c[j0 + j]);
+            const nac_finish f = {g->alpha, p0 ? 1 : g->beta, last && g->bias ? g->bias + j : NULL, last && g->relu};
+            for (int64_t i = i0; i < i1; i += tile) {
+                const int mr = (int)nac_min(tile, i1 - i);
+                real     *c[NAC_MR];
+                for (int r = 0; r < mr; r++)
+                    c[r] = g->c + (i + r) * g->ldc + j;
+                if (g->ta) {
+                    NAC_K(tile_cols)(mr, n, 1, &(nac_run){a_block + (i - i0) * stride, b, kc}, mr, bstep, &f, c);
+                } else {
+                    const real *rows[NAC_MR];
+                    for (int r = 0; r < mr; r++)
+                        rows[r] = copied ? a_block + (i - i0 + r) * stride : g->a + (i + r) * g->lda + p0;
+                    NAC_K(tile_rows)(mr, n, 1, rows, kc, b, bstep, &f, c);
+                }
+            }
         }
-    } else {
+    }
+}
+
+static void multiply(int team, product *g)
+{
+    alignas(64) real shared_b[SHARED_B];
+    const int64_t panels = nac_ceil_div(g->n, NAC_NR);
+    const bool    share = g->m > 4 * NAC_MR && (g->k <= KC || !copies(g)) && g->k * panels * NAC_NR <= SHARED_B;
+    if (share) {
+        for (int64_t p = 0, j = 0; p < panels; p++, j += NAC_NR)
+            NAC_K(tile_pack)(g->tb, g->k, nac_min(g->n - j, NAC_NR), g->tb ? g->b + j * g->ldb : g->b + j, g->ldb,
+                             shared_b + j * g->k);
+        g->packed = shared_b;
+    }
+    const int64_t most = copies(g) ? MC : nac_max(KEPT_A / nac_min(g->k, KC), MC);
+    int64_t       down = nac_ceil_div(g->m, most), across = nac_ceil_div(panels, 16);
+    if (team > 1) {
+        const int64_t want = 4 * team;
+        while (down * across < want && !share && across * 2 <= panels)
+            across *= 2;
+        while (down * across < want && g->m / (down * 2) >= 2 * NAC_MR)
+            down *= 2;
+        if (down * across < team)
+            across = panels;
+        if (down * across < team)
+            down = nac_min(nac_ceil_div(g->m, NAC_MR), nac_ceil_div(team, across));
+    }
+    const int64_t blocks = down * across;
+    if (blocks == 1) {
+        block(g, 0, g->m, 0, g->n);
+        return;
+    }
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int64_t t = 0; t < blocks; t++) {
+        const int64_t i = t % down, j = t / down;
+        block(g, nac_cut(g->m, down, i), nac_cut(g->m, down, i + 1), nac_cut(panels, across, j) * NAC_NR,
+              nac_min(nac_cut(panels, across, j + 1) * NAC_NR, g->n));
+    }
+}
+
+/* One row of results: y (n) = x (k) times B. */
+enum { ROW_V = NAC_VECTOR_BYTES == 64 ? 8 : 4 };
+typedef struct {
+    bool        t;                  /* B is (n, k) */
+    int64_t     n, k, x_step, y_step, bias_step;
+    const real *x, *b, *bias;
+    int64_t     ldb;
+    real       *y, alpha, beta;
+    bool        relu;
+} row_product;
+
+NAC_INLINE void row_plain(const int nv, int64_t last, const row_product *g, const real *b, real *out)
+{
+    vec acc[2][ROW_V];
+    NAC_UNROLL
+    for (int v = 0; v < nv; v++)
+        acc[0][v] = acc[1][v] = (vec){0};
+    const real *x = g->x;
+    int64_t     k = 0;
+    for (; k + 1 < g->k; k += 2, b += 2 * g->ldb, x += 2 * g->x_step) {
+        NAC_UNROLL
+        for (int v = 0; v < nv; v++) {
+            const real *p = b + v * NAC_W, *q = p + g->ldb;
+            acc[0][v] += x[0] * (v < nv - 1 ? nac_load(p) : nac_load_part(p, last));
+            acc[1][v] += x[g->x_step] * (v < nv - 1 ? nac_load(q) : nac_load_part(q, last));
+        }
+    }
+    NAC_UNROLL
+    for (int v = 0; v < nv; v++) {
+        if (k < g->k)
+            acc[0][v] += x[0] * nac_load_part(b + v * NAC_W, v < nv - 1 ? NAC_W : last);
+        nac_store(out + v * NAC_W, acc[0][v] + acc[1][v]);
+    }
+}
+
+static void row_columns(const row_product *g, int64_t n, const real *b, real *out)
+{
+    const int64_t last = (n - 1) % NAC_W + 1;
+    switch ((n - 1) / NAC_W) {
+    case 0:
+        row_plain(1, last, g, b, out);
+        break;
+    case 1:
+        row_plain(2, last, g, b, out);
+        break;
+    case 2:
+        row_plain(3, last, g, b, out);
+        break;
+    case 3:
+        row_plain(4, last, g, b, out);
+        break;
+#if defined __AVX512F__
+    case 4:
+        row_plain(5, last, g, b, out);
+        break;
+    case 5:
+        row_plain(6, last, g, b, out);
+        break;
+    case 6:
+        row_plain(7, last, g, b, out);
+        break;
+    default:
+        row_plain(8, last, g, b, out);
+#endif
+    }
+}
+
+NAC_INLINE real sum_lanes(vec v)
+{
+    real s[NAC_W];
+    nac_store(s, v);
+    for (int w = NAC_W / 2; w > 0; w /= 2)
+        for (int i = 0; i < w; i++)
+            s[i] += s[i + w];
+    return s[0];
+}
+
+NAC_INLINE void row_dots(const int rows, const row_product *g, const real *b, real *out)
+{
+    vec acc[4][2];
+    NAC_UNROLL
+    for (int r = 0; r < rows; r++)
+        acc[r][0] = acc[r][1] = (vec){0};
+    int64_t k = 0;
+    for (; k + 2 * NAC_W <= g->k; k += 2 * NAC_W) {
+        const vec x0 = nac_load(g->x + k), x1 = nac_load(g->x + k + NAC_W);
+        NAC_UNROLL
+        for (int r = 0; r < rows; r++) {
+            acc[r][0] += x0 * nac_load(b + r * g->ldb + k);
+            acc[r][1] += x1 * nac_load(b + r * g->ldb + k + NAC_W);
+        }
+    }
+    for (; k < g->k; k += NAC_W) {
+        const int64_t n = nac_min(g->k - k, NAC_W);
+        const vec     x = nac_load_part(g->x + k, n);
+        NAC_UNROLL
+        for (int r = 0; r < rows; r++)
+            acc[r][0] += x * nac_load_part(b + r * g->ldb + k, n);
+    }
+    NAC_UNROLL
+    for (int r = 0; r < rows; r++)
+        out[r] = sum_lanes(acc[r][0] + acc[r][1]);
+}
+
+static void row_times(int team, const row_product *g)
+{
+    enum { CHUNK = ROW_V * NAC_W };
+    const int64_t chunks = nac_ceil_div(g->n, CHUNK);
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int64_t t = 0; t < chunks; t++) {
+        const int64_t j0 = t * CHUNK, n = nac_min(g->n - j0, CHUNK);
+        alignas(64) real out[CHUNK];
+        if (g->t) {
+            int64_t j = 0;
+            for (; j + 4 <= n; j += 4)
+                row_dots(4, g, g->b + (j0 + j) * g->ldb, out + j);
+            for (; j < n; j++)
+                row_dots(1, g, g->b + (j0 + j) * g->ldb, out + j);
+        } else {
+            row_columns(g, n, g->b + j0, out);
+        }
+        for (int64_t j = 0; j < n; j++) {
+            real *y = g->y + (j0 + j) * g->y_step;
+            real  r = g->alpha * out[j];
+            if (g->beta != 0)
+                r += g->beta * *y;
+            if (g->bias)
+                r += g->bias[(j0 + j) * g->bias_step];
+            *y = g->relu && r < 0 ? 0 : r;
+        }
+    }
+}
+
+static void scale_only(const product *g)
+{
+    for (int64_t i = 0; i < g->m; i++)
         for (int64_t j = 0; j < g->n; j++) {
-            const real *b = g->b + j * g->bcs;
-            real lane[16] = {0};
-            int64_t p = 0;
-            if (g->acs == 1 && g->brs == 1)
-                for (; p + 16 <= g->k; p += 16)
-                    for (int x = 0; x < 16; x++)
-                        lane[x] += a[p + x] * b[p + x];
-            for (; p < g->k; p++)
-                lane[0] += a[p * g->acs] * b[p * g->brs];
-            for (int step = 8; step > 0; step /= 2)
-                for (int x = 0; x < step; x++)
-                    lane[x] += lane[x + step];
-            c[j] = g->alpha * lane[0] + (g->beta == 0 ? 0 : g->beta * c[j]);
+            real *c = g->c + i * g->ldc + j;
+            real  r = g->beta != 0 ? g->beta * *c : 0;
+            if (g->bias)
+                r += g->bias[j];
+            *c = g->relu && r < 0 ? 0 : r;
         }
-    }
-    for (int64_t j = 0; j < g->n && (g->bias || g->relu); j++) {
-        c[j] += g->bias ? g->bias[j] : 0;
-        c[j] = g->relu && c[j] < 0 ? 0 : c[j];
-    }
 }
 
-static void multiply(const product *g)
+static void gemm_team(int team, product *g)
 {
-    if (g->m < 1 || g->n < 1)
+    if (g->m <= 0 || g->n <= 0)
         return;
-    if (g->m <= 2 || g->k == 0 || g->m * g->n * g->k < 2048) {
-        for (int64_t i = 0; i < g->m; i++)
-            row_times(g, i);
+    if (g->k <= 0 || g->alpha == 0) {
+        scale_only(g);
         return;
     }
-    int64_t mc = g->m >= 4 * MC_MAX && g->n >= 512 ? MC_MAX : 8 * MR, nc = NC_MAX;
-    int64_t rows = (g->m + mc - 1) / mc, columns = (g->n + nc - 1) / nc;
-    mc = ((g->m + rows - 1) / rows + MR - 1) / MR * MR;
-    nc = ((g->n + columns - 1) / columns + NR - 1) / NR * NR;
-    if (rows * columns == 1 && g->n >= 2 * NR && g->m * g->n * g->k > 262144)
-        nc = (g->n / 2 + NR - 1) / NR * NR;     /* two tiles, for two threads */
-    rows = (g->m + mc - 1) / mc;
-    columns = (g->n + nc - 1) / nc;
-#pragma omp parallel for schedule(dynamic) if (rows * columns > 1 && g->m * g->n * g->k > 262144)
-    for (int64_t t = 0; t < rows * columns; t++) {
-        int64_t i = t % rows * mc, j = t / rows * nc;
-        tile(g, i, g->m - i < mc ? g->m - i : mc, j, g->n - j < nc ? g->n - j : nc);
+    const int64_t a_step = g->ta ? g->lda : 1, b_step = g->tb ? 1 : g->ldb;
+    if (g->m == 1 && (!g->tb || a_step == 1))
+        row_times(team, &(row_product){g->tb, g->n, g->k, a_step, 1, 1, g->a, g->b, g->bias, g->ldb, g->c, g->alpha, g->beta, g->relu});
+    else if (g->n == 1 && (g->ta || b_step == 1))
+        row_times(team, &(row_product){!g->ta, g->m, g->k, b_step, g->ldc, 0, g->b, g->a, g->bias, g->lda, g->c, g->alpha, g->beta, g->relu});
+    else
+        multiply(team, g);
+}
+
+void NAC_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a, int64_t lda, const void *b,
+                 int64_t ldb, double beta, void *c, int64_t ldc, const void *bias, bool relu)
+{
+    gemm_team(nac_team((double)m * (double)n * (double)k),
+              &(product){ta, tb, m, n, k, a, b, NULL, lda, ldb, ldc, c, (real)alpha, (real)beta, bias, relu});
+}
+
+void NAC_K(gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t stride_a,
+                       const void *b, int64_t stride_b, void *c)
+{
+    const product all = {ta, tb, m, n, k, a, b, NULL, ta ? m : k, tb ? k : n, n, c, 1, 0, NULL, false};
+    const int     team = nac_team((double)batch * (double)m * (double)n * (double)k);
+    if (!ta && stride_b == 0 && stride_a == m * k) {
+        product g = all;
+        g.m = batch * m;
+        gemm_team(team, &g);
+        return;
     }
-}
-
-void NAC_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a, int64_t lda, const void *b, int64_t ldb,
-                 double beta, void *c, int64_t ldc, const void *bias, bool relu)
-{
-    product g = {m, n, k, (real)alpha, (real)beta, a, b, bias, ta ? 1 : lda, ta ? lda : 1, tb ? 1 : ldb, tb ? ldb : 1, ldc, c, relu};
-    multiply(&g);
-}
-
-void NAC_K(gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t stride_a, const void *b,
-                       int64_t stride_b, void *c)
-{
-#pragma omp parallel for schedule(static) if (batch > 1 && batch * m * n * k > 65536)
-    for (int64_t i = 0; i < batch; i++)
-        NAC_K(gemm)(ta, tb, m, n, k, 1, (const real *)a + i * stride_a, ta ? m : k, (const real *)b + i * stride_b, tb ? k : n, 0,
-                    (real *)c + i * m * n, n, NULL, false);
+    const bool across = team > 1 && batch >= team;
+#pragma omp parallel for num_threads(team) if (across) schedule(static)
+    for (int64_t i = 0; i < batch; i++) {
+        product g = all;
+        g.a += i * stride_a;
+        g.b += i * stride_b;
+        g.c += i * m * n;
+        gemm_team(across ? 1 : team, &g);
+    }
 }

@@ -1,138 +1,304 @@
-/* A whole-sequence LSTM (Hochreiter and Schmidhuber, 1997; Keras's gate order i, f, c, o). The batch is cut into rows that walk through all of
-   time by themselves, so that threads meet once and sums over the batch have a fixed order. */
-#include "kernels/real.h"
+#include "kernels/tile.h"
 
-#define ROWS 16
-
-static int64_t parts(const nac_lstm *s)
+#if defined NAC_REAL_FLOAT
+/* exp of a clamped x: powers of two from the exponent bits, a polynomial for the rest. */
+NAC_INLINE vec exp_vec(vec x)
 {
-    return (s->batch + ROWS - 1) / ROWS;
+    const real top = 88.3762626647950f, bottom = -87.3365447504019f, round = 12582912.0f;
+    x = nac_select(x > top, splat(top), x);
+    x = nac_select(x < bottom, splat(bottom), x);
+    const vec shifted = x * 1.44269504088896341f + round;
+    const vec n = shifted - round;
+    const vec r = x - n * 0.693359375f - n * -2.12194440e-4f;
+    vec       p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1;
+    const lanes power = (((lanes)shifted - (lanes)splat(round)) + 127) << 23;
+    return p * (vec)power;
 }
 
-static int64_t step_at(const nac_lstm *s, int64_t t)    /* the time that is processed as step t */
+NAC_INLINE vec sigmoid_vec(vec x)
 {
-    return s->reverse ? s->time - 1 - t : t;
+    return 1 / (1 + exp_vec(-x));
+}
+
+NAC_INLINE vec tanh_vec(vec x)
+{
+    /* Where |x| is small the quotient of polynomials keeps the relative precision that 1 - 2 / (exp(2 x) + 1) loses. */
+    const vec s = x * x;
+    vec       p = s * -5.70498872745e-3f + 2.06390887954e-2f;
+    p = p * s - 5.37397155531e-2f;
+    p = p * s + 1.33314422036e-1f;
+    p = p * s - 3.33332819422e-1f;
+    const vec near = p * s * x + x, far = 1 - 2 / (exp_vec(x + x) + 1);
+    return nac_select(s < 0.390625f, near, far);
+}
+#else
+NAC_INLINE vec sigmoid_vec(vec x)
+{
+    for (int i = 0; i < NAC_W; i++)
+        x[i] = 1 / (1 + exp(-x[i]));
+    return x;
+}
+
+NAC_INLINE vec tanh_vec(vec x)
+{
+    for (int i = 0; i < NAC_W; i++)
+        x[i] = tanh(x[i]);
+    return x;
+}
+#endif
+
+NAC_INLINE vec load_some(const real *p, int64_t n)
+{
+    return n == NAC_W ? nac_load(p) : nac_load_part(p, n);
+}
+
+NAC_INLINE void store_some(real *p, vec v, int64_t n)
+{
+    if (n == NAC_W)
+        nac_store(p, v);
+    else
+        nac_store_part(p, v, n);
+}
+
+static int64_t panels_size(int64_t k, int64_t n)
+{
+    return nac_ceil_div(n, NAC_NR) * NAC_NR * k;
+}
+
+/* Rows' product with a packed matrix of k rows and n columns. */
+static void multiply_rows(int64_t rows, const real *const *a, int64_t k, int64_t n, const real *packed, real beta, real *const *c)
+{
+    const nac_finish f = {1, beta, NULL, false};
+    const int64_t    tiles = nac_ceil_div(rows, NAC_MR);
+    for (int64_t j = 0; j < n; j += NAC_NR)
+        for (int64_t t = 0; t < tiles; t++) {
+            const int64_t r0 = nac_cut(rows, tiles, t), r1 = nac_cut(rows, tiles, t + 1);
+            real         *to[NAC_MR];
+            for (int64_t r = r0; r < r1; r++)
+                to[r - r0] = c[r] + j;
+            NAC_K(tile_rows)((int)(r1 - r0), nac_min(n - j, NAC_NR), 1, a + r0, k, packed + j * k, nac_width(nac_min(n - j, NAC_NR)), &f, to);
+        }
+}
+
+static void pack_matrix(bool t, int64_t k, int64_t n, const real *b, int64_t ldb, real *packed)
+{
+    for (int64_t j = 0; j < n; j += NAC_NR)
+        NAC_K(tile_pack)(t, k, nac_min(n - j, NAC_NR), t ? b + j * ldb : b + j, ldb, packed + j * k);
+}
+
+static void reverse_time(const nac_lstm *s, int64_t width, const real *x, real *y)
+{
+    for (int64_t b = 0; b < s->batch; b++)
+        for (int64_t t = 0; t < s->time; t++)
+            memcpy(y + (b * s->time + t) * width, x + (b * s->time + s->time - 1 - t) * width, (size_t)width * sizeof(real));
+}
+
+/* Sequences that a thread carries through time together, and how many of them the batch makes. */
+enum { GROUP = 4 * NAC_MR };
+
+static double step_work(const nac_lstm *s)
+{
+    return (double)s->batch * (double)s->time * (double)s->units * (double)s->units * 4;
+}
+
+/* Batch rows are cut for the threads; a row's results do not depend on the rows beside it. */
+static int64_t groups_of(const nac_lstm *s, int team)
+{
+    return nac_max(nac_min(team, s->batch), nac_ceil_div(s->batch, GROUP));
 }
 
 size_t NAC_K(lstm_scratch)(const nac_lstm *s)
 {
-    return (size_t)(s->batch * 4 * s->units) * sizeof(real);
+    const int64_t reversed = s->reverse ? s->batch * s->time * s->in : 0;
+    return (size_t)(panels_size(s->units, 4 * s->units) + s->units + reversed) * sizeof(real);
 }
 
-void NAC_K(lstm)(const nac_lstm *s, const void *x_, const void *wx, const void *wh, const void *bias, const void *h0, const void *c0,
-                 const uint8_t *mask, void *hs_, void *cs_, void *gates_, void *scratch)
+static bool is_masked(const nac_lstm *s, const uint8_t *mask, int64_t b, int64_t t)
 {
-    int64_t u = s->units, u4 = 4 * u, T = s->time;
-    real *gates = gates_, *hs = hs_, *cs = cs_;
-    /* all of x Wx + b at once; gates stand in processing order */
-    if (!s->reverse) {
-        NAC_K(gemm)(false, false, s->batch * T, u4, s->in, 1, x_, s->in, wx, u4, 0, gates, u4, bias, false);
-    } else {
-        for (int64_t t = 0; t < T; t++)
-            NAC_K(gemm)(false, false, s->batch, u4, s->in, 1, (const real *)x_ + step_at(s, t) * s->in, T * s->in, wx, u4, 0, gates + t * u4,
-                        T * u4, bias, false);
-    }
-#pragma omp parallel for schedule(static) if (parts(s) > 1 && s->batch * T * u > 4096)
-    for (int64_t part = 0; part < parts(s); part++) {
-        int64_t b0 = part * ROWS, rows = s->batch - b0 < ROWS ? s->batch - b0 : ROWS;
-        real *hw = (real *)scratch + b0 * u4;
-        for (int64_t t = 0; t < T; t++) {
-            const real *h_before = t ? hs + (b0 * T + t - 1) * u : (const real *)h0 + b0 * u;
-            const real *c_before = t ? cs + (b0 * T + t - 1) * u : (const real *)c0 + b0 * u;
-            int64_t ld = t ? T * u : u;
-            NAC_K(gemm)(false, false, rows, u4, u, 1, h_before, ld, wh, u4, 0, hw, u4, NULL, false);
-            for (int64_t b = 0; b < rows; b++) {
-                real *g = gates + ((b0 + b) * T + t) * u4, *h = hs + ((b0 + b) * T + t) * u, *c = cs + ((b0 + b) * T + t) * u;
-                const real *hb = h_before + b * ld, *cb = c_before + b * ld, *add = hw + b * u4;
-                bool keep = mask && !mask[(b0 + b) * T + step_at(s, t)];
-#pragma omp simd
-                for (int64_t i = 0; i < u; i++) {
-                    real gi = fast_sigmoid(g[i] + add[i]), gf = fast_sigmoid(g[u + i] + add[u + i]);
-                    real gc = fast_tanh(g[2 * u + i] + add[2 * u + i]), go = fast_sigmoid(g[3 * u + i] + add[3 * u + i]);
-                    real cn = gf * cb[i] + gi * gc;
-                    g[i] = gi;
-                    g[u + i] = gf;
-                    g[2 * u + i] = gc;
-                    g[3 * u + i] = go;
-                    c[i] = keep ? cb[i] : cn;
-                    h[i] = keep ? hb[i] : go * fast_tanh(cn);
+    return mask && !mask[b * s->time + (s->reverse ? s->time - 1 - t : t)];
+}
+
+void NAC_K(lstm)(const nac_lstm *s, const void *x, const void *wx, const void *wh, const void *bias, const void *h0, const void *c0,
+                 const uint8_t *mask, void *hs, void *cs, void *gates, void *scratch)
+{
+    const int64_t u = s->units, steps = s->batch * s->time;
+    real         *packed = scratch, *zeros = packed + panels_size(u, 4 * u), *reversed = zeros + u;
+    if (steps == 0 || u == 0)
+        return;
+    memset(zeros, 0, (size_t)u * sizeof(real));
+    pack_matrix(false, u, 4 * u, wh, 4 * u, packed);
+    if (s->reverse)
+        reverse_time(s, s->in, x, reversed);
+    NAC_K(gemm)(false, false, steps, 4 * u, s->in, 1, s->reverse ? reversed : x, s->in, wx, 4 * u, 0, gates, 4 * u, bias, false);
+
+    const int     team = nac_team(step_work(s));
+    const int64_t groups = groups_of(s, team);
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int64_t g = 0; g < groups; g++) {
+        const int64_t b0 = nac_cut(s->batch, groups, g), rows = nac_cut(s->batch, groups, g + 1) - b0;
+        const real   *h[GROUP], *c[GROUP];
+        real         *z[GROUP];
+        for (int64_t r = 0; r < rows; r++) {
+            h[r] = h0 ? (const real *)h0 + (b0 + r) * u : zeros;
+            c[r] = c0 ? (const real *)c0 + (b0 + r) * u : zeros;
+        }
+        for (int64_t t = 0; t < s->time; t++) {
+            for (int64_t r = 0; r < rows; r++)
+                z[r] = (real *)gates + ((b0 + r) * s->time + t) * 4 * u;
+            multiply_rows(rows, h, u, 4 * u, packed, 1, z);
+            for (int64_t r = 0; r < rows; r++) {
+                const int64_t at = ((b0 + r) * s->time + t) * u;
+                real         *to_h = (real *)hs + at, *to_c = (real *)cs + at;
+                const bool    masked = is_masked(s, mask, b0 + r, t);
+                for (int64_t i = 0; i < u; i += NAC_W) {
+                    const int64_t n = nac_min(u - i, NAC_W);
+                    const vec     in = sigmoid_vec(load_some(z[r] + i, n)), forget = sigmoid_vec(load_some(z[r] + u + i, n)),
+                              candidate = tanh_vec(load_some(z[r] + 2 * u + i, n)), out = sigmoid_vec(load_some(z[r] + 3 * u + i, n));
+                    vec state = forget * load_some(c[r] + i, n) + in * candidate, shown = out * tanh_vec(state);
+                    if (masked) {
+                        state = load_some(c[r] + i, n);
+                        shown = load_some(h[r] + i, n);
+                    }
+                    store_some(z[r] + i, in, n);
+                    store_some(z[r] + u + i, forget, n);
+                    store_some(z[r] + 2 * u + i, candidate, n);
+                    store_some(z[r] + 3 * u + i, out, n);
+                    store_some(to_c + i, state, n);
+                    store_some(to_h + i, shown, n);
                 }
+                h[r] = to_h;
+                c[r] = to_c;
             }
         }
     }
 }
 
-/* d gates for all steps, then a partial dwh, a running dh and dc, and the state gradients of each part */
+/* wh transposed in panels; dgates; the state before each step; x and dx in processing order if reversed; running dh and dc. */
 size_t NAC_K(lstm_grad_scratch)(const nac_lstm *s)
 {
-    int64_t u = s->units;
-    return (size_t)(s->batch * s->time * 4 * u + parts(s) * 4 * u * u + 2 * s->batch * u + s->in * 4 * u) * sizeof(real);
+    const int64_t u = s->units, steps = s->batch * s->time;
+    return (size_t)(panels_size(4 * u, u) + steps * 5 * u + (s->reverse ? 2 * steps * s->in : 0)) * sizeof(real);
+}
+
+/* Sums of columns, in blocks of rows to keep their precision. */
+static void sum_columns(int64_t rows, int64_t n, const real *x, real *y)
+{
+    enum { BLOCK = 64 };
+    const int team = nac_team((double)rows * (double)n);
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int64_t j = 0; j < n; j += NAC_W) {
+        const int64_t w = nac_min(n - j, NAC_W);
+        vec           sum = {0};
+        for (int64_t r0 = 0; r0 < rows; r0 += BLOCK) {
+            vec part = {0};
+            for (int64_t r = r0; r < nac_min(r0 + BLOCK, rows); r++)
+                part += load_some(x + r * n + j, w);
+            sum += part;
+        }
+        store_some(y + j, sum, w);
+    }
+}
+
+/* One step back for one sequence: dh and dc are the states' gradients after the step, and dc before it on return. */
+static void step_back(int64_t u, bool masked, const real *gates, const real *state, const real *before, const real *dhs, real *dh,
+                      real *dc, real *dz)
+{
+    for (int64_t i = 0; i < u; i += NAC_W) {
+        const int64_t n = nac_min(u - i, NAC_W);
+        vec           g = load_some(dh + i, n);
+        if (dhs)
+            g += load_some(dhs + i, n);
+        store_some(dh + i, g, n);
+        if (masked) {
+            for (int e = 0; e < 4; e++)
+                store_some(dz + e * u + i, (vec){0}, n);
+            continue;
+        }
+        const vec in = load_some(gates + i, n), forget = load_some(gates + u + i, n), candidate = load_some(gates + 2 * u + i, n),
+                  out = load_some(gates + 3 * u + i, n), squashed = tanh_vec(load_some(state + i, n));
+        const vec dstate = load_some(dc + i, n) + g * out * (1 - squashed * squashed);
+        vec       previous = {0};
+        if (before)
+            previous = load_some(before + i, n);
+        store_some(dz + i, dstate * candidate * in * (1 - in), n);
+        store_some(dz + u + i, dstate * previous * forget * (1 - forget), n);
+        store_some(dz + 2 * u + i, dstate * in * (1 - candidate * candidate), n);
+        store_some(dz + 3 * u + i, g * squashed * out * (1 - out), n);
+        store_some(dc + i, dstate * forget, n);
+    }
 }
 
 void NAC_K(lstm_grad)(const nac_lstm *s, const void *x, const void *wx, const void *wh, const void *h0, const void *c0, const uint8_t *mask,
-                      const void *hs_, const void *cs_, const void *gates_, const void *dhs_, const void *dh_, const void *dc_, void *dx, void *dwx,
-                      void *dwh, void *dbias, void *dh0, void *dc0, void *scratch)
+                      const void *hs, const void *cs, const void *gates, const void *dhs, const void *dh, const void *dc, void *dx,
+                      void *dwx, void *dwh, void *dbias, void *dh0, void *dc0, void *scratch)
 {
-    int64_t u = s->units, u4 = 4 * u, T = s->time;
-    const real *hs = hs_, *cs = cs_, *gates = gates_, *dhs = dhs_;
-    real *dg = scratch, *dwh_part = dg + s->batch * T * u4, *dh = dwh_part + parts(s) * u4 * u, *dc = dh + s->batch * u, *dwx_step = dc + s->batch * u;
-#pragma omp parallel for schedule(static) if (parts(s) > 1 && s->batch * T * u > 4096)
-    for (int64_t part = 0; part < parts(s); part++) {
-        int64_t b0 = part * ROWS, rows = s->batch - b0 < ROWS ? s->batch - b0 : ROWS;
-        real *dhp = dh + b0 * u, *dcp = dc + b0 * u, *dw = dwh_part + part * u4 * u;
-        memset(dw, 0, (size_t)(u4 * u) * sizeof(real));
-        for (int64_t i = 0; i < rows * u; i++) {
-            dhp[i] = dh_ ? ((const real *)dh_)[b0 * u + i] : 0;
-            dcp[i] = dc_ ? ((const real *)dc_)[b0 * u + i] : 0;
+    const int64_t u = s->units, steps = s->batch * s->time, state_bytes = s->batch * u * (int64_t)sizeof(real);
+    real         *packed = scratch, *dz = packed + panels_size(4 * u, u), *before = dz + steps * 4 * u, *reversed = before + steps * u,
+         *reversed_dx = reversed + steps * s->in;
+
+    /* The running gradients live in the outputs. */
+    if (dh)
+        memcpy(dh0, dh, (size_t)state_bytes);
+    else
+        memset(dh0, 0, (size_t)state_bytes);
+    if (dc)
+        memcpy(dc0, dc, (size_t)state_bytes);
+    else
+        memset(dc0, 0, (size_t)state_bytes);
+    pack_matrix(true, 4 * u, u, wh, 4 * u, packed);
+
+    const int     team = nac_team(step_work(s));
+    const int64_t groups = groups_of(s, team);
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int64_t g = 0; g < groups; g++) {
+        const int64_t b0 = nac_cut(s->batch, groups, g), rows = nac_cut(s->batch, groups, g + 1) - b0;
+        for (int64_t r = b0; r < b0 + rows; r++) {
+            real *to = before + r * s->time * u;
+            if (s->time == 0)
+                continue;
+            if (h0)
+                memcpy(to, (const real *)h0 + r * u, (size_t)u * sizeof(real));
+            else
+                memset(to, 0, (size_t)u * sizeof(real));
+            memcpy(to + u, (const real *)hs + r * s->time * u, (size_t)((s->time - 1) * u) * sizeof(real));
         }
-        for (int64_t t = T - 1; t >= 0; t--) {
-            const real *h_before = t ? hs + (b0 * T + t - 1) * u : (const real *)h0 + b0 * u;
-            int64_t ld = t ? T * u : u;
-            for (int64_t b = 0; b < rows; b++) {
-                const real *g = gates + ((b0 + b) * T + t) * u4, *cb = t ? cs + ((b0 + b) * T + t - 1) * u : (const real *)c0 + (b0 + b) * u;
-                real *d = dg + ((b0 + b) * T + t) * u4, *dhr = dhp + b * u, *dcr = dcp + b * u;
-                bool keep = mask && !mask[(b0 + b) * T + step_at(s, t)];
-                if (dhs)
-                    for (int64_t i = 0; i < u; i++)
-                        dhr[i] += dhs[((b0 + b) * T + t) * u + i];
-                if (keep) {             /* the state passed through */
-                    memset(d, 0, (size_t)u4 * sizeof(real));
-                    continue;
-                }
-#pragma omp simd
-                for (int64_t i = 0; i < u; i++) {
-                    real gi = g[i], gf = g[u + i], gc = g[2 * u + i], go = g[3 * u + i];
-                    real tc = fast_tanh(gf * cb[i] + gi * gc), dcn = dcr[i] + dhr[i] * go * (1 - tc * tc);
-                    d[i] = dcn * gc * gi * (1 - gi);
-                    d[u + i] = dcn * cb[i] * gf * (1 - gf);
-                    d[2 * u + i] = dcn * gi * (1 - gc * gc);
-                    d[3 * u + i] = dhr[i] * tc * go * (1 - go);
-                    dcr[i] = dcn * gf;
-                    dhr[i] = 0;         /* a kept row keeps its own below */
+        for (int64_t t = s->time - 1; t >= 0; t--) {
+            const real *a[GROUP];
+            real       *c[GROUP];
+            int64_t     live = 0;
+            for (int64_t r = b0; r < b0 + rows; r++) {
+                const int64_t at = r * s->time + t;
+                const bool    masked = is_masked(s, mask, r, t);
+                const real   *c_before = t ? (const real *)cs + (at - 1) * u : c0 ? (const real *)c0 + r * u : NULL;
+                step_back(u, masked, (const real *)gates + at * 4 * u, (const real *)cs + at * u, c_before,
+                          dhs ? (const real *)dhs + at * u : NULL, (real *)dh0 + r * u, (real *)dc0 + r * u, dz + at * 4 * u);
+                if (!masked) {
+                    a[live] = dz + at * 4 * u;
+                    c[live++] = (real *)dh0 + r * u;
                 }
             }
-            NAC_K(gemm)(true, false, u, u4, rows, 1, h_before, ld, dg + (b0 * T + t) * u4, T * u4, 1, dw, u4, NULL, false);
-            NAC_K(gemm)(false, true, rows, u, u4, 1, dg + (b0 * T + t) * u4, T * u4, wh, u4, 1, dhp, u, NULL, false);
+            if (live > 0)
+                multiply_rows(live, a, 4 * u, u, packed, 0, c);
         }
     }
-    NAC_K(reduce)(NAC_RSUM, 1, parts(s), u4 * u, dwh_part, dwh);
-    memcpy(dh0, dh, (size_t)(s->batch * u) * sizeof(real));
-    memcpy(dc0, dc, (size_t)(s->batch * u) * sizeof(real));
-    if (!s->reverse) {
-        NAC_K(gemm)(true, false, s->in, u4, s->batch * T, 1, x, s->in, dg, u4, 0, dwx, u4, NULL, false);
-        if (dx)
-            NAC_K(gemm)(false, true, s->batch * T, s->in, u4, 1, dg, u4, wx, u4, 0, dx, s->in, NULL, false);
-    } else {
-        memset(dwx, 0, (size_t)(s->in * u4) * sizeof(real));
-        for (int64_t t = 0; t < T; t++) {
-            int64_t at = step_at(s, t);
-            NAC_K(gemm)(true, false, s->in, u4, s->batch, 1, (const real *)x + at * s->in, T * s->in, dg + t * u4, T * u4, 0, dwx_step, u4, NULL, false);
-            for (int64_t i = 0; i < s->in * u4; i++)
-                ((real *)dwx)[i] += dwx_step[i];
-            if (dx)
-                NAC_K(gemm)(false, true, s->batch, s->in, u4, 1, dg + t * u4, T * u4, wx, u4, 0, (real *)dx + at * s->in, T * s->in, NULL, false);
-        }
+
+    const real *x_in_order = x;
+    if (s->reverse) {
+        reverse_time(s, s->in, x, reversed);
+        x_in_order = reversed;
     }
+    if (dx) {
+        NAC_K(gemm)(false, true, steps, s->in, 4 * u, 1, dz, 4 * u, wx, 4 * u, 0, s->reverse ? reversed_dx : dx, s->in, NULL, false);
+        if (s->reverse)
+            reverse_time(s, s->in, reversed_dx, dx);
+    }
+    NAC_K(gemm)(true, false, s->in, 4 * u, steps, 1, x_in_order, s->in, dz, 4 * u, 0, dwx, 4 * u, NULL, false);
+    NAC_K(gemm)(true, false, u, 4 * u, steps, 1, before, u, dz, 4 * u, 0, dwh, 4 * u, NULL, false);
     if (dbias)
-        NAC_K(reduce)(NAC_RSUM, 1, s->batch * T, u4, dg, dbias);
+        sum_columns(steps, 4 * u, dz, dbias);
 }

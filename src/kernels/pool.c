@@ -1,134 +1,311 @@
-/* Pooling, along the channels in the innermost loop. */
-#include "kernels/real.h"
+#include "kernels/tile.h"
+
+/* Window cells listed at a time. */
+enum { CELLS = 256 };
+
+typedef int32_t index_vec __attribute__((vector_size(NAC_LANES * sizeof(int32_t))));
 
 typedef struct {
-    int64_t from[3], to[3];             /* taps that lie inside x */
-    int64_t base[3];
-} window;
+    int64_t offset;                 /* of the cell's first channel from that of the window's first cell */
+    int32_t cell;
+} pool_cell;
 
-static window window_at(const nac_pool *s, int64_t p)
+static int64_t cells_of(const nac_pool *s)
 {
-    window w;
-    int64_t o[3] = {p / s->out[2] / s->out[1], p / s->out[2] % s->out[1], p % s->out[2]};
-    for (int d = 0; d < 3; d++) {
-        int64_t b = w.base[d] = o[d] * s->stride[d] - s->pad[d];
-        w.from[d] = b < 0 ? -b : 0;
-        w.to[d] = b + s->k[d] > s->in[d] ? s->in[d] - b : s->k[d];
-    }
-    return w;
+    return s->k[0] * s->k[1] * s->k[2];
 }
 
-#define FOR_CELLS(s, w)                                                                                                              \
-    for (int64_t k0 = (w).from[0]; k0 < (w).to[0]; k0++)                                                                             \
-        for (int64_t k1 = (w).from[1]; k1 < (w).to[1]; k1++)                                                                         \
-            for (int64_t k2 = (w).from[2]; k2 < (w).to[2]; k2++)
-#define CELL(s, w) ((((w).base[0] + k0) * (s)->in[1] + (w).base[1] + k1) * (s)->in[2] + (w).base[2] + k2)
-#define TAP(s) ((int32_t)((k0 * (s)->k[1] + k1) * (s)->k[2] + k2))
-
-static int64_t positions(const nac_pool *s)
+static int64_t pixels_of(const nac_pool *s)
 {
     return s->out[0] * s->out[1] * s->out[2];
 }
 
-static int64_t image_size(const nac_pool *s)
+static int64_t in_size(const nac_pool *s)
 {
     return s->in[0] * s->in[1] * s->in[2] * s->c;
 }
 
-void NAC_K(max_pool)(const nac_pool *s, const void *x, void *y_, int32_t *where)
+static int team_of(const nac_pool *s)
 {
-    int64_t total = s->n * positions(s);
-#pragma omp parallel for schedule(static) if (total * s->c > NAC_PARALLEL / 4)
-    for (int64_t q = 0; q < total; q++) {
-        const real *image = (const real *)x + q / positions(s) * image_size(s);
-        window w = window_at(s, q % positions(s));
-        real *y = (real *)y_ + q * s->c;
-        int32_t *at = where ? where + q * s->c : NULL;
-        bool first = true;
-        FOR_CELLS(s, w)
-        {
-            const real *from = image + CELL(s, w) * s->c;
-            int32_t tap = TAP(s);
-            if (first)
-                for (int64_t i = 0; i < s->c; i++) {
-                    y[i] = from[i];
-                    if (at)
-                        at[i] = tap;
-                }
-            else if (at)
-                for (int64_t i = 0; i < s->c; i++) {
-                    bool more = from[i] > y[i] || (from[i] != from[i] && y[i] == y[i]);
-                    y[i] = more ? from[i] : y[i];
-                    at[i] = more ? tap : at[i];
-                }
+    return nac_team((double)s->n * (double)pixels_of(s) * (double)cells_of(s) * (double)s->c * 4);
+}
+
+/* The part of a window that lies inside x: lo and hi count from its first cell, which lies at `at`. */
+typedef struct {
+    int64_t at[3], lo[3], hi[3], base;
+    bool    whole;
+} pool_window;
+
+static void clip_window(const nac_pool *s, int64_t p, pool_window *w)
+{
+    w->whole = true;
+    for (int i = 2; i >= 0; i--) {
+        w->at[i] = p % s->out[i] * s->stride[i] - s->pad[i];
+        p /= s->out[i];
+        w->lo[i] = nac_max(-w->at[i], 0);
+        w->hi[i] = nac_max(nac_min(s->in[i] - w->at[i], s->k[i]), w->lo[i]);
+        w->whole = w->whole && w->hi[i] - w->lo[i] == s->k[i];
+    }
+    w->base = ((w->at[0] * s->in[1] + w->at[1]) * s->in[2] + w->at[2]) * s->c;
+}
+
+/* The next window of the same image; most have a neighbour on the last axis. */
+static void next_window(const nac_pool *s, int64_t p, pool_window *w)
+{
+    const int64_t at = w->at[2] + s->stride[2];
+    if (w->whole && p % s->out[2] != 0 && at + s->k[2] <= s->in[2]) {
+        w->at[2] = at;
+        w->base += s->stride[2] * s->c;
+    } else {
+        clip_window(s, p, w);
+    }
+}
+
+static int64_t cells_inside(const pool_window *w)
+{
+    return (w->hi[0] - w->lo[0]) * (w->hi[1] - w->lo[1]) * (w->hi[2] - w->lo[2]);
+}
+
+/* Up to CELLS cells of a window, from number `first` on. */
+static int64_t list_cells(const nac_pool *s, const pool_window *w, int64_t first, pool_cell *list)
+{
+    const int64_t wide = w->hi[2] - w->lo[2], high = w->hi[1] - w->lo[1], count = nac_min(cells_inside(w) - first, CELLS);
+    if (count <= 0)
+        return 0;
+    int64_t x = first % wide, y = first / wide % high, z = first / wide / high;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t cz = w->lo[0] + z, cy = w->lo[1] + y, cx = w->lo[2] + x;
+        list[i].offset = ((cz * s->in[1] + cy) * s->in[2] + cx) * s->c;
+        list[i].cell = (int32_t)((cz * s->k[1] + cy) * s->k[2] + cx);
+        if (++x == wide) {
+            x = 0;
+            if (++y == high) {
+                y = 0;
+                z++;
+            }
+        }
+    }
+    return count;
+}
+
+/* A window on its way through an image, and the list of cells that all whole windows share. */
+typedef struct {
+    const nac_pool *s;
+    pool_window     w;
+    int64_t         count;          /* of `list`, or 0 if it belongs to a clipped window */
+    pool_cell       list[CELLS];
+} pool_walk;
+
+static void start_walk(const nac_pool *s, int64_t p, pool_walk *k)
+{
+    k->s = s;
+    k->count = 0;
+    clip_window(s, p, &k->w);
+}
+
+/* The list's cells from number `first` on; 0 at the end. */
+static int64_t cells_from(pool_walk *k, int64_t first)
+{
+    if (k->w.whole && cells_of(k->s) <= CELLS) {
+        if (first > 0)
+            return 0;
+        if (k->count == 0)
+            k->count = list_cells(k->s, &k->w, 0, k->list);
+        return k->count;
+    }
+    k->count = 0;
+    return list_cells(k->s, &k->w, first, k->list);
+}
+
+NAC_INLINE vec load_some(const real *p, int64_t n)
+{
+    return n == NAC_W ? nac_load(p) : nac_load_part(p, n);
+}
+
+NAC_INLINE void store_some(real *p, vec v, int64_t n)
+{
+    if (n == NAC_W)
+        nac_store(p, v);
+    else
+        nac_store_part(p, v, n);
+}
+
+NAC_INLINE lanes load_where(const int32_t *p, int64_t n)
+{
+    index_vec v = {0};
+    if (n == NAC_W)
+        memcpy(&v, p, sizeof v);
+    else
+        for (int64_t i = 0; i < n; i++)
+            v[i] = p[i];
+    return __builtin_convertvector(v, lanes);
+}
+
+NAC_INLINE void store_where(int32_t *p, lanes where, int64_t n)
+{
+    const index_vec v = __builtin_convertvector(where, index_vec);
+    if (n == NAC_W)
+        memcpy(p, &v, sizeof v);
+    else
+        for (int64_t i = 0; i < n; i++)
+            p[i] = v[i];
+}
+
+/* The maximum over listed cells of n channels; goes on from *best unless `start`. */
+NAC_INLINE void max_cells(const real *x, const pool_cell *list, int64_t count, int64_t n, bool start, vec *best, lanes *where)
+{
+    int64_t i = 0;
+    if (start) {
+        *best = load_some(x + list[0].offset, n);
+        *where = (lanes){0} + (nac_lane)list[0].cell;
+        i = 1;
+    }
+    for (; i < count; i++) {
+        const vec   v = load_some(x + list[i].offset, n);
+        const lanes better = (v > *best) | ((v != v) & (*best == *best));
+        *best = nac_select(better, v, *best);
+        *where = (better & (nac_lane)list[i].cell) | (~better & *where);
+    }
+}
+
+static void max_window(pool_walk *k, int64_t channels, const real *x, real *y, int32_t *where)
+{
+    int64_t first = 0, count;
+    for (; (count = cells_from(k, first)) > 0; first += count)
+        for (int64_t c = 0; c < channels; c += NAC_W) {
+            const int64_t n = nac_min(channels - c, NAC_W);
+            vec           best = {0};
+            lanes         cell = {0};
+            if (first > 0) {
+                best = load_some(y + c, n);
+                if (where)
+                    cell = load_where(where + c, n);
+            }
+            if (n == NAC_W)
+                max_cells(x + k->w.base + c, k->list, count, NAC_W, first == 0, &best, &cell);
             else
-                for (int64_t i = 0; i < s->c; i++)
-                    y[i] = from[i] > y[i] || from[i] != from[i] ? from[i] : y[i];
-            first = false;
+                max_cells(x + k->w.base + c, k->list, count, n, first == 0, &best, &cell);
+            store_some(y + c, best, n);
+            if (where)
+                store_where(where + c, cell, n);
         }
+    for (int64_t c = 0; first == 0 && c < channels; c++) {
+        y[c] = 0;
+        if (where)
+            where[c] = -1;
     }
 }
 
-void NAC_K(max_pool_grad)(const nac_pool *s, const void *dy_, const int32_t *where, void *dx_)
+static void mean_window(pool_walk *k, int64_t channels, const real *x, real *y)
 {
-#pragma omp parallel for schedule(static) if (s->n > 1 && s->n * image_size(s) > NAC_PARALLEL / 4)
-    for (int64_t n = 0; n < s->n; n++) {
-        real *dx = (real *)dx_ + n * image_size(s);
-        memset(dx, 0, (size_t)image_size(s) * sizeof(real));
-        for (int64_t p = 0; p < positions(s); p++) {
-            window w = window_at(s, p);
-            const real *dy = (const real *)dy_ + (n * positions(s) + p) * s->c;
-            const int32_t *at = where + (n * positions(s) + p) * s->c;
-            FOR_CELLS(s, w)
-            {
-                real *to = dx + CELL(s, w) * s->c;
-                int32_t tap = TAP(s);
-                for (int64_t i = 0; i < s->c; i++)
-                    to[i] += at[i] == tap ? dy[i] : 0;
+    const int64_t inside = cells_inside(&k->w);
+    int64_t       first = 0, count;
+    for (; (count = cells_from(k, first)) > 0; first += count)
+        for (int64_t c = 0; c < channels; c += NAC_W) {
+            const int64_t n = nac_min(channels - c, NAC_W);
+            const real   *from = x + k->w.base + c;
+            vec           sum = {0};
+            for (int64_t i = 0; i < count; i++)
+                sum += load_some(from + k->list[i].offset, n);
+            if (first > 0)
+                sum += load_some(y + c, n);
+            if (first + count == inside)
+                sum /= (real)inside;
+            store_some(y + c, sum, n);
+        }
+    if (first == 0)
+        memset(y, 0, (size_t)channels * sizeof(real));
+}
+
+void NAC_K(max_pool)(const nac_pool *s, const void *x, void *y, int32_t *where)
+{
+    const int     team = team_of(s);
+    const int64_t per_image = s->out[0] * s->out[1], lines = s->n * per_image;
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int64_t line = 0; line < lines; line++) {
+        const int64_t p0 = line % per_image * s->out[2], row = line * s->out[2] * s->c;
+        pool_walk     k;
+        start_walk(s, p0, &k);
+        for (int64_t i = 0; i < s->out[2]; i++, next_window(s, p0 + i, &k.w))
+            max_window(&k, s->c, (const real *)x + line / per_image * in_size(s), (real *)y + row + i * s->c, where ? where + row + i * s->c : NULL);
+    }
+}
+
+void NAC_K(avg_pool)(const nac_pool *s, const void *x, void *y)
+{
+    const int     team = team_of(s);
+    const int64_t per_image = s->out[0] * s->out[1], lines = s->n * per_image;
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int64_t line = 0; line < lines; line++) {
+        const int64_t p0 = line % per_image * s->out[2];
+        pool_walk     k;
+        start_walk(s, p0, &k);
+        for (int64_t i = 0; i < s->out[2]; i++, next_window(s, p0 + i, &k.w))
+            mean_window(&k, s->c, (const real *)x + line / per_image * in_size(s), (real *)y + (line * s->out[2] + i) * s->c);
+    }
+}
+
+void NAC_K(max_pool_grad)(const nac_pool *s, const void *dy, const int32_t *where, void *dx)
+{
+    enum { FEW = 32 };
+    const int     team = team_of(s);
+    const int64_t pixels = pixels_of(s), line = s->in[2] * s->c, plane = s->in[1] * line;
+    const bool    by_channel = cells_of(s) > FEW || s->c < NAC_W / 2;
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int64_t image = 0; image < s->n; image++) {
+        real     *to = (real *)dx + image * in_size(s);
+        pool_walk k;
+        memset(to, 0, (size_t)in_size(s) * sizeof(real));
+        if (pixels > 0)
+            start_walk(s, 0, &k);
+        for (int64_t p = 0; p < pixels; p++, next_window(s, p, &k.w)) {
+            const real    *from = (const real *)dy + (image * pixels + p) * s->c;
+            const int32_t *cells = where + (image * pixels + p) * s->c;
+            if (by_channel) {
+                for (int64_t c = 0; c < s->c; c++)
+                    if (cells[c] >= 0)
+                        to[k.w.base + cells[c] / s->k[2] / s->k[1] * plane + cells[c] / s->k[2] % s->k[1] * line + cells[c] % s->k[2] * s->c + c] +=
+                            from[c];
+                continue;
+            }
+            const int64_t count = cells_from(&k, 0);
+            for (int64_t c = 0; c < s->c; c += NAC_W) {
+                const int64_t n = nac_min(s->c - c, NAC_W);
+                const vec     g = load_some(from + c, n);
+                const lanes   cell = load_where(cells + c, n);
+                for (int64_t i = 0; i < count; i++) {
+                    real *cell_to = to + k.w.base + k.list[i].offset + c;
+                    store_some(cell_to, load_some(cell_to, n) + nac_select(cell == (nac_lane)k.list[i].cell, g, (vec){0}), n);
+                }
             }
         }
     }
 }
 
-void NAC_K(avg_pool)(const nac_pool *s, const void *x, void *y_)
+void NAC_K(avg_pool_grad)(const nac_pool *s, const void *dy, void *dx)
 {
-    int64_t total = s->n * positions(s);
-#pragma omp parallel for schedule(static) if (total * s->c > NAC_PARALLEL / 4)
-    for (int64_t q = 0; q < total; q++) {
-        const real *image = (const real *)x + q / positions(s) * image_size(s);
-        window w = window_at(s, q % positions(s));
-        real *y = (real *)y_ + q * s->c, count = 0;
-        memset(y, 0, (size_t)s->c * sizeof(real));
-        FOR_CELLS(s, w)
-        {
-            const real *from = image + CELL(s, w) * s->c;
-            for (int64_t i = 0; i < s->c; i++)
-                y[i] += from[i];
-            count++;
-        }
-        for (int64_t i = 0; i < s->c; i++)
-            y[i] /= count;
-    }
-}
-
-void NAC_K(avg_pool_grad)(const nac_pool *s, const void *dy_, void *dx_)
-{
-#pragma omp parallel for schedule(static) if (s->n > 1 && s->n * image_size(s) > NAC_PARALLEL / 4)
-    for (int64_t n = 0; n < s->n; n++) {
-        real *dx = (real *)dx_ + n * image_size(s);
-        memset(dx, 0, (size_t)image_size(s) * sizeof(real));
-        for (int64_t p = 0; p < positions(s); p++) {
-            window w = window_at(s, p);
-            const real *dy = (const real *)dy_ + (n * positions(s) + p) * s->c;
-            real share = 1;
-            for (int d = 0; d < 3; d++)
-                share /= (real)(w.to[d] - w.from[d]);
-            FOR_CELLS(s, w)
-            {
-                real *to = dx + CELL(s, w) * s->c;
-                for (int64_t i = 0; i < s->c; i++)
-                    to[i] += dy[i] * share;
-            }
+    const int     team = team_of(s);
+    const int64_t pixels = pixels_of(s);
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int64_t image = 0; image < s->n; image++) {
+        real     *to = (real *)dx + image * in_size(s);
+        pool_walk k;
+        memset(to, 0, (size_t)in_size(s) * sizeof(real));
+        if (pixels > 0)
+            start_walk(s, 0, &k);
+        for (int64_t p = 0; p < pixels; p++, next_window(s, p, &k.w)) {
+            const real   *from = (const real *)dy + (image * pixels + p) * s->c;
+            const int64_t inside = cells_inside(&k.w);
+            int64_t       first = 0, count;
+            for (; (count = cells_from(&k, first)) > 0; first += count)
+                for (int64_t c = 0; c < s->c; c += NAC_W) {
+                    const int64_t n = nac_min(s->c - c, NAC_W);
+                    const vec     g = load_some(from + c, n) / (real)inside;
+                    for (int64_t i = 0; i < count; i++) {
+                        real *cell_to = to + k.w.base + k.list[i].offset + c;
+                        store_some(cell_to, load_some(cell_to, n) + g, n);
+                    }
+                }
         }
     }
 }

@@ -1,0 +1,159 @@
+/* Vectors of the instruction set that this file is compiled for, and the register tile that products and
+   convolutions share. Every element of a tile is one chain of multiply-adds in the order of k, whatever the
+   tile's size: how work is cut into tiles cannot change a result. */
+#ifndef NAC_TILE_H
+#define NAC_TILE_H
+
+#include <omp.h>
+#include "kernels/real.h"
+
+#if defined __AVX2__
+#include <immintrin.h>
+#endif
+
+/* Rows and vectors of a tile. With AVX-512 a tile wider than two vectors is done in halves of its rows. */
+#if defined __AVX512F__
+enum { NAC_MR = 12, NAC_NV = 4 };
+#elif defined __AVX2__
+enum { NAC_MR = 6, NAC_NV = 2 };
+#else
+enum { NAC_MR = 4, NAC_NV = 2 };
+#endif
+#if defined NAC_REAL_FLOAT
+#define NAC_LANES (NAC_VECTOR_BYTES / 4)
+typedef int32_t nac_lane;
+#else
+#define NAC_LANES (NAC_VECTOR_BYTES / 8)
+typedef int64_t nac_lane;
+#endif
+enum { NAC_W = NAC_LANES, NAC_NR = NAC_NV * NAC_W };
+
+typedef nac_lane lanes __attribute__((vector_size(NAC_VECTOR_BYTES)));
+
+#if defined __clang__
+#define NAC_UNROLL _Pragma("unroll")
+#else
+#define NAC_UNROLL _Pragma("GCC unroll 16")
+#endif
+#define NAC_INLINE static inline __attribute__((always_inline))
+
+NAC_INLINE int64_t nac_min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+NAC_INLINE int64_t nac_max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+NAC_INLINE int64_t nac_ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* The row length of a packed panel of n columns. */
+NAC_INLINE int64_t nac_width(int64_t n)
+{
+    return nac_ceil_div(n, NAC_W) * NAC_W;
+}
+
+NAC_INLINE vec nac_load(const real *p)
+{
+    return *(const vecu *)p;
+}
+
+NAC_INLINE void nac_store(real *p, vec v)
+{
+    *(vecu *)p = v;
+}
+
+NAC_INLINE vec nac_select(lanes c, vec a, vec b)
+{
+    return (vec)((c & (lanes)a) | (~c & (lanes)b));
+}
+
+#if defined __AVX2__ && !defined __AVX512F__
+NAC_INLINE __m256i nac_first(int64_t n)
+{
+    lanes iota;
+    for (int i = 0; i < NAC_W; i++)
+        iota[i] = i;
+    return (__m256i)(iota < (nac_lane)n);
+}
+#endif
+
+/* The first n of a vector's elements, 0 < n <= NAC_W; the others are 0 and their memory is not touched. */
+NAC_INLINE vec nac_load_part(const real *p, int64_t n)
+{
+#if defined __AVX512F__ && defined NAC_REAL_FLOAT
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)(0xffffu >> (16 - n)), p);
+#elif defined __AVX512F__
+    return (vec)_mm512_maskz_loadu_pd((__mmask8)(0xffu >> (8 - n)), p);
+#elif defined __AVX2__ && defined NAC_REAL_FLOAT
+    return (vec)_mm256_maskload_ps(p, nac_first(n));
+#elif defined __AVX2__
+    return (vec)_mm256_maskload_pd(p, nac_first(n));
+#else
+    vec v = {0};
+    for (int i = 0; i < NAC_W; i++)
+        if (i < n)
+            v[i] = p[i];
+    return v;
+#endif
+}
+
+NAC_INLINE void nac_store_part(real *p, vec v, int64_t n)
+{
+#if defined __AVX512F__ && defined NAC_REAL_FLOAT
+    _mm512_mask_storeu_ps(p, (__mmask16)(0xffffu >> (16 - n)), (__m512)v);
+#elif defined __AVX512F__
+    _mm512_mask_storeu_pd(p, (__mmask8)(0xffu >> (8 - n)), (__m512d)v);
+#elif defined __AVX2__ && defined NAC_REAL_FLOAT
+    _mm256_maskstore_ps(p, nac_first(n), (__m256)v);
+#elif defined __AVX2__
+    _mm256_maskstore_pd(p, nac_first(n), (__m256d)v);
+#else
+    for (int i = 0; i < NAC_W; i++)
+        if (i < n)
+            p[i] = v[i];
+#endif
+}
+
+/* What becomes of a product: c = alpha product + beta c + bias, then relu. */
+typedef struct {
+    real        alpha, beta;
+    const real *bias;               /* NULL for none */
+    bool        relu;
+} nac_finish;
+
+/* len steps of k: a's numbers lie at a + step * astep + row, b's rows at b + step * bstep. */
+typedef struct {
+    const real *a, *b;
+    int64_t     len;
+} nac_run;
+
+/* Tiles of mr <= NAC_MR rows and n <= NAC_NR columns, row i written at c[i]. B's rows must be readable to the
+   end of their last vector. */
+/* A row by row: in segment s, row i's numbers are rows[s * NAC_MR + i][0 .. len); b goes on from segment to segment. */
+void NAC_K(tile_rows)(int mr, int64_t n, int64_t segments, const real *const *rows, int64_t len, const real *b,
+                      int64_t bstep, const nac_finish *finish, real *const *c);
+/* A column by column: the mr numbers of one k are neighbours. */
+void NAC_K(tile_cols)(int mr, int64_t n, int64_t count, const nac_run *runs, int64_t astep, int64_t bstep,
+                      const nac_finish *finish, real *const *c);
+/* Packs k rows of n <= NAC_NR columns into dst (k, nac_width(n)), filled up with zeros; with `t` b is (n, k). */
+void NAC_K(tile_pack)(bool t, int64_t k, int64_t n, const real *b, int64_t ldb, real *dst);
+
+/* The threads to use for so many multiply-adds: one for little work and inside a parallel region. */
+NAC_INLINE int nac_team(double work)
+{
+    return work < 500000 || omp_in_parallel() ? 1 : nac_threads();
+}
+
+/* Part i of `total` cut into `parts` nearly equal parts begins here. */
+NAC_INLINE int64_t nac_cut(int64_t total, int64_t parts, int64_t i)
+{
+    return total / parts * i + nac_min(i, total % parts);
+}
+
+#endif

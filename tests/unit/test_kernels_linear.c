@@ -1,0 +1,711 @@
+/* Products, convolutions, pooling and LSTM, for every instruction set of this machine and both element types: against
+   plain loops in double, derivatives against central differences, and one thread against two to the bit. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "kernels/kernels.h"
+
+const nac_kernels *nac_kernels_get(const char *isa, bool f64);
+
+static const char *const isas[] = {"baseline", "avx2", "avx512"};
+static uint64_t          seed;
+
+static uint64_t random_bits(void)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return seed >> 33;
+}
+
+static int64_t pick(int64_t lo, int64_t hi)
+{
+    return lo + (int64_t)(random_bits() % (uint64_t)(hi - lo + 1));
+}
+
+static double uniform(void)
+{
+    return (double)random_bits() / (double)(1u << 30) - 1;
+}
+
+/* Numbers in both types: what a kernel of that type reads, and the same numbers in double. */
+typedef struct {
+    int64_t n;
+    bool    f64;
+    double *d;
+    void   *p;
+} array;
+
+static array make(bool f64, int64_t n)
+{
+    array a = {n, f64, calloc((size_t)n + 1, sizeof(double)), NULL};
+    /* Exactly as large as needed, so that memory checkers see each step beyond. */
+    a.p = calloc((size_t)(n ? n : 1), f64 ? 8 : 4);
+    return a;
+}
+
+static array made_random(bool f64, int64_t n)
+{
+    array a = make(f64, n);
+    for (int64_t i = 0; i < n; i++) {
+        a.d[i] = (float)uniform();
+        if (f64)
+            ((double *)a.p)[i] = a.d[i];
+        else
+            ((float *)a.p)[i] = (float)a.d[i];
+    }
+    return a;
+}
+
+static void drop(array a)
+{
+    free(a.d);
+    free(a.p);
+}
+
+static double value(array a, int64_t i)
+{
+    return a.f64 ? ((double *)a.p)[i] : ((float *)a.p)[i];
+}
+
+static void spoil(array a)
+{
+    memset(a.p, 0xff, (size_t)a.n * (a.f64 ? 8 : 4));
+}
+
+static void same(array got, const double *want, double scale, const char *what)
+{
+    const double tolerance = (got.f64 ? 1e-12 : 1e-5) * scale;
+    for (int64_t i = 0; i < got.n; i++)
+        ck_assert_msg(fabs(value(got, i) - want[i]) <= tolerance * (1 + fabs(want[i])), "%s: element %ld is %.9g, not %.9g", what, (long)i,
+                      value(got, i), want[i]);
+}
+
+/* Each test runs once for each table: an instruction set and a type. */
+#define TABLE(k, f64)                                                                                                                 \
+    const bool         f64 = _i % 2;                                                                                                  \
+    const nac_kernels *k = nac_kernels_get(isas[_i / 2], f64);                                                                        \
+    if (!k)                                                                                                                           \
+        return
+
+/* Runs `call` on two threads and then on one, and asks for the same bits in `out`. */
+#define SAME_BITS(out, call)                                                                                                          \
+    do {                                                                                                                              \
+        const size_t bytes_ = (size_t)(out).n * ((out).f64 ? 8 : 4);                                                                  \
+        void        *first_ = malloc(bytes_ + 1);                                                                                     \
+        nac_set_threads(2);                                                                                                           \
+        spoil(out);                                                                                                                   \
+        call;                                                                                                                         \
+        memcpy(first_, (out).p, bytes_);                                                                                              \
+        nac_set_threads(1);                                                                                                           \
+        spoil(out);                                                                                                                   \
+        call;                                                                                                                         \
+        ck_assert_mem_eq(first_, (out).p, bytes_);                                                                                    \
+        free(first_);                                                                                                                 \
+    } while (0)
+
+/* Products ---- */
+
+typedef struct {
+    bool    ta, tb, bias, relu;
+    int64_t m, n, k, lda, ldb, ldc;
+    double  alpha, beta;
+} gemm_case;
+
+static void check_gemm(const nac_kernels *k, bool f64, const gemm_case *g)
+{
+    const int64_t a_rows = g->ta ? g->k : g->m, b_rows = g->tb ? g->n : g->k;
+    const int64_t a_size = a_rows && (g->ta ? g->m : g->k) ? (a_rows - 1) * g->lda + (g->ta ? g->m : g->k) : 0;
+    const int64_t b_size = b_rows && (g->tb ? g->k : g->n) ? (b_rows - 1) * g->ldb + (g->tb ? g->k : g->n) : 0;
+    const int64_t c_size = g->m && g->n ? (g->m - 1) * g->ldc + g->n : 0;
+    array         a = made_random(f64, a_size), b = made_random(f64, b_size), start = made_random(f64, c_size), bias = made_random(f64, g->n);
+    array         c = make(f64, c_size);
+    double       *want = calloc((size_t)c_size + 1, sizeof *want);
+    memcpy(want, start.d, (size_t)c_size * sizeof *want);
+    for (int64_t i = 0; i < g->m; i++)
+        for (int64_t j = 0; j < g->n; j++) {
+            double sum = 0;
+            for (int64_t p = 0; p < g->k; p++)
+                sum += a.d[g->ta ? p * g->lda + i : i * g->lda + p] * b.d[g->tb ? j * g->ldb + p : p * g->ldb + j];
+            double r = g->alpha * sum + g->beta * start.d[i * g->ldc + j] + (g->bias ? bias.d[j] : 0);
+            want[i * g->ldc + j] = g->relu && r < 0 ? 0 : r;
+        }
+    const size_t bytes = (size_t)c_size * (f64 ? 8 : 4);
+    SAME_BITS(c, (memcpy(c.p, start.p, bytes), k->gemm(g->ta, g->tb, g->m, g->n, g->k, g->alpha, a.p, g->lda, b.p, g->ldb, g->beta, c.p, g->ldc,
+                                                      g->bias ? bias.p : NULL, g->relu)));
+    same(c, want, 1 + sqrt((double)g->k), "gemm");
+    if (g->beta == 0) {
+        /* C's old contents do not count, not even where they are NaN. */
+        for (int64_t i = 0; i < g->m; i++)
+            for (int64_t j = 0; j < g->n; j++)
+                memset((char *)c.p + (i * g->ldc + j) * (f64 ? 8 : 4), 0xff, f64 ? 8 : 4);
+        k->gemm(g->ta, g->tb, g->m, g->n, g->k, g->alpha, a.p, g->lda, b.p, g->ldb, 0, c.p, g->ldc, g->bias ? bias.p : NULL, g->relu);
+        same(c, want, 1 + sqrt((double)g->k), "gemm over NaN");
+    }
+    free(want);
+    drop(a), drop(b), drop(start), drop(bias), drop(c);
+}
+
+static int64_t pick_size(void)
+{
+    switch (pick(0, 5)) {
+    case 0:
+        return pick(0, 2);
+    case 1:
+        return pick(30, 140);
+    default:
+        return pick(1, 40);
+    }
+}
+
+START_TEST(products)
+{
+    TABLE(k, f64);
+    seed = 1;
+    for (int i = 0; i < 240; i++) {
+        gemm_case g = {.ta = i % 2, .tb = i / 2 % 2, .bias = pick(0, 1), .relu = pick(0, 1)};
+        g.m = pick_size();
+        g.n = pick_size();
+        g.k = pick_size();
+        const int64_t pad = pick(0, 1) ? pick(0, 9) : 0;
+        g.lda = (g.ta ? g.m : g.k) + pad;
+        g.ldb = (g.tb ? g.k : g.n) + pad;
+        g.ldc = g.n + pad;
+        g.alpha = pick(0, 2) ? 1 : uniform();
+        g.beta = pick(0, 1) ? 0 : pick(0, 1) ? 1 : uniform();
+        check_gemm(k, f64, &g);
+    }
+}
+END_TEST
+
+START_TEST(large_products)
+{
+    static const int64_t sizes[][3] = {{32, 128, 784}, {1, 300, 700}, {300, 1, 700}, {1, 2000, 301}, {200, 70, 1100}, {97, 515, 129}, {260, 40, 33}, {13, 200, 4096}};
+    TABLE(k, f64);
+    seed = 2;
+    for (int i = 0; i < 32; i++) {
+        gemm_case g = {.ta = i % 2, .tb = i / 2 % 2, .bias = i % 3 == 0, .m = sizes[i / 4][0], .n = sizes[i / 4][1], .k = sizes[i / 4][2], .alpha = 1};
+        g.lda = g.ta ? g.m : g.k;
+        g.ldb = g.tb ? g.k : g.n;
+        g.ldc = g.n;
+        check_gemm(k, f64, &g);
+    }
+}
+END_TEST
+
+START_TEST(product_batches)
+{
+    TABLE(k, f64);
+    seed = 3;
+    for (int i = 0; i < 60; i++) {
+        const int64_t batch = pick(0, 9), m = pick(1, 70), n = pick(1, 70), depth = pick(1, 70);
+        const bool    ta = pick(0, 1), tb = pick(0, 1);
+        const int64_t sa = pick(0, 3) ? m * depth : 0, sb = pick(0, 2) ? n * depth : 0;
+        array         a = made_random(f64, m * depth * (sa ? batch : 1)), b = made_random(f64, n * depth * (sb ? batch : 1)), c = make(f64, batch * m * n);
+        SAME_BITS(c, k->gemm_batch(batch, ta, tb, m, n, depth, a.p, sa, b.p, sb, c.p));
+        double *want = calloc((size_t)(batch * m * n) + 1, sizeof *want);
+        for (int64_t q = 0; q < batch; q++)
+            for (int64_t r = 0; r < m; r++)
+                for (int64_t j = 0; j < n; j++)
+                    for (int64_t p = 0; p < depth; p++)
+                        want[(q * m + r) * n + j] += a.d[q * sa + (ta ? p * m + r : r * depth + p)] * b.d[q * sb + (tb ? j * depth + p : p * n + j)];
+        same(c, want, 1 + sqrt((double)depth), "gemm_batch");
+        free(want);
+        drop(a), drop(b), drop(c);
+    }
+}
+END_TEST
+
+/* Convolutions ---- */
+
+static int64_t volume(const int64_t d[3])
+{
+    return d[0] * d[1] * d[2];
+}
+
+/* Calls back for every multiplication of a convolution: y[iy] += x[ix] * w[iw]. */
+static void walk_conv(const nac_conv *s, const double *a, const double *b, double *out, int mode)
+{
+    const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups;
+    for (int64_t n = 0; n < s->n; n++)
+        for (int64_t p = 0; p < volume(s->out); p++)
+            for (int64_t t = 0; t < volume(s->k); t++) {
+                const int64_t o[3] = {p / s->out[2] / s->out[1], p / s->out[2] % s->out[1], p % s->out[2]};
+                const int64_t e[3] = {t / s->k[2] / s->k[1], t / s->k[2] % s->k[1], t % s->k[2]};
+                int64_t       in = 0;
+                bool          inside = true;
+                for (int i = 0; i < 3; i++) {
+                    const int64_t at = o[i] * s->stride[i] - s->pad[i] + e[i] * s->dilation[i];
+                    inside = inside && at >= 0 && at < s->in[i];
+                    in = in * s->in[i] + at;
+                }
+                if (!inside)
+                    continue;
+                for (int64_t co = 0; co < s->c_out; co++)
+                    for (int64_t ci = 0; ci < cg; ci++) {
+                        const int64_t ix = (n * volume(s->in) + in) * s->c_in + co / og * cg + ci, iw = (t * cg + ci) * s->c_out + co;
+                        const int64_t iy = (n * volume(s->out) + p) * s->c_out + co;
+                        if (mode == 0)
+                            out[iy] += a[ix] * b[iw];
+                        else if (mode == 1)
+                            out[ix] += a[iy] * b[iw];
+                        else
+                            out[iw] += a[iy] * b[ix];
+                    }
+            }
+}
+
+static void check_conv(const nac_kernels *k, bool f64, const nac_conv *s, bool with_bias, bool relu)
+{
+    const int64_t x_size = s->n * volume(s->in) * s->c_in, y_size = s->n * volume(s->out) * s->c_out,
+                  w_size = volume(s->k) * s->c_in / s->groups * s->c_out;
+    array   x = made_random(f64, x_size), w = made_random(f64, w_size), bias = made_random(f64, s->c_out), dy = made_random(f64, y_size);
+    array   y = make(f64, y_size), dx = make(f64, x_size), dw = make(f64, w_size);
+    double *want_y = calloc((size_t)y_size + 1, 8), *want_dx = calloc((size_t)x_size + 1, 8), *want_dw = calloc((size_t)w_size + 1, 8);
+    void   *scratch = malloc(k->conv_scratch(s) + 1);
+    SAME_BITS(y, k->conv(s, x.p, w.p, with_bias ? bias.p : NULL, relu, y.p, scratch));
+    free(scratch);
+    walk_conv(s, x.d, w.d, want_y, 0);
+    for (int64_t i = 0; i < y_size; i++) {
+        want_y[i] += with_bias ? bias.d[i % s->c_out] : 0;
+        want_y[i] = relu && want_y[i] < 0 ? 0 : want_y[i];
+    }
+    same(y, want_y, 4, "conv");
+    scratch = malloc(k->conv_grad_x_scratch(s) + 1);
+    SAME_BITS(dx, k->conv_grad_x(s, dy.p, w.p, dx.p, scratch));
+    free(scratch);
+    walk_conv(s, dy.d, w.d, want_dx, 1);
+    same(dx, want_dx, 4, "conv_grad_x");
+    scratch = malloc(k->conv_grad_w_scratch(s) + 1);
+    SAME_BITS(dw, k->conv_grad_w(s, dy.p, x.p, dw.p, scratch));
+    free(scratch);
+    walk_conv(s, dy.d, x.d, want_dw, 2);
+    same(dw, want_dw, 1 + sqrt((double)(s->n * volume(s->out))), "conv_grad_w");
+    free(want_y), free(want_dx), free(want_dw);
+    drop(x), drop(w), drop(bias), drop(dy), drop(y), drop(dx), drop(dw);
+}
+
+/* A window axis that has at least one output. */
+static void pick_axis(nac_conv *s, int i, int64_t most, bool dilated)
+{
+    do {
+        s->in[i] = pick(1, most);
+        s->k[i] = pick(1, 4);
+        s->stride[i] = pick(0, 1) ? 1 : pick(1, 3);
+        s->dilation[i] = dilated ? pick(1, 3) : 1;
+        s->pad[i] = pick(0, 1) ? 0 : pick(0, (s->k[i] - 1) * s->dilation[i]);
+        const int64_t after = pick(0, 1) ? s->pad[i] : pick(0, 2);
+        const int64_t room = s->in[i] + s->pad[i] + after - (s->k[i] - 1) * s->dilation[i] - 1;
+        s->out[i] = room < 0 ? 0 : room / s->stride[i] + 1;
+    } while (s->out[i] < 1);
+}
+
+static nac_conv pick_conv(int dims)
+{
+    nac_conv   s = {.n = pick(1, 3), .in = {1, 1, 1}, .k = {1, 1, 1}, .out = {1, 1, 1}, .stride = {1, 1, 1}, .dilation = {1, 1, 1}};
+    const bool dilated = pick(0, 3) == 0;
+    for (int i = 3 - dims; i < 3; i++)
+        pick_axis(&s, i, dims == 1 ? 60 : dims == 2 ? 14 : 6, dilated);
+    switch (pick(0, 3)) {
+    case 0:                         /* depthwise */
+        s.c_in = s.groups = pick(2, 70);
+        s.c_out = s.c_in * pick(1, 2);
+        break;
+    case 1:
+        s.groups = pick(2, 4);
+        s.c_in = s.groups * pick(1, 8);
+        s.c_out = s.groups * pick(1, 20);
+        break;
+    default:
+        s.groups = 1;
+        s.c_in = pick(0, 1) ? pick(1, 4) : pick(1, 34);
+        s.c_out = pick(1, 40);
+    }
+    return s;
+}
+
+START_TEST(convolutions)
+{
+    TABLE(k, f64);
+    seed = 4;
+    for (int i = 0; i < 150; i++) {
+        const nac_conv s = pick_conv(i % 3 + 1);
+        check_conv(k, f64, &s, pick(0, 1), pick(0, 1));
+    }
+}
+END_TEST
+
+START_TEST(common_convolutions)
+{
+    static const nac_conv cases[] = {
+        {.n = 9, .in = {1, 20, 20}, .c_in = 1, .k = {1, 3, 3}, .out = {1, 18, 18}, .c_out = 32, .groups = 1},
+        {.n = 9, .in = {1, 13, 13}, .c_in = 32, .k = {1, 3, 3}, .out = {1, 11, 11}, .c_out = 64, .groups = 1},
+        {.n = 2, .in = {1, 16, 16}, .c_in = 3, .k = {1, 3, 3}, .out = {1, 16, 16}, .c_out = 24, .groups = 1, .pad = {0, 1, 1}},
+        {.n = 2, .in = {1, 20, 22}, .c_in = 16, .k = {1, 3, 3}, .out = {1, 20, 22}, .c_out = 16, .groups = 1, .pad = {0, 1, 1}},
+        {.n = 3, .in = {1, 9, 9}, .c_in = 40, .k = {1, 1, 1}, .out = {1, 9, 9}, .c_out = 33, .groups = 1},
+        {.n = 2, .in = {1, 12, 12}, .c_in = 48, .k = {1, 3, 3}, .out = {1, 12, 12}, .c_out = 48, .groups = 48, .pad = {0, 1, 1}},
+        {.n = 2, .in = {1, 1, 700}, .c_in = 4, .k = {1, 1, 5}, .out = {1, 1, 696}, .c_out = 17, .groups = 1},
+        /* More taps than a list holds, of one input and of many channels. */
+        {.n = 1, .in = {1, 1, 900}, .c_in = 2, .k = {1, 1, 800}, .out = {1, 1, 101}, .c_out = 3, .groups = 1},
+        {.n = 1, .in = {12, 12, 12}, .c_in = 3, .k = {11, 11, 11}, .out = {3, 3, 3}, .c_out = 3, .groups = 3, .pad = {1, 0, 0}},
+        {.n = 1, .in = {11, 11, 11}, .c_in = 4, .k = {10, 10, 10}, .out = {2, 2, 3}, .c_out = 4, .groups = 2, .pad = {0, 0, 1}},
+    };
+    TABLE(k, f64);
+    seed = 5;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        nac_conv s = cases[i];
+        for (int d = 0; d < 3; d++)
+            s.stride[d] = s.dilation[d] = 1;
+        check_conv(k, f64, &s, true, i % 2);
+    }
+}
+END_TEST
+
+static double dot(array a, array b)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < a.n; i++)
+        sum += value(a, i) * value(b, i);
+    return sum;
+}
+
+/* The derivative of <dy, f()> by each element of `at` against the central difference, f leaving its result in y. */
+#define DIFFERENCES(at, grad, y, dy, f, what)                                                                                         \
+    for (int64_t e_ = 0; e_ < (at).n; e_ += 1 + (at).n / 40) {                                                                        \
+        const double old_ = ((double *)(at).p)[e_], h_ = 1e-5;                                                                        \
+        ((double *)(at).p)[e_] = old_ + h_;                                                                                           \
+        f;                                                                                                                            \
+        const double up_ = dot(y, dy);                                                                                                \
+        ((double *)(at).p)[e_] = old_ - h_;                                                                                           \
+        f;                                                                                                                            \
+        const double down_ = dot(y, dy);                                                                                              \
+        ((double *)(at).p)[e_] = old_;                                                                                                \
+        ck_assert_msg(fabs((up_ - down_) / (2 * h_) - value(grad, e_)) < 1e-7 * (1 + fabs(value(grad, e_))), what ": element %ld", (long)e_); \
+    }
+
+START_TEST(convolution_differences)
+{
+    TABLE(k, f64);
+    seed = 6;
+    if (!f64)
+        return;
+    for (int i = 0; i < 12; i++) {
+        const nac_conv s = pick_conv(i % 3 + 1);
+        const int64_t  x_size = s.n * volume(s.in) * s.c_in, y_size = s.n * volume(s.out) * s.c_out,
+                      w_size = volume(s.k) * s.c_in / s.groups * s.c_out;
+        array x = made_random(true, x_size), w = made_random(true, w_size), dy = made_random(true, y_size), y = make(true, y_size),
+              dx = make(true, x_size), dw = make(true, w_size);
+        const size_t a = k->conv_scratch(&s), b = k->conv_grad_x_scratch(&s), c = k->conv_grad_w_scratch(&s);
+        void        *scratch = malloc(a + b + c + 1);
+        k->conv_grad_x(&s, dy.p, w.p, dx.p, scratch);
+        k->conv_grad_w(&s, dy.p, x.p, dw.p, scratch);
+        DIFFERENCES(x, dx, y, dy, k->conv(&s, x.p, w.p, NULL, false, y.p, scratch), "dx")
+        DIFFERENCES(w, dw, y, dy, k->conv(&s, x.p, w.p, NULL, false, y.p, scratch), "dw")
+        free(scratch);
+        drop(x), drop(w), drop(dy), drop(y), drop(dx), drop(dw);
+    }
+}
+END_TEST
+
+/* Pooling ---- */
+
+static nac_pool pick_pool(int dims)
+{
+    nac_conv axes = {.n = pick(1, 3), .in = {1, 1, 1}, .k = {1, 1, 1}, .out = {1, 1, 1}, .stride = {1, 1, 1}, .dilation = {1, 1, 1}};
+    for (int i = 3 - dims; i < 3; i++)
+        do
+            pick_axis(&axes, i, 12, false);
+        while (axes.pad[i] >= axes.k[i] || (axes.out[i] - 1) * axes.stride[i] - axes.pad[i] >= axes.in[i]);
+    nac_pool s = {.n = axes.n, .c = pick(1, 40)};
+    memcpy(s.in, axes.in, sizeof s.in);
+    memcpy(s.k, axes.k, sizeof s.k);
+    memcpy(s.out, axes.out, sizeof s.out);
+    memcpy(s.stride, axes.stride, sizeof s.stride);
+    memcpy(s.pad, axes.pad, sizeof s.pad);
+    return s;
+}
+
+static void check_pool(const nac_kernels *k, bool f64, const nac_pool *s, bool nans)
+{
+    const int64_t x_size = s->n * volume(s->in) * s->c, y_size = s->n * volume(s->out) * s->c;
+    array         x = made_random(f64, x_size), dy = made_random(f64, y_size), y = make(f64, y_size), mean = make(f64, y_size), dx = make(f64, x_size);
+    int32_t      *where = malloc((size_t)y_size * sizeof *where + 1);
+    double       *want = calloc((size_t)y_size, 8), *want_mean = calloc((size_t)y_size, 8), *want_dx = calloc((size_t)x_size, 8),
+           *want_mean_dx = calloc((size_t)x_size, 8);
+    for (int64_t i = 0; i < x_size; i++) {
+        /* Coarse numbers, for equal maxima. */
+        double v = nans && pick(0, 8) == 0 ? (double)NAN : (double)pick(-4, 4);
+        x.d[i] = v;
+        if (f64)
+            ((double *)x.p)[i] = v;
+        else
+            ((float *)x.p)[i] = (float)v;
+    }
+    SAME_BITS(y, k->max_pool(s, x.p, y.p, where));
+    SAME_BITS(mean, k->avg_pool(s, x.p, mean.p));
+    for (int64_t i = 0; i < y_size; i++) {
+        const int64_t c = i % s->c, p = i / s->c % volume(s->out), n = i / s->c / volume(s->out);
+        const int64_t o[3] = {p / s->out[2] / s->out[1], p / s->out[2] % s->out[1], p % s->out[2]};
+        int64_t       best = -1, best_cell = -1, count = 0;
+        double        sum = 0;
+        for (int pass = 0; pass < 2; pass++)
+            for (int64_t cell = 0; cell < volume(s->k); cell++) {
+                const int64_t e[3] = {cell / s->k[2] / s->k[1], cell / s->k[2] % s->k[1], cell % s->k[2]};
+                int64_t       at = n;
+                bool          inside = true;
+                for (int d = 0; d < 3; d++) {
+                    const int64_t q = o[d] * s->stride[d] - s->pad[d] + e[d];
+                    inside = inside && q >= 0 && q < s->in[d];
+                    at = at * s->in[d] + q;
+                }
+                if (!inside)
+                    continue;
+                at = at * s->c + c;
+                if (pass == 1) {
+                    want_mean_dx[at] += dy.d[i] / (double)count;
+                    continue;
+                }
+                count++;
+                sum += x.d[at];
+                if (best < 0 || x.d[at] > x.d[best] || (isnan(x.d[at]) && !isnan(x.d[best]))) {
+                    best = at;
+                    best_cell = cell;
+                }
+            }
+        want[i] = x.d[best];
+        want_mean[i] = sum / (double)count;
+        want_dx[best] += dy.d[i];
+        ck_assert_int_eq(where[i], best_cell);
+        ck_assert(isnan(want[i]) ? isnan(value(y, i)) : value(y, i) == want[i]);
+    }
+    if (!nans)
+        same(mean, want_mean, 2, "avg_pool");
+    SAME_BITS(dx, k->max_pool_grad(s, dy.p, where, dx.p));
+    same(dx, want_dx, 2, "max_pool_grad");
+    SAME_BITS(dx, k->avg_pool_grad(s, dy.p, dx.p));
+    same(dx, want_mean_dx, 2, "avg_pool_grad");
+    spoil(y);
+    k->max_pool(s, x.p, y.p, NULL);
+    for (int64_t i = 0; i < y_size; i++)
+        ck_assert(isnan(want[i]) ? isnan(value(y, i)) : value(y, i) == want[i]);
+    free(where), free(want), free(want_mean), free(want_dx), free(want_mean_dx);
+    drop(x), drop(dy), drop(y), drop(mean), drop(dx);
+}
+
+START_TEST(pools)
+{
+    TABLE(k, f64);
+    seed = 7;
+    for (int i = 0; i < 90; i++) {
+        const nac_pool s = pick_pool(i % 3 + 1);
+        check_pool(k, f64, &s, i % 4 == 0);
+    }
+    /* More cells than a list holds. */
+    const nac_pool global = {.n = 2, .in = {1, 20, 19}, .c = 35, .k = {1, 20, 19}, .out = {1, 1, 1}, .stride = {1, 1, 1}};
+    check_pool(k, f64, &global, false);
+    const nac_pool large = {.n = 40, .in = {1, 26, 26}, .c = 32, .k = {1, 2, 2}, .out = {1, 13, 13}, .stride = {1, 2, 2}};
+    check_pool(k, f64, &large, false);
+}
+END_TEST
+
+/* LSTM ---- */
+
+typedef struct {
+    nac_lstm s;
+    array    x, wx, wh, bias, h0, c0, hs, cs, gates;
+    uint8_t *mask;
+    bool     with_bias, with_mask;
+    void    *scratch;
+} lstm_case;
+
+static lstm_case make_lstm(const nac_kernels *k, bool f64, nac_lstm s, bool with_bias, bool with_mask)
+{
+    const int64_t u = s.units, steps = s.batch * s.time;
+    lstm_case     l = {.s = s, .with_bias = with_bias, .with_mask = with_mask};
+    l.x = made_random(f64, steps * s.in);
+    l.wx = made_random(f64, s.in * 4 * u);
+    l.wh = made_random(f64, u * 4 * u);
+    l.bias = made_random(f64, 4 * u);
+    l.h0 = made_random(f64, s.batch * u);
+    l.c0 = made_random(f64, s.batch * u);
+    l.hs = make(f64, steps * u);
+    l.cs = make(f64, steps * u);
+    l.gates = make(f64, steps * 4 * u);
+    l.mask = malloc((size_t)steps + 1);
+    for (int64_t i = 0; i < steps; i++)
+        l.mask[i] = pick(0, 3) > 0;
+    const size_t a = k->lstm_scratch(&s), b = k->lstm_grad_scratch(&s);
+    l.scratch = malloc((a > b ? a : b) + 1);
+    return l;
+}
+
+static void drop_lstm(lstm_case *l)
+{
+    drop(l->x), drop(l->wx), drop(l->wh), drop(l->bias), drop(l->h0), drop(l->c0), drop(l->hs), drop(l->cs), drop(l->gates);
+    free(l->mask);
+    free(l->scratch);
+}
+
+static void run_lstm(const nac_kernels *k, lstm_case *l)
+{
+    k->lstm(&l->s, l->x.p, l->wx.p, l->wh.p, l->with_bias ? l->bias.p : NULL, l->h0.p, l->c0.p, l->with_mask ? l->mask : NULL, l->hs.p, l->cs.p,
+            l->gates.p, l->scratch);
+}
+
+static nac_lstm pick_lstm(void)
+{
+    return (nac_lstm){.batch = pick(1, 40), .time = pick(1, 9), .in = pick(1, 20), .units = pick(1, 40), .reverse = pick(0, 1)};
+}
+
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+START_TEST(lstm_forward)
+{
+    TABLE(k, f64);
+    seed = 8;
+    for (int i = 0; i < 30; i++) {
+        lstm_case     l = make_lstm(k, f64, pick_lstm(), pick(0, 1), pick(0, 1));
+        const int64_t u = l.s.units;
+        SAME_BITS(l.cs, run_lstm(k, &l));
+        SAME_BITS(l.hs, run_lstm(k, &l));
+        double *hs = calloc((size_t)l.hs.n, 8), *cs = calloc((size_t)l.hs.n, 8), *z = calloc((size_t)(4 * u), 8);
+        for (int64_t b = 0; b < l.s.batch; b++)
+            for (int64_t t = 0; t < l.s.time; t++) {
+                const int64_t at = b * l.s.time + t, from = b * l.s.time + (l.s.reverse ? l.s.time - 1 - t : t);
+                const double *h = t ? hs + (at - 1) * u : l.h0.d + b * u, *c = t ? cs + (at - 1) * u : l.c0.d + b * u;
+                for (int64_t j = 0; j < 4 * u; j++) {
+                    z[j] = l.with_bias ? l.bias.d[j] : 0;
+                    for (int64_t e = 0; e < l.s.in; e++)
+                        z[j] += l.x.d[from * l.s.in + e] * l.wx.d[e * 4 * u + j];
+                    for (int64_t e = 0; e < u; e++)
+                        z[j] += h[e] * l.wh.d[e * 4 * u + j];
+                }
+                for (int64_t j = 0; j < u; j++) {
+                    const double state = sigmoid(z[u + j]) * c[j] + sigmoid(z[j]) * tanh(z[2 * u + j]);
+                    const bool   live = !l.with_mask || l.mask[from];
+                    cs[at * u + j] = live ? state : c[j];
+                    hs[at * u + j] = live ? sigmoid(z[3 * u + j]) * tanh(state) : h[j];
+                }
+            }
+        same(l.hs, hs, 8, "hs");
+        same(l.cs, cs, 8, "cs");
+        free(hs), free(cs), free(z);
+        drop_lstm(&l);
+    }
+}
+END_TEST
+
+typedef struct {
+    array x, wx, wh, bias, h0, c0;
+} lstm_grads;
+
+static double lstm_loss(const nac_kernels *k, lstm_case *l, array dhs, array dh, array dc)
+{
+    const int64_t u = l->s.units, t = l->s.time;
+    run_lstm(k, l);
+    double sum = dot(l->hs, dhs);
+    for (int64_t b = 0; b < l->s.batch; b++)
+        for (int64_t i = 0; i < u; i++)
+            sum += value(l->hs, (b * t + t - 1) * u + i) * value(dh, b * u + i) + value(l->cs, (b * t + t - 1) * u + i) * value(dc, b * u + i);
+    return sum;
+}
+
+static void run_grad(const nac_kernels *k, lstm_case *l, array dhs, array dh, array dc, lstm_grads *g)
+{
+    k->lstm_grad(&l->s, l->x.p, l->wx.p, l->wh.p, l->h0.p, l->c0.p, l->with_mask ? l->mask : NULL, l->hs.p, l->cs.p, l->gates.p, dhs.p, dh.p,
+                 dc.p, g->x.p, g->wx.p, g->wh.p, g->bias.p, g->h0.p, g->c0.p, l->scratch);
+}
+
+START_TEST(lstm_differences)
+{
+    TABLE(k, f64);
+    seed = 9;
+    for (int i = 0; i < 12; i++) {
+        lstm_case     l = make_lstm(k, f64, pick_lstm(), true, i % 2);
+        const int64_t state = l.s.batch * l.s.units;
+        array         dhs = made_random(f64, l.hs.n), dh = made_random(f64, state), dc = made_random(f64, state);
+        lstm_grads    g = {make(f64, l.x.n), make(f64, l.wx.n), make(f64, l.wh.n), make(f64, l.bias.n), make(f64, state), make(f64, state)};
+        run_lstm(k, &l);
+        array *const all[] = {&g.x, &g.wx, &g.wh, &g.bias, &g.h0, &g.c0};
+        array *const at[] = {&l.x, &l.wx, &l.wh, &l.bias, &l.h0, &l.c0};
+        for (int e = 0; e < 6; e++)
+            SAME_BITS(*all[e], run_grad(k, &l, dhs, dh, dc, &g));
+        for (int e = 0; f64 && e < 6; e++)
+            for (int64_t j = 0; j < at[e]->n; j += 1 + at[e]->n / 12) {
+                double      *p = (double *)at[e]->p + j;
+                const double old = *p, h = 1e-5;
+                *p = old + h;
+                const double up = lstm_loss(k, &l, dhs, dh, dc);
+                *p = old - h;
+                const double down = lstm_loss(k, &l, dhs, dh, dc);
+                *p = old;
+                const double slope = (up - down) / (2 * h);
+                ck_assert_msg(fabs(slope - value(*all[e], j)) < 1e-6 * (1 + fabs(slope)), "gradient %d, element %ld: %.9g, not %.9g", e, (long)j,
+                              value(*all[e], j), slope);
+            }
+        for (int e = 0; e < 6; e++)
+            drop(*all[e]);
+        drop(dhs), drop(dh), drop(dc);
+        drop_lstm(&l);
+    }
+}
+END_TEST
+
+/* Float gradients against double ones, over a sequence long enough for threads. */
+START_TEST(lstm_types_agree)
+{
+    TABLE(k, f64);
+    const nac_kernels *wide = nac_kernels_get(k->isa, true);
+    const nac_lstm     s = {.batch = 20, .time = 12, .in = 28, .units = 32};
+    if (f64)
+        return;
+    lstm_case  l[2];
+    lstm_grads g[2];
+    for (int e = 0; e < 2; e++) {
+        const nac_kernels *t = e ? wide : k;
+        seed = 10;
+        l[e] = make_lstm(t, e, s, true, true);
+        array dhs = made_random(e, l[e].hs.n), dh = made_random(e, s.batch * s.units), dc = made_random(e, s.batch * s.units);
+        g[e] = (lstm_grads){make(e, l[e].x.n),    make(e, l[e].wx.n), make(e, l[e].wh.n),
+                            make(e, l[e].bias.n), make(e, dh.n),      make(e, dh.n)};
+        run_lstm(t, &l[e]);
+        run_grad(t, &l[e], dhs, dh, dc, &g[e]);
+        drop(dhs), drop(dh), drop(dc);
+    }
+    same(g[0].x, g[1].x.p, 50, "dx");
+    same(g[0].wx, g[1].wx.p, 200, "dwx");
+    same(g[0].wh, g[1].wh.p, 200, "dwh");
+    same(g[0].bias, g[1].bias.p, 200, "dbias");
+    same(g[0].h0, g[1].h0.p, 50, "dh0");
+    same(g[0].c0, g[1].c0.p, 50, "dc0");
+    for (int e = 0; e < 2; e++) {
+        drop(g[e].x), drop(g[e].wx), drop(g[e].wh), drop(g[e].bias), drop(g[e].h0), drop(g[e].c0);
+        drop_lstm(&l[e]);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernels_linear");
+    TCase *tests = tcase_create("all");
+    tcase_set_timeout(tests, 300);
+    tcase_add_loop_test(tests, products, 0, 6);
+    tcase_add_loop_test(tests, large_products, 0, 6);
+    tcase_add_loop_test(tests, product_batches, 0, 6);
+    tcase_add_loop_test(tests, convolutions, 0, 6);
+    tcase_add_loop_test(tests, common_convolutions, 0, 6);
+    tcase_add_loop_test(tests, convolution_differences, 0, 6);
+    tcase_add_loop_test(tests, pools, 0, 6);
+    tcase_add_loop_test(tests, lstm_forward, 0, 6);
+    tcase_add_loop_test(tests, lstm_differences, 0, 6);
+    tcase_add_loop_test(tests, lstm_types_agree, 0, 6);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
