@@ -19,8 +19,10 @@
 
 static bool refuse(const char *deed, const char *name, zip_error_t *error)
 {
-    int code = zip_error_code_zip(error) == ZIP_ER_MEMORY ? NAC_E_MEMORY : NAC_E_FORMAT;
-    return nac_fail((nac_code)code, "archive: %s%s%.200s%s: %s", deed, *name ? " \"" : "", name, *name ? "\"" : "", zip_error_strerror(error));
+    int code = zip_error_code_zip(error);
+    const char *why = code == ZIP_ER_EXISTS ? "two members of one name" : zip_error_strerror(error);
+    return nac_fail(code == ZIP_ER_MEMORY ? NAC_E_MEMORY : NAC_E_FORMAT, "archive: %s%s%.200s%s: %s", deed, *name ? " \"" : "", name,
+                    *name ? "\"" : "", why);
 }
 
 /* ---- writing ---- */
