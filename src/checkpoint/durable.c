@@ -81,13 +81,6 @@ static int sync_patiently(int fd)
     return rc;
 }
 
-/* An interrupted close has closed. */
-static int close_once(int fd)
-{
-    int rc = nac_files.close(fd);
-    return rc && errno == EINTR ? 0 : rc;
-}
-
 /* ---- one save ---- */
 
 typedef struct {
@@ -104,7 +97,7 @@ typedef struct {
 static bool refuse(const save *s, const char *deed, int code)
 {
     char text[128];
-    return nac_fail(code == ENOENT ? NAC_E_NOT_FOUND : NAC_E_IO, "cannot save \"%s\": %s: %s", s->path, deed,
+    return nac_fail(code == ENOENT ? NAC_E_NOT_FOUND : NAC_E_IO, "cannot save \"%.1000s\": %s: %s", s->path, deed,
                     strerror_r(code, text, sizeof text));
 }
 
@@ -120,7 +113,7 @@ static bool split(save *s)
     else
         snprintf(s->folder, sizeof s->folder, "%.*s", (int)(slash - s->target), s->target);
     if (!*s->name || strcmp(s->name, ".") == 0 || strcmp(s->name, "..") == 0)
-        return nac_fail(NAC_E_ARGUMENT, "cannot save \"%s\": a file's name is expected, not a folder's", s->path);
+        return nac_fail(NAC_E_ARGUMENT, "cannot save \"%.1000s\": a file's name is expected, not a folder's", s->path);
     return true;
 }
 
@@ -158,11 +151,11 @@ static bool locate(save *s)
         if (!s->replaces || S_ISREG(s->old.st_mode))
             return true;
         if (!S_ISLNK(s->old.st_mode))
-            return nac_fail(NAC_E_IO, "cannot save \"%s\": there is something that is not a regular file", s->path);
+            return nac_fail(NAC_E_IO, "cannot save \"%.1000s\": there is something that is not a regular file", s->path);
         s->replaces = false;
         if (!follow(s))
             return false;
-        close_once(s->folder_fd);
+        nac_files.close(s->folder_fd);
         s->folder_fd = -1;
     }
     return refuse(s, "following links", ELOOP);
@@ -198,7 +191,7 @@ static void remove_if_stale(const save *s, const char *entry)
         return;
     if (nac_files.stat(fd, &st) == 0 && S_ISREG(st.st_mode) && nac_files.lock(fd) == 0)
         nac_files.remove(s->folder_fd, entry);
-    close_once(fd);
+    nac_files.close(fd);
 }
 
 static void remove_stale(const save *s)
@@ -207,7 +200,7 @@ static void remove_stale(const save *s)
     DIR *entries = fd < 0 ? NULL : fdopendir(fd);
     if (!entries) {
         if (fd >= 0)
-            close_once(fd);
+            nac_files.close(fd);
         return;
     }
     for (struct dirent *e; (e = readdir(entries));)
@@ -242,10 +235,16 @@ static int create_temp(save *s)
         /* Where there are no locks the save is as safe; only nobody can tell that a killed one's file is stale. */
         struct stat st;
         bool taken = nac_files.lock(fd) && errno == EWOULDBLOCK;
-        if (!taken && nac_files.stat(fd, &st) == 0 && st.st_nlink > 0)
+        int rc = taken ? 0 : nac_files.stat(fd, &st), code = errno;
+        if (!taken && rc == 0 && st.st_nlink > 0)
             return fd;
         nac_files.remove(s->folder_fd, s->temp);
-        close_once(fd);
+        nac_files.close(fd);
+        if (rc) {
+            s->temp[0] = 0;
+            refuse(s, "looking at the temporary file", code);
+            return -1;
+        }
     }
     s->temp[0] = 0;
     refuse(s, "making a temporary file beside it", EEXIST);
@@ -281,7 +280,7 @@ static bool write_all(const save *s, int fd, const char *bytes, size_t size)
             done += (size_t)n;
             patience = MAX_PATIENCE;
         } else if (!--patience) {
-            return nac_fail(NAC_E_IO, "cannot save \"%s\": writing: the system takes no more than %zu of %zu bytes", s->path, done, size);
+            return nac_fail(NAC_E_IO, "cannot save \"%.1000s\": writing: the system takes no more than %zu of %zu bytes", s->path, done, size);
         }
     }
     return true;
@@ -289,9 +288,7 @@ static bool write_all(const save *s, int fd, const char *bytes, size_t size)
 
 static bool fill(const save *s, int fd, const void *bytes, size_t size)
 {
-    bool ok = keep_mode(s, fd) && write_all(s, fd, bytes, size) && (sync_patiently(fd) == 0 || refuse(s, "syncing", errno));
-    int rc = close_once(fd);
-    return ok && (rc == 0 || refuse(s, "closing", errno));
+    return keep_mode(s, fd) && write_all(s, fd, bytes, size) && (sync_patiently(fd) == 0 || refuse(s, "syncing", errno));
 }
 
 static bool commit(save *s)
@@ -302,7 +299,7 @@ static bool commit(save *s)
     /* EINVAL: a file system that has no sync for folders. */
     if (sync_patiently(s->folder_fd) && errno != EINVAL) {
         char text[128];
-        return nac_fail(NAC_E_IO, "\"%s\" has its new contents, but may lose them when power fails: syncing its folder: %s", s->path,
+        return nac_fail(NAC_E_IO, "\"%.1000s\" has its new contents, but may lose them when power fails: syncing its folder: %s", s->path,
                         strerror_r(errno, text, sizeof text));
     }
     return true;
@@ -322,9 +319,12 @@ bool nac_durable_write(const char *path, const void *bytes, size_t size)
         ok = fd >= 0 && fill(s, fd, bytes, size) && commit(s);
         if (s->temp[0])
             nac_files.remove(s->folder_fd, s->temp);
+        /* Its lock must outlive its temporary name; after a sync that succeeded a failing close loses nothing. */
+        if (fd >= 0)
+            nac_files.close(fd);
     }
     if (s->folder_fd >= 0)
-        close_once(s->folder_fd);
+        nac_files.close(s->folder_fd);
     nac_free(s);
     return ok;
 }
