@@ -562,11 +562,11 @@ static bool usable(const guard *g)
     return g->usable || nac_fail(NAC_E_UNSUPPORTED, "HDF5: built with version %s, another one is loaded", H5_VERS_INFO);
 }
 
-/* The core driver takes two files of one name for one file. */
+/* The core driver takes two files of one name for one file, and tries to open the name although no file is meant: this one can never be. */
 static void name_image(char *out, size_t size)
 {
     static unsigned long count;
-    snprintf(out, size, "nacre-%lu", count++);
+    snprintf(out, size, "/dev/null/nacre-%lu", count++);
 }
 
 nac_h5 *nac_h5_read(const void *bytes, size_t size)
@@ -577,7 +577,7 @@ nac_h5 *nac_h5_read(const void *bytes, size_t size)
     nac_h5 *h5 = usable(&locked) ? new_h5(false, bytes, size) : NULL;
     if (!h5)
         return NULL;
-    char name[40];
+    char name[64];
     name_image(name, sizeof name);
     calls.udata = h5;
     ID access = H5Pcreate(H5P_FILE_ACCESS);
@@ -618,7 +618,7 @@ nac_h5 *nac_h5_create(void)
     nac_h5 *h5 = usable(&locked) ? new_h5(true, NULL, 0) : NULL;
     if (!h5)
         return NULL;
-    char name[40];
+    char name[64];
     name_image(name, sizeof name);
     ID access = H5Pcreate(H5P_FILE_ACCESS);
     if (access >= 0 && H5Pset_fapl_core(access, 1 << 20, false) >= 0 &&
