@@ -280,7 +280,8 @@ static bool write_all(const save *s, int fd, const char *bytes, size_t size)
             done += (size_t)n;
             patience = MAX_PATIENCE;
         } else if (!--patience) {
-            return nac_fail(NAC_E_IO, "cannot save \"%.1000s\": writing: the system takes no more than %zu of %zu bytes", s->path, done, size);
+            return nac_fail(NAC_E_IO, "cannot save \"%.1000s\": writing: the system takes no more than %zu of %zu bytes", s->path, done,
+                            size);
         }
     }
     return true;

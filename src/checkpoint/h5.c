@@ -381,7 +381,8 @@ static bool check_dataset(const nac_h5 *h5, hid_t dataset, const char *path, nac
     if (!fits || total > INT64_MAX)
         return nac_fail(NAC_E_FORMAT, "HDF5: the size of \"%.300s\" is more than can be counted", path);
     if (!h5->writing && stored > h5->file_size)
-        return nac_fail(NAC_E_FORMAT, "HDF5: \"%.300s\" claims %" PRIu64 " bytes of storage in a file of %" PRIu64, path, stored, h5->file_size);
+        return nac_fail(NAC_E_FORMAT, "HDF5: \"%.300s\" claims %" PRIu64 " bytes of storage in a file of %" PRIu64, path, stored,
+                        h5->file_size);
     if (total > BOMB_SIZE && total / BOMB_RATIO > stored)
         return nac_fail(NAC_E_FORMAT, "HDF5: \"%.300s\" claims %" PRIu64 " bytes from %" PRIu64 " stored: more than %d times as many", path,
                         total, stored, BOMB_RATIO);
@@ -843,7 +844,8 @@ bool nac_h5_get(nac_h5 *h5, const char *path, nac_h5_dtype wanted, void *data, s
     ID dataset = need(h5, path, NAC_H5_DATASET, &info);
     if (dataset < 0 || !classify(h5, dataset, path, &from))
         return false;
-    if (from == NAC_H5_OTHER || wanted == NAC_H5_OTHER || (from != wanted && (wanted == NAC_H5_BF16 || (wanted == NAC_H5_BOOL && is_real(from)))))
+    bool lossy = from != wanted && (wanted == NAC_H5_BF16 || (wanted == NAC_H5_BOOL && is_real(from)));
+    if (from == NAC_H5_OTHER || wanted == NAC_H5_OTHER || lossy)
         return nac_fail(NAC_E_TYPE, "HDF5: \"%.300s\" holds %s; %s is expected", path, dtype_name(from), dtype_name(wanted));
     if (!nac_mul_size((size_t)info.count, nac_h5_size(wanted), &needed) || needed != bytes)
         return nac_fail(NAC_E_SHAPE, "HDF5: \"%.300s\" holds %" PRId64 " numbers; %zu are expected", path, info.count,

@@ -35,7 +35,7 @@ END_TEST
 START_TEST(many_and_none)
 {
     static nac_member many[70000];
-    static char names[70000][8];
+    static char names[70000][12];
     void *bytes;
     size_t size;
     for (int i = 0; i < NAC_COUNT(many); i++) {
@@ -51,7 +51,8 @@ START_TEST(many_and_none)
     ck_assert(nac_archive_has(a, "999"));
     nac_archive_close(a);
     nac_free(bytes);
-    FAILS(nac_archive_write((nac_member[]){{"a", "", 0}, {"a", "", 0}}, 2, &bytes, &size), NAC_E_FORMAT, "adding \"a\": two members of one name");
+    FAILS(nac_archive_write((nac_member[]){{"a", "", 0}, {"a", "", 0}}, 2, &bytes, &size), NAC_E_FORMAT,
+          "adding \"a\": two members of one name");
     FAILS(nac_archive_open_bytes("", 0), NAC_E_FORMAT, "not a zip archive");
     FAILS(nac_archive_open_bytes("PK\3\4", 4), NAC_E_FORMAT, "opening");
 }

@@ -241,7 +241,8 @@ START_TEST(refused_targets)
     enter();
     memset(too_long, 'x', sizeof too_long);
     too_long[sizeof too_long - 1] = 0;
-    FAILS(nac_durable_write("/no/such/folder/x", "", 0), NAC_E_NOT_FOUND, "cannot save \"/no/such/folder/x\": opening its folder: No such file");
+    FAILS(nac_durable_write("/no/such/folder/x", "", 0), NAC_E_NOT_FOUND,
+          "cannot save \"/no/such/folder/x\": opening its folder: No such file");
     FAILS(nac_durable_write("", "", 0), NAC_E_ARGUMENT, "a file's name is expected");
     FAILS(nac_durable_write("/tmp/", "", 0), NAC_E_ARGUMENT, "a file's name is expected");
     FAILS(nac_durable_write("/tmp/..", "", 0), NAC_E_ARGUMENT, "a file's name is expected");

@@ -581,5 +581,5 @@ START_TEST(out_of_memory)
 }
 END_TEST
 
-RUN_TESTS("h5", &round_trip, &every_type, &misuse_of_writing, &many_names, &types, &texts, &refused, &links_are_listed, &rings_end, &checksums,
-          &not_files, &borrowed_bytes_are_not_written, &the_host_keeps_its_settings, &threads, &out_of_memory)
+RUN_TESTS("h5", &round_trip, &every_type, &misuse_of_writing, &many_names, &types, &texts, &refused, &links_are_listed, &rings_end,
+          &checksums, &not_files, &borrowed_bytes_are_not_written, &the_host_keeps_its_settings, &threads, &out_of_memory)
