@@ -1,0 +1,273 @@
+/* Keras's archives over libzip. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zip.h>
+#include "base/base.h"
+#include "checkpoint/archive.h"
+
+#define MAX_MEMBERS   65535
+#define BOMB_SIZE     ((uint64_t)4 << 30)
+#define BOMB_RATIO    100
+#define DOS_DATE_1980 0x21      /* 1 January 1980, as Keras's zipfile writes */
+
+static bool refuse(const char *deed, const char *name, zip_error_t *error)
+{
+    int code = zip_error_code_zip(error);
+    const char *why = code == ZIP_ER_EXISTS ? "two members of one name" : zip_error_strerror(error);
+    return nac_fail(code == ZIP_ER_MEMORY ? NAC_E_MEMORY : NAC_E_FORMAT, "archive: %s%s%.200s%s: %s", deed, *name ? " \"" : "", name,
+                    *name ? "\"" : "", why);
+}
+
+/* ---- writing ---- */
+
+static bool add(zip_t *zip, const nac_member *m)
+{
+    zip_source_t *source = zip_source_buffer(zip, m->bytes, m->size, 0);
+    zip_int64_t at = source ? zip_file_add(zip, m->name, source, ZIP_FL_ENC_UTF_8) : -1;
+    if (at < 0) {
+        zip_source_free(source);
+        return refuse("adding", m->name, zip_get_error(zip));
+    }
+    zip_uint64_t i = (zip_uint64_t)at;
+    if (zip_set_file_compression(zip, i, ZIP_CM_STORE, 0) || zip_file_set_dostime(zip, i, 0, DOS_DATE_1980, 0) ||
+        zip_file_set_external_attributes(zip, i, 0, ZIP_OPSYS_UNIX, (zip_uint32_t)(S_IFREG | 0600) << 16))
+        return refuse("adding", m->name, zip_get_error(zip));
+    return true;
+}
+
+static bool copy_out(zip_source_t *source, void **bytes, size_t *size)
+{
+    zip_stat_t st;
+    if (zip_source_open(source) || zip_source_stat(source, &st))
+        return refuse("reading back", "", zip_source_error(source));
+    char *copy = nac_malloc(st.size);
+    bool ok = copy != NULL;
+    for (zip_uint64_t done = 0; ok && done < st.size;) {
+        zip_int64_t n = zip_source_read(source, copy + done, st.size - done);
+        ok = n > 0 || refuse("reading back", "", zip_source_error(source));
+        done += n > 0 ? (zip_uint64_t)n : 0;
+    }
+    zip_source_close(source);
+    if (!ok) {
+        nac_free(copy);
+        return false;
+    }
+    *bytes = copy;
+    *size = st.size;
+    return true;
+}
+
+bool nac_archive_write(const nac_member *members, int count, void **bytes, size_t *size)
+{
+    zip_error_t error;
+    zip_error_init(&error);
+    zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, &error);
+    zip_t *zip = source ? zip_open_from_source(source, ZIP_CREATE | ZIP_TRUNCATE, &error) : NULL;
+    bool ok = zip || refuse("beginning", "", &error);
+    zip_error_fini(&error);
+    if (!ok) {
+        zip_source_free(source);
+        return false;
+    }
+    zip_source_keep(source);    /* the result outlives its writer */
+    for (int i = 0; ok && i < count; i++)
+        ok = add(zip, &members[i]);
+    if (ok && zip_close(zip)) {
+        ok = refuse("finishing", "", zip_get_error(zip));
+        zip_discard(zip);
+    } else if (!ok) {
+        zip_discard(zip);
+    }
+    ok = ok && copy_out(source, bytes, size);
+    zip_source_free(source);
+    return ok;
+}
+
+/* ---- reading ---- */
+
+struct nac_archive {
+    zip_t *zip;
+    int    count;
+};
+
+static nac_archive *opened(zip_t *zip)
+{
+    zip_int64_t count = zip_get_num_entries(zip, 0);
+    nac_archive *a = NULL;
+    if (count > MAX_MEMBERS)
+        nac_fail(NAC_E_FORMAT, "archive: %lld members, at most %d", (long long)count, MAX_MEMBERS);
+    else
+        a = nac_malloc(sizeof *a);
+    if (!a) {
+        zip_discard(zip);
+        return NULL;
+    }
+    *a = (nac_archive){zip, (int)count};
+    return a;
+}
+
+/* A reader that looks for zip archives from the end accepts other files with one behind; Keras writes none, so such a file is two-faced. */
+static bool begins(const unsigned char *head, size_t size)
+{
+    return (size >= 4 && (memcmp(head, "PK\3\4", 4) == 0 || memcmp(head, "PK\5\6", 4) == 0)) ||
+           nac_fail(NAC_E_FORMAT, "archive: not a zip archive: it does not begin with PK");
+}
+
+nac_archive *nac_archive_open(const char *path)
+{
+    char text[128];
+    struct stat st;
+    unsigned char head[4];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), code = 0;
+    if (fd < 0)
+        return nac_fail(errno == ENOENT ? NAC_E_NOT_FOUND : NAC_E_IO, "archive: opening \"%s\": %s", path,
+                        strerror_r(errno, text, sizeof text));
+    ssize_t n = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? pread(fd, head, sizeof head, 0) : -1;
+    zip_t *zip = NULL;
+    if (n < 0)
+        nac_fail(NAC_E_IO, "archive: \"%s\" is not a regular file that can be read", path);
+    else if (begins(head, (size_t)n))
+        zip = zip_fdopen(fd, ZIP_CHECKCONS, &code);     /* takes the descriptor when it succeeds */
+    if (!zip) {
+        zip_error_t error;
+        zip_error_init_with_code(&error, code);
+        if (code)
+            refuse("opening", path, &error);
+        zip_error_fini(&error);
+        close(fd);
+        return NULL;
+    }
+    return opened(zip);
+}
+
+nac_archive *nac_archive_open_bytes(const void *bytes, size_t size)
+{
+    if (!begins(bytes, size))
+        return NULL;
+    zip_error_t error;
+    zip_error_init(&error);
+    zip_source_t *source = zip_source_buffer_create(bytes, size, 0, &error);
+    zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error) : NULL;
+    if (!zip) {
+        refuse("opening", "", &error);
+        zip_source_free(source);
+    }
+    zip_error_fini(&error);
+    return zip ? opened(zip) : NULL;
+}
+
+void nac_archive_close(nac_archive *archive)
+{
+    if (archive) {
+        zip_discard(archive->zip);
+        nac_free(archive);
+    }
+}
+
+int nac_archive_count(const nac_archive *archive)
+{
+    return archive->count;
+}
+
+const char *nac_archive_name(nac_archive *archive, int i)
+{
+    return zip_get_name(archive->zip, (zip_uint64_t)i, ZIP_FL_ENC_RAW);
+}
+
+/* Readers disagree about which of two equal names counts, so both are looked for. -1: none. */
+static int find(nac_archive *archive, const char *name, int *times)
+{
+    int at = -1;
+    *times = 0;
+    for (int i = 0; i < archive->count; i++) {
+        const char *have = nac_archive_name(archive, i);
+        if (have && strcmp(have, name) == 0) {
+            at = i;
+            ++*times;
+        }
+    }
+    return at;
+}
+
+bool nac_archive_has(nac_archive *archive, const char *name)
+{
+    int times;
+    return find(archive, name, &times) >= 0;
+}
+
+static bool acceptable(nac_archive *archive, int at, const char *name, size_t limit, zip_stat_t *st)
+{
+    const zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+    zip_uint8_t system = 0;
+    zip_uint32_t attributes = 0;
+    if (zip_stat_index(archive->zip, (zip_uint64_t)at, 0, st) ||
+        zip_file_get_external_attributes(archive->zip, (zip_uint64_t)at, 0, &system, &attributes))
+        return refuse("looking at", name, zip_get_error(archive->zip));
+    mode_t type = system == ZIP_OPSYS_UNIX ? (mode_t)(attributes >> 16) & S_IFMT : 0;
+    if ((st->valid & needed) != needed)
+        return nac_fail(NAC_E_FORMAT, "archive: \"%s\" has no size or method", name);
+    if (st->encryption_method != ZIP_EM_NONE)
+        return nac_fail(NAC_E_UNSUPPORTED, "archive: \"%s\" is encrypted", name);
+    if (st->comp_method != ZIP_CM_STORE && st->comp_method != ZIP_CM_DEFLATE)
+        return nac_fail(NAC_E_UNSUPPORTED, "archive: \"%s\" is packed by method %d; store (0) or deflate (8) is expected", name,
+                        st->comp_method);
+    if (type && type != S_IFREG)
+        return nac_fail(NAC_E_FORMAT, "archive: \"%s\" is a link or another special file", name);
+    if (st->size > limit)
+        return nac_fail(NAC_E_FORMAT, "archive: \"%s\" has %llu bytes, at most %zu are expected", name, (unsigned long long)st->size, limit);
+    if (st->size > BOMB_SIZE && st->size / BOMB_RATIO > st->comp_size)
+        return nac_fail(NAC_E_FORMAT, "archive: \"%s\" claims %llu bytes from %llu: more than %d times as many", name,
+                        (unsigned long long)st->size, (unsigned long long)st->comp_size, BOMB_RATIO);
+    return true;
+}
+
+/* Only the read that finds the end verifies the checksum. */
+static bool read_all(zip_file_t *file, const char *name, char *bytes, size_t size)
+{
+    char more;
+    size_t done = 0;
+    zip_int64_t n = 1;
+    while (n > 0 && done < size) {
+        n = zip_fread(file, bytes + done, size - done);
+        done += n > 0 ? (size_t)n : 0;
+    }
+    if (n >= 0 && done == size)
+        n = zip_fread(file, &more, 1);
+    if (n < 0)
+        return refuse("reading", name, zip_file_get_error(file));
+    if (n > 0 || done < size)
+        return nac_fail(NAC_E_FORMAT, "archive: \"%s\" has %s bytes than the %zu it claims", name, n > 0 ? "more" : "fewer", size);
+    return true;
+}
+
+bool nac_archive_read(nac_archive *archive, const char *name, size_t limit, void **bytes, size_t *size)
+{
+    int times, at = find(archive, name, &times);
+    zip_stat_t st;
+    if (at < 0)
+        return nac_fail(NAC_E_NOT_FOUND, "archive: there is no \"%s\" among its %d members", name, archive->count);
+    if (times > 1)
+        return nac_fail(NAC_E_FORMAT, "archive: \"%s\" stands there %d times", name, times);
+    if (!acceptable(archive, at, name, limit < SIZE_MAX ? limit : SIZE_MAX - 1, &st))
+        return false;
+    char *copy = nac_malloc(st.size + 1);
+    zip_file_t *file = copy ? zip_fopen_index(archive->zip, (zip_uint64_t)at, 0) : NULL;
+    bool ok = file ? read_all(file, name, copy, st.size) : copy && refuse("opening", name, zip_get_error(archive->zip));
+    if (file)
+        zip_fclose(file);
+    if (!ok) {
+        nac_free(copy);
+        return false;
+    }
+    copy[st.size] = 0;
+    *bytes = copy;
+    *size = st.size;
+    return true;
+}
