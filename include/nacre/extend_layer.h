@@ -111,7 +111,7 @@ NAC_API bool nac_expect_known(const nac_layer *self, const nac_type *in, int axi
 typedef struct {
     nac_class cls;
     nac_tensor *(*apply)(nac_tensor *x);
-} nac_activation_type;
+} nac_activation_function_type;
 typedef struct {
     nac_class cls;
     /* fan_in, fan_out 0: by the shape */

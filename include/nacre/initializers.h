@@ -33,20 +33,20 @@ NAC_DECLARE(nac_initializer, identity, NAC_IDENTITY_OPTIONS)
 #define nac_identity(...) NAC_KW(nac_identity_options, nac_identity_with, NAC_IDENTITY_OPTIONS, __VA_ARGS__)
 
 /* Keras: RandomNormal. */
-#define NAC_RANDOM_NORMAL_OPTIONS(O, S) \
+#define NAC_RANDOM_NORMAL_INITIALIZER_OPTIONS(O, S) \
     O(S, FLOAT, mean, 0, NAC_ANY) \
     O(S, FLOAT, stddev, 0.05, NAC_AT_LEAST(0)) \
     O(S, INT, seed, NAC_NONE, NAC_OR_NONE)
-NAC_DECLARE(nac_initializer, random_normal, NAC_RANDOM_NORMAL_OPTIONS)
-#define nac_random_normal(...) NAC_KW(nac_random_normal_options, nac_random_normal_with, NAC_RANDOM_NORMAL_OPTIONS, __VA_ARGS__)
+NAC_DECLARE(nac_initializer, random_normal_initializer, NAC_RANDOM_NORMAL_INITIALIZER_OPTIONS)
+#define nac_random_normal_initializer(...) NAC_KW(nac_random_normal_initializer_options, nac_random_normal_initializer_with, NAC_RANDOM_NORMAL_INITIALIZER_OPTIONS, __VA_ARGS__)
 
 /* Keras: RandomUniform. */
-#define NAC_RANDOM_UNIFORM_OPTIONS(O, S) \
+#define NAC_RANDOM_UNIFORM_INITIALIZER_OPTIONS(O, S) \
     O(S, FLOAT, minval, -0.05, NAC_ANY) \
     O(S, FLOAT, maxval, 0.05, NAC_ANY) \
     O(S, INT, seed, NAC_NONE, NAC_OR_NONE)
-NAC_DECLARE(nac_initializer, random_uniform, NAC_RANDOM_UNIFORM_OPTIONS)
-#define nac_random_uniform(...) NAC_KW(nac_random_uniform_options, nac_random_uniform_with, NAC_RANDOM_UNIFORM_OPTIONS, __VA_ARGS__)
+NAC_DECLARE(nac_initializer, random_uniform_initializer, NAC_RANDOM_UNIFORM_INITIALIZER_OPTIONS)
+#define nac_random_uniform_initializer(...) NAC_KW(nac_random_uniform_initializer_options, nac_random_uniform_initializer_with, NAC_RANDOM_UNIFORM_INITIALIZER_OPTIONS, __VA_ARGS__)
 
 /* Normal, redrawn beyond two standard deviations. Keras: TruncatedNormal. */
 #define NAC_TRUNCATED_NORMAL_OPTIONS(O, S) \

@@ -146,7 +146,7 @@ static nac_tensor *threshold(nac_tensor *x)
     O(tanh_shrink, tanh_shrink, "") O(hard_shrink, hard_shrink, "") O(soft_shrink, soft_shrink, "") O(threshold, threshold, "")
 
 #define DEFINE(id, fn, other_names)                                                                                                  \
-    static const nac_activation_type id##_type = {                                                                                   \
+    static const nac_activation_function_type id##_type = {                                                                                   \
         .cls = {.name = #id, .module = "keras.activations", .kind = NAC_KIND_ACTIVATION, .aliases = other_names, .size = sizeof(nac_instance)},   \
         .apply = fn};
 ACTIVATIONS(DEFINE)

@@ -57,19 +57,19 @@ DEFINE(identity, NAC_IDENTITY_OPTIONS, "Identity", make_identity, "IdentityIniti
 
 MAKE(make_normal)
 {
-    const nac_random_normal_options *o = self->options;
+    const nac_random_normal_initializer_options *o = self->options;
     IGNORE;
     return nac_random_normal(seed_of(o->seed), dtype, shape, o->mean, o->stddev);
 }
-DEFINE(random_normal, NAC_RANDOM_NORMAL_OPTIONS, "RandomNormal", make_normal, "normal")
+DEFINE(random_normal_initializer, NAC_RANDOM_NORMAL_INITIALIZER_OPTIONS, "RandomNormal", make_normal, "normal")
 
 MAKE(make_uniform)
 {
-    const nac_random_uniform_options *o = self->options;
+    const nac_random_uniform_initializer_options *o = self->options;
     IGNORE;
     return nac_random_uniform(seed_of(o->seed), dtype, shape, o->minval, o->maxval);
 }
-DEFINE(random_uniform, NAC_RANDOM_UNIFORM_OPTIONS, "RandomUniform", make_uniform, "uniform")
+DEFINE(random_uniform_initializer, NAC_RANDOM_UNIFORM_INITIALIZER_OPTIONS, "RandomUniform", make_uniform, "uniform")
 
 MAKE(make_truncated)
 {
@@ -173,6 +173,6 @@ DEFINE(orthogonal, NAC_ORTHOGONAL_OPTIONS, "Orthogonal", make_orthogonal, "Ortho
 
 const nac_class *const nac_initializer_classes[] = {
     &nac_zeros_initializer_type.cls, &nac_ones_initializer_type.cls, &nac_constant_type.cls,         &nac_identity_type.cls,
-    &nac_random_normal_type.cls,     &nac_random_uniform_type.cls,   &nac_truncated_normal_type.cls, &nac_variance_scaling_type.cls,
+    &nac_random_normal_initializer_type.cls,     &nac_random_uniform_initializer_type.cls,   &nac_truncated_normal_type.cls, &nac_variance_scaling_type.cls,
     &nac_glorot_uniform_type.cls,    &nac_glorot_normal_type.cls,    &nac_he_uniform_type.cls,       &nac_he_normal_type.cls,
     &nac_lecun_uniform_type.cls,     &nac_lecun_normal_type.cls,     &nac_orthogonal_type.cls,       NULL};

@@ -16,7 +16,9 @@ static bool init(void *self)
         if (o->shape.d[i] == 0)
             return nac_fail(NAC_E_ARGUMENT, "InputLayer: shape: extents are positive, or -1 for an unknown one");
     l->built = true;
-    return nac_dtype_from_name(o->input_dtype) || nac_fail(NAC_E_ARGUMENT, "InputLayer: dtype: unknown dtype \"%s\"", o->input_dtype);
+    if (!nac_dtype_from_name(o->input_dtype))
+        return nac_fail(NAC_E_ARGUMENT, "InputLayer: dtype: unknown dtype \"%s\"", o->input_dtype);
+    return true;
 }
 
 static void *get_config(nac_layer *self)
@@ -42,10 +44,11 @@ static nac_layer *from_config(const void *json)
     nac_input_layer_options o = nac_input_layer_defaults;
     if (!batch)
         batch = cJSON_GetObjectItemCaseSensitive(config, "batch_input_shape");
-    if (!cJSON_IsArray(batch ? batch : shape))
+    if (!cJSON_IsArray(batch) && !cJSON_IsArray(shape))
         return nac_fail(NAC_E_FORMAT, "InputLayer: batch_shape: expected a shape");
     int i = batch ? -1 : 0;
-    cJSON_ArrayForEach(item, batch ? batch : shape)
+    shape = batch ? batch : shape;
+    cJSON_ArrayForEach(item, shape)
     {
         if (i >= NAC_MAX_RANK || !(cJSON_IsNumber(item) || cJSON_IsNull(item)))
             return nac_fail(NAC_E_FORMAT, "InputLayer: batch_shape: expected a shape of rank %d or less", NAC_MAX_RANK);

@@ -463,7 +463,7 @@ nac_tensor *nac_activate(nac_spec activation, nac_tensor *x)
         return x;
     if (nac_is(activation, NAC_KIND_LAYER))
         return nac_call((nac_layer *)activation, x);
-    return ((const nac_activation_type *)((const nac_instance *)activation)->cls)->apply(x);
+    return ((const nac_activation_function_type *)((const nac_instance *)activation)->cls)->apply(x);
 }
 
 static bool prepare(nac_layer *self, const nac_call_options *o, nac_layer_call *c)
@@ -550,7 +550,7 @@ static layer_node *node_new(nac_layer *layer)
     static const nac_object_type node_type = {NAC_KIND_NODE, release_node};
     layer_node *node = nac_object_alloc(&node_type, sizeof *node);
     if (node) {
-        node->node.apply = nac_apply_symbolic;
+        node->node.apply = NULL;
         node->layer = nac_retain(layer);
     }
     return node;
