@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/json.h"
 #include "layers/layer.h"
+#include "layers/op_layer.h"
 
 static cJSON *dtype_policy(nac_dtype dtype)
 {
@@ -70,10 +71,12 @@ cJSON *nac_layer_to_json(const void *layer)
     if (!config)
         return NULL;
     cJSON *json = cJSON_CreateObject();
-    cJSON_AddItemToObject(json, "module", cls->module ? cJSON_CreateString(cls->module) : cJSON_CreateNull());
-    cJSON_AddStringToObject(json, "class_name", cls->name);
+    bool op = nac_is_operation(l);
+    const char *module = op ? nac_operation_module(l) : cls->module, *class_name = op ? nac_operation_class(l) : cls->name;
+    cJSON_AddItemToObject(json, "module", module ? cJSON_CreateString(module) : cJSON_CreateNull());
+    cJSON_AddStringToObject(json, "class_name", class_name);
     cJSON_AddItemToObject(json, "config", config);
-    const char *registered = cls->registered_name ? cls->registered_name : cls->module ? NULL : cls->name;
+    const char *registered = op ? class_name : cls->registered_name ? cls->registered_name : cls->module ? NULL : cls->name;
     cJSON_AddItemToObject(json, "registered_name", registered ? cJSON_CreateString(registered) : cJSON_CreateNull());
     if (l->built && l->n_build && !nac_layer_class(l)->stateless)
         cJSON_AddItemToObject(json, "build_config", build_config(l));
@@ -144,11 +147,8 @@ void *nac_layer_from_json(const cJSON *json, const char *where)
         return nac_fail(NAC_E_UNSUPPORTED, "%s: a Lambda layer holds Python code, which is not run", where);
     const nac_class *cls = NULL;
     if (cJSON_IsString(module) && strncmp(module->valuestring, "keras.src.ops.", 14) == 0) {    /* ops have names that layers have too */
-        char op[128];
-        snprintf(op, sizeof op, "ops.%.100s", name->valuestring);
-        cls = nac_class_find(NAC_KIND_LAYER, op);
-        if (!cls)
-            return nac_fail(NAC_E_UNSUPPORTED, "%s: the op \"%.100s\" in a functional model", where, name->valuestring);
+        nac_layer *op = nac_operation_from_json(name->valuestring, config);
+        return op ? op : nac_trail("in %s", where);
     }
     if (!cls && cJSON_IsString(registered))
         cls = nac_class_find(NAC_KIND_LAYER, registered->valuestring);

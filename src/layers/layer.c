@@ -550,7 +550,7 @@ static layer_node *node_new(nac_layer *layer)
     static const nac_object_type node_type = {NAC_KIND_NODE, release_node};
     layer_node *node = nac_object_alloc(&node_type, sizeof *node);
     if (node) {
-        node->node.apply = NULL;
+        node->node.apply = nac_apply_symbolic;
         node->layer = nac_retain(layer);
     }
     return node;

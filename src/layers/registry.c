@@ -26,7 +26,10 @@
     O(embedding)                                                                                                                     \
     O(lstm_cell)                                                                                                                     \
     O(lstm)                                                                                                                          \
-    O(multi_head_attention)
+    O(multi_head_attention)                                                                                                          \
+    O(op_layer)                                                                                                                      \
+    O(functional)                                                                                                                    \
+    O(sequential)
 
 #define DECLARE(name) extern const nac_layer_type nac_##name##_type;
 LAYERS(DECLARE)

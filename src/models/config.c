@@ -1,0 +1,467 @@
+/* Functional and sequential models as Keras's JSON and back. */
+#include <string.h>
+#include "base/json.h"
+#include "layers/op_layer.h"
+#include "models/model.h"
+
+/* ---- writing ---- */
+
+static cJSON *dims(const nac_type *t)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (int i = 0; i < t->rank; i++)
+        cJSON_AddItemToArray(array, t->dim[i] < 0 ? cJSON_CreateNull() : nac_json_int(t->dim[i]));
+    return array;
+}
+
+/* Which call of its layer a node is, among those of this model. */
+static int call_number(const model *m, int node)
+{
+    int n = 0;
+    for (int k = 0; k < node; k++)
+        n += ((layer_node *)m->nodes.items[k])->layer == ((layer_node *)m->nodes.items[node])->layer;
+    return n;
+}
+
+static cJSON *history(const model *m, const nac_tensor *t, bool phantom)
+{
+    int input, node = nac_model_source(m, t, &input);
+    const nac_layer *l = input >= 0 ? m->input_layers[input] : ((layer_node *)m->nodes.items[node])->layer;
+    bool shifted = phantom && strcmp(l->base.cls->name, "Functional") == 0;
+    cJSON *array = cJSON_CreateArray();
+    cJSON_AddItemToArray(array, cJSON_CreateString(l->name));
+    cJSON_AddItemToArray(array, nac_json_int(input >= 0 ? 0 : call_number(m, node) + shifted));
+    cJSON_AddItemToArray(array, nac_json_int(input >= 0 ? 0 : t->slot));
+    return array;
+}
+
+static cJSON *argument(const model *m, const nac_tensor *t)
+{
+    if (nac_is_list(t)) {
+        cJSON *array = cJSON_CreateArray();
+        for (int i = 0; i < t->n_items; i++)
+            cJSON_AddItemToArray(array, argument(m, t->items[i]));
+        return array;
+    }
+    cJSON *json = cJSON_CreateObject(), *config;
+    cJSON_AddStringToObject(json, "class_name", "__keras_tensor__");
+    config = cJSON_AddObjectToObject(json, "config");
+    cJSON_AddItemToObject(config, "shape", dims(&t->type));
+    cJSON_AddStringToObject(config, "dtype", nac_dtype_name(t->type.dtype));
+    cJSON_AddItemToObject(config, "keras_history", history(m, t, false));
+    return json;
+}
+
+/* A multi-head attention takes its tensors one by one, an op its literals too; others one argument. */
+static cJSON *arguments(const model *m, const layer_node *node)
+{
+    cJSON *args = cJSON_CreateArray();
+    const nac_tensor *s = node->structure;
+    if (nac_is_operation(node->layer)) {
+        const op_layer *op = (const op_layer *)node->layer;
+        const cJSON *arg;
+        int used = 0;
+        cJSON_ArrayForEach(arg, op->args)
+            cJSON_AddItemToArray(args, cJSON_IsNull(arg) ? argument(m, nac_at(s, used++)) : cJSON_Duplicate(arg, true));
+    } else if (nac_is_list(s) && strcmp(node->layer->base.cls->name, "MultiHeadAttention") == 0) {
+        for (int i = 0; i < s->n_items; i++)
+            cJSON_AddItemToArray(args, argument(m, s->items[i]));
+    } else {
+        cJSON_AddItemToArray(args, argument(m, s));
+    }
+    return args;
+}
+
+static cJSON *keywords(const model *m, const layer_node *node)
+{
+    cJSON *kwargs = cJSON_CreateObject();
+    const nac_call_options *o = &node->options;
+    if (o->mask)
+        cJSON_AddItemToObject(kwargs, "mask", argument(m, o->mask));
+    else if (nac_layer_class(node->layer)->takes_mask)
+        cJSON_AddNullToObject(kwargs, "mask");
+    if (o->training != NAC_NONE)
+        cJSON_AddBoolToObject(kwargs, "training", o->training != 0);
+    if (o->initial_state)
+        cJSON_AddItemToObject(kwargs, "initial_state", argument(m, o->initial_state));
+    if (o->attention_mask)
+        cJSON_AddItemToObject(kwargs, "attention_mask", argument(m, o->attention_mask));
+    if (o->use_causal_mask)
+        cJSON_AddTrueToObject(kwargs, "use_causal_mask");
+    if (o->return_attention_scores)
+        cJSON_AddTrueToObject(kwargs, "return_attention_scores");
+    return kwargs;
+}
+
+static cJSON *layer_entry(const model *m, nac_layer *l)
+{
+    cJSON *entry = nac_layer_to_json(l);
+    if (!entry)
+        return NULL;
+    cJSON_AddStringToObject(entry, "name", l->name);
+    cJSON *nodes = cJSON_AddArrayToObject(entry, "inbound_nodes");
+    for (int k = 0; k < m->nodes.n; k++) {
+        const layer_node *node = m->nodes.items[k];
+        if (node->layer != l || !node->structure)
+            continue;
+        cJSON *call = cJSON_CreateObject();
+        cJSON_AddItemToObject(call, "args", arguments(m, node));
+        cJSON_AddItemToObject(call, "kwargs", keywords(m, node));
+        cJSON_AddItemToArray(nodes, call);
+    }
+    return entry;
+}
+
+static cJSON *ends(const model *m, const nac_tensor *t)
+{
+    if (!nac_is_list(t))
+        return history(m, t, true);
+    cJSON *array = cJSON_CreateArray();
+    for (int i = 0; i < t->n_items; i++)
+        cJSON_AddItemToArray(array, ends(m, t->items[i]));
+    return array;
+}
+
+void *nac_functional_config(nac_layer *l)
+{
+    model *m = (model *)l;
+    cJSON *config = cJSON_CreateObject();
+    cJSON_AddStringToObject(config, "name", l->name);
+    cJSON_AddBoolToObject(config, "trainable", l->trainable);
+    cJSON *layers = cJSON_AddArrayToObject(config, "layers");
+    /* an input layer of the model's own is no child of it: it stands for an edge that was cut */
+    for (int i = 0; i < l->n_children; i++) {
+        cJSON *entry = layer_entry(m, l->children[i].layer);
+        if (!entry) {
+            cJSON_Delete(config);
+            return NULL;
+        }
+        cJSON_AddItemToArray(layers, entry);
+    }
+    cJSON_AddItemToObject(config, "input_layers", ends(m, m->inputs));
+    cJSON_AddItemToObject(config, "output_layers", ends(m, m->outputs));
+    return config;
+}
+
+void *nac_sequential_config(nac_layer *l)
+{
+    model *m = (model *)l;
+    cJSON *config = cJSON_CreateObject(), *policy, *inner;
+    cJSON_AddStringToObject(config, "name", l->name);
+    cJSON_AddBoolToObject(config, "trainable", l->trainable);
+    policy = cJSON_AddObjectToObject(config, "dtype");
+    cJSON_AddStringToObject(policy, "module", "keras");
+    cJSON_AddStringToObject(policy, "class_name", "DTypePolicy");
+    inner = cJSON_AddObjectToObject(policy, "config");
+    cJSON_AddStringToObject(inner, "name", nac_dtype_name(l->dtype));
+    cJSON_AddNullToObject(policy, "registered_name");
+    cJSON *layers = cJSON_AddArrayToObject(config, "layers");
+    for (int i = m->input_layer ? -1 : 0; i < l->n_children; i++) {
+        cJSON *entry = nac_layer_to_json(i < 0 ? m->input_layer : l->children[i].layer);
+        if (!entry) {
+            cJSON_Delete(config);
+            return NULL;
+        }
+        cJSON_AddItemToArray(layers, entry);
+    }
+    if (m->outputs)
+        cJSON_AddItemToObject(config, "build_input_shape", dims(&m->flat_in[0]->type));
+    return config;
+}
+
+/* ---- reading ---- */
+
+static const cJSON *get(const cJSON *json, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(json, key);
+}
+
+static bool common(nac_layer *l, const cJSON *config)
+{
+    const cJSON *trainable = get(config, "trainable");
+    return !cJSON_IsFalse(trainable) || nac_set_trainable(l, false);
+}
+
+nac_layer *nac_sequential_from_config(const void *json)
+{
+    const cJSON *config = json, *name = get(config, "name"), *shape = get(config, "build_input_shape"), *item;
+    nac_layer *m = nac_sequential_of(cJSON_IsString(name) ? name->valuestring : NULL, 0, NULL);
+    if (!m || !cJSON_IsArray(get(config, "layers")))
+        return m ? nac_fail(NAC_E_FORMAT, "Sequential: layers: expected a list") : NULL;
+    cJSON_ArrayForEach(item, get(config, "layers"))
+        if (!nac_model_add(m, nac_layer_from_json(item, m->name)))
+            return NULL;
+    if (!m->built && cJSON_IsArray(shape) && m->n_children) {
+        nac_type type = {.dtype = NAC_FLOAT32};
+        cJSON_ArrayForEach(item, shape)
+        {
+            if (type.rank == NAC_MAX_RANK || !(cJSON_IsNumber(item) || cJSON_IsNull(item)))
+                return nac_fail(NAC_E_FORMAT, "Sequential \"%s\": build_input_shape: expected a shape", m->name);
+            type.dim[type.rank++] = cJSON_IsNull(item) ? -1 : (int64_t)item->valuedouble;
+        }
+        if (!nac_build_layer(m, 1, &type))
+            return NULL;
+    }
+    return m;
+}
+
+#define MAX_CALLS 64                    /* of one layer in a file */
+
+typedef struct {
+    const cJSON *json;
+    const char  *name;
+    nac_layer   *layer;
+    nac_tensor  *calls[MAX_CALLS];      /* their symbolic results */
+    int          n_calls, n_nodes;
+} entry;
+
+typedef struct {
+    entry      *entries;
+    int         n;
+    const char *model_name;
+} reader;
+
+static bool is_tensor(const cJSON *json)
+{
+    const cJSON *name = get(json, "class_name");
+    return cJSON_IsString(name) && strcmp(name->valuestring, "__keras_tensor__") == 0;
+}
+
+/* [name, call, slot]; *ready false, without an error, when that call was not made yet. */
+static nac_tensor *lookup(const reader *r, const cJSON *triple, bool phantom, bool *ready)
+{
+    const cJSON *name = cJSON_GetArrayItem(triple, 0), *call = cJSON_GetArrayItem(triple, 1), *slot = cJSON_GetArrayItem(triple, 2);
+    *ready = true;
+    if (!cJSON_IsString(name) || !cJSON_IsNumber(call) || !cJSON_IsNumber(slot))
+        return nac_fail(NAC_E_FORMAT, "Functional \"%s\": expected [layer, call, output], found something else", r->model_name);
+    for (int i = 0; i < r->n; i++) {
+        const entry *e = &r->entries[i];
+        if (strcmp(e->name, name->valuestring))
+            continue;
+        int number = (int)call->valuedouble;
+        number -= phantom && number > 0 && strcmp(e->layer->base.cls->name, "Functional") == 0;
+        if (number < 0 || number >= (e->n_nodes ? e->n_nodes : 1))
+            return nac_fail(NAC_E_FORMAT, "Functional \"%s\": layer \"%s\" has no call %d", r->model_name, e->name, number);
+        *ready = number < e->n_calls;
+        return *ready ? nac_at(e->calls[number], (int)slot->valuedouble) : NULL;
+    }
+    return nac_fail(NAC_E_FORMAT, "Functional \"%s\": there is no layer \"%.100s\"", r->model_name, name->valuestring);
+}
+
+/* A tensor or nested lists of tensors; sets *plain when there is no tensor in it. */
+static nac_tensor *read_argument(const reader *r, const cJSON *json, bool *ready, bool *plain)
+{
+    *plain = false;
+    *ready = true;
+    if (is_tensor(json))
+        return lookup(r, get(get(json, "config"), "keras_history"), false, ready);
+    if (cJSON_IsArray(json) && cJSON_GetArraySize(json) > 0 && cJSON_GetArraySize(json) <= NAC_MAX_IO) {
+        nac_tensor *items[NAC_MAX_IO];
+        int n = 0;
+        const cJSON *item;
+        cJSON_ArrayForEach(item, json)
+        {
+            bool inner;
+            items[n] = read_argument(r, item, ready, &inner);
+            if (inner && n == 0)
+                return *plain = true, NULL;
+            if (inner)
+                return nac_fail(NAC_E_UNSUPPORTED, "Functional \"%s\": a list of tensors and other things as an argument", r->model_name);
+            if (!items[n++])
+                return NULL;
+        }
+        return nac_list_of(n, items);
+    }
+    *plain = true;
+    return NULL;
+}
+
+static bool read_keyword(const reader *r, const cJSON *item, nac_call_options *o, bool *ready)
+{
+    bool plain, flag = cJSON_IsTrue(item);
+    nac_tensor *t = read_argument(r, item, ready, &plain);
+    if (!t && !plain)
+        return false;
+    struct {
+        const char  *name;
+        nac_tensor **to;
+    } tensors[] = {{"mask", &o->mask}, {"initial_state", &o->initial_state}, {"attention_mask", &o->attention_mask}};
+    for (int i = 0; i < NAC_COUNT(tensors); i++)
+        if (strcmp(item->string, tensors[i].name) == 0 && (t || cJSON_IsNull(item)))
+            return *tensors[i].to = t, true;
+    if (plain && cJSON_IsNull(item))
+        return true;
+    if (plain && cJSON_IsBool(item)) {
+        if (strcmp(item->string, "training") == 0)
+            return o->training = flag, true;
+        if (strcmp(item->string, "use_causal_mask") == 0)
+            return o->use_causal_mask = flag, true;
+        if (strcmp(item->string, "return_attention_scores") == 0)
+            return o->return_attention_scores = flag, true;
+    }
+    return nac_fail(NAC_E_UNSUPPORTED, "Functional \"%s\": the call argument \"%.100s\"", r->model_name, item->string);
+}
+
+/* args of one call: one tensor or list, several tensors, or an op's mixture with literals. */
+static bool read_arguments(const reader *r, entry *e, const cJSON *args, const cJSON *kwargs, nac_call_options *o, bool *ready)
+{
+    nac_tensor *tensors[NAC_MAX_IO];
+    int n = 0;
+    bool plain;
+    const cJSON *arg;
+    cJSON *literals = nac_is_operation(e->layer) ? cJSON_CreateArray() : NULL;
+    cJSON_ArrayForEach(arg, args)
+    {
+        nac_tensor *t = n < NAC_MAX_IO ? read_argument(r, arg, ready, &plain) : nac_fail(NAC_E_FORMAT, "too many arguments");
+        if (t)
+            tensors[n++] = t;
+        else if (!plain || (!literals && !cJSON_IsNull(arg))) {
+            cJSON_Delete(literals);
+            if (plain)
+                nac_fail(NAC_E_UNSUPPORTED, "Functional \"%s\": an argument of layer \"%s\" that is no tensor", r->model_name, e->name);
+            return false;
+        }
+        if (literals)
+            cJSON_AddItemToArray(literals, t ? cJSON_CreateNull() : cJSON_Duplicate(arg, true));
+    }
+    const cJSON *value = get(kwargs, "value"), *key = get(kwargs, "key");
+    const cJSON *named[] = {get(kwargs, "query"), value, key};
+    for (int i = 0; i < 3; i++)
+        if (is_tensor(named[i])) {
+            nac_tensor *t = read_argument(r, named[i], ready, &plain);
+            if (!t)
+                return false;
+            tensors[n++] = t;
+        }
+    if (literals) {
+        op_layer *op = (op_layer *)e->layer;
+        cJSON_Delete(op->args);
+        op->args = literals;
+    }
+    if (!n)
+        return nac_fail(NAC_E_FORMAT, "Functional \"%s\": layer \"%s\" is called without a tensor", r->model_name, e->name);
+    o->inputs = n == 1 ? tensors[0] : nac_list_of(n, tensors);
+    return o->inputs;
+}
+
+/* Keras 2's [[["dense", 0, 0, {}], ...], ...]: one node is a list of tensors. */
+static nac_tensor *read_old_node(const reader *r, const cJSON *node, bool *ready)
+{
+    nac_tensor *items[NAC_MAX_IO];
+    int n = 0;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, node)
+    {
+        if (n == NAC_MAX_IO || !(items[n] = lookup(r, item, true, ready)))
+            return NULL;
+        n++;
+    }
+    return n == 1 ? items[0] : n ? nac_list_of(n, items) : NULL;
+}
+
+/* Makes the next call of a layer if all that it needs is there. */
+static bool make_call(const reader *r, entry *e, const cJSON *node, bool *ready)
+{
+    nac_call_options o = {.layer = e->layer, .training = NAC_NONE};
+    *ready = true;
+    if (cJSON_IsArray(node)) {
+        o.inputs = read_old_node(r, node, ready);
+        if (!o.inputs)
+            return false;
+    } else {
+        const cJSON *item;
+        if (!read_arguments(r, e, get(node, "args"), get(node, "kwargs"), &o, ready))
+            return false;
+        cJSON_ArrayForEach(item, get(node, "kwargs"))
+        {
+            static const char positional[] = "query|value|key";
+            if (!(nac_one_of(item->string, positional) && is_tensor(item)) && !read_keyword(r, item, &o, ready))
+                return false;
+        }
+    }
+    if (e->n_calls == MAX_CALLS)
+        return nac_fail(NAC_E_UNSUPPORTED, "Functional \"%s\": layer \"%s\" is called more than %d times", r->model_name, e->name, MAX_CALLS);
+    return (e->calls[e->n_calls] = nac_call_with(&o)) && ++e->n_calls;
+}
+
+static bool is_leaf(const cJSON *json)
+{
+    return cJSON_IsArray(json) && cJSON_GetArraySize(json) == 3 && cJSON_IsString(cJSON_GetArrayItem(json, 0));
+}
+
+static nac_tensor *read_ends(const reader *r, const cJSON *json)
+{
+    nac_tensor *items[NAC_MAX_IO];
+    int n = 0;
+    bool ready;
+    const cJSON *item;
+    if (is_leaf(json)) {
+        nac_tensor *t = lookup(r, json, true, &ready);
+        return ready ? t : nac_fail(NAC_E_FORMAT, "Functional \"%s\": an input or output is never computed", r->model_name);
+    }
+    if (cJSON_IsObject(json))
+        return nac_fail(NAC_E_UNSUPPORTED, "Functional \"%s\": inputs or outputs that are a dictionary", r->model_name);
+    cJSON_ArrayForEach(item, json)
+        if (n == NAC_MAX_IO || !(items[n++] = read_ends(r, item)))
+            return NULL;
+    return n ? nac_list_of(n, items) : nac_fail(NAC_E_FORMAT, "Functional \"%s\": no inputs or outputs", r->model_name);
+}
+
+static bool read_layers(reader *r, const cJSON *layers)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, layers)
+    {
+        entry *e = &r->entries[r->n];
+        const cJSON *name = get(item, "name");
+        *e = (entry){.json = item, .layer = nac_layer_from_json(item, r->model_name)};
+        if (!e->layer)
+            return false;
+        e->name = cJSON_IsString(name) ? name->valuestring : e->layer->name;
+        e->n_nodes = cJSON_GetArraySize(get(item, "inbound_nodes"));
+        if (strcmp(e->layer->base.cls->name, "InputLayer") == 0 && !(e->calls[e->n_calls++] = nac_input_of(e->layer)))
+            return false;
+        r->n++;
+    }
+    return true;
+}
+
+/* Calls become possible as others are made; a round in which none is made is a graph that cannot be. */
+static bool connect(reader *r)
+{
+    for (bool progress = true; progress;) {
+        progress = false;
+        for (int i = 0; i < r->n; i++) {
+            entry *e = &r->entries[i];
+            while (e->n_calls < e->n_nodes && cJSON_GetArraySize(get(e->json, "inbound_nodes"))) {
+                bool ready;
+                if (make_call(r, e, cJSON_GetArrayItem(get(e->json, "inbound_nodes"), e->n_calls), &ready)) {
+                    progress = true;
+                    continue;
+                }
+                if (ready)
+                    return nac_trail("in layer \"%s\"", e->name);
+                break;
+            }
+        }
+    }
+    for (int i = 0; i < r->n; i++)
+        if (r->entries[i].n_calls < r->entries[i].n_nodes)
+            return nac_fail(NAC_E_FORMAT, "Functional \"%s\": layer \"%s\" depends on itself or on a call that is not there", r->model_name, r->entries[i].name);
+    return true;
+}
+
+nac_layer *nac_functional_from_config(const void *json)
+{
+    const cJSON *config = json, *name = get(config, "name"), *layers = get(config, "layers");
+    reader r = {.model_name = cJSON_IsString(name) ? name->valuestring : "functional"};
+    if (!cJSON_IsArray(layers) || !get(config, "input_layers") || !get(config, "output_layers"))
+        return nac_fail(NAC_E_FORMAT, "Functional \"%s\": expected layers, input_layers and output_layers", r.model_name);
+    if (!(r.entries = nac_calloc((size_t)cJSON_GetArraySize(layers) + 1, sizeof *r.entries)))
+        return NULL;
+    bool ok = read_layers(&r, layers) && connect(&r);
+    nac_tensor *in = ok ? read_ends(&r, get(config, "input_layers")) : NULL, *out = in ? read_ends(&r, get(config, "output_layers")) : NULL;
+    nac_layer *m = nac_functional(in, out, .name = cJSON_IsString(name) ? name->valuestring : NULL);
+    nac_free(r.entries);
+    return m && common(m, config) ? m : NULL;
+}
