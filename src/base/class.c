@@ -481,6 +481,9 @@ static cJSON *option_to_json(const nac_option *row, const void *value)
     case NAC_OPTION_PADS:
         return pads_to_json(value, row->axes ? row->axes : 1);
     case NAC_OPTION_FLOATS: {
+        const nac_floats *f = value;
+        if (row->none && f->n < 2)
+            return f->n ? nac_json_float(f->v[0]) : cJSON_CreateNull();
         cJSON *array = cJSON_CreateArray();
         for (int i = 0; i < ((const nac_floats *)value)->n; i++)
             cJSON_AddItemToArray(array, nac_json_float(((const nac_floats *)value)->v[i]));
@@ -599,6 +602,8 @@ static bool option_from_json(const nac_class *cls, const nac_option *row, const 
             *(nac_shape *)to = (nac_shape){0};
         else if (row->type == NAC_OPTION_AXES)
             *(nac_axes *)to = (nac_axes){{NAC_NONE}};
+        else if (row->type == NAC_OPTION_FLOATS)
+            *(nac_floats *)to = (nac_floats){{0}, 0};
         else if (row->type == NAC_OPTION_SPEC || row->type == NAC_OPTION_STRING)
             *(const void **)to = NULL;
         return true;
@@ -698,6 +703,10 @@ static bool option_from_json(const nac_class *cls, const nac_option *row, const 
         nac_floats *f = to;
         const cJSON *item;
         f->n = 0;
+        if (nac_json_number(json, &number)) {
+            f->v[f->n++] = number;
+            return true;
+        }
         cJSON_ArrayForEach(item, json)
         {
             if (f->n == NAC_MAX_IO || !nac_json_number(item, &f->v[f->n]))

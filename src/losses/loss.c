@@ -1,0 +1,112 @@
+/* Weighting and reduction. */
+#include <string.h>
+#include "losses/loss.h"
+
+bool nac_match_ranks(nac_tensor **a, nac_tensor **b)
+{
+    if (!*a || !*b)
+        return false;
+    int ra = nac_rank(*a), rb = nac_rank(*b);
+    if (ra == rb)
+        return true;
+    if (ra == rb + 1) {
+        if (nac_dim(*a, -1) == 1 && !(rb == 1 && ra == 1))
+            *a = nac_squeeze(*a, -1);
+        else if (rb >= 1 && nac_dim(*b, -1) == 1)
+            *b = nac_expand_dims(*b, -1);
+    } else if (rb == ra + 1) {
+        if (nac_dim(*b, -1) == 1)
+            *b = nac_squeeze(*b, -1);
+        else if (ra >= 1 && nac_dim(*a, -1) == 1)
+            *a = nac_expand_dims(*a, -1);
+    }
+    return *a && *b;
+}
+
+nac_tensor *nac_apply_mask(nac_tensor *sample_weight, nac_tensor *mask, nac_dtype dtype, bool mean, bool *ok)
+{
+    *ok = true;
+    if (!mask)
+        return sample_weight ? nac_cast(sample_weight, dtype) : NULL;
+    nac_tensor *keep = nac_cast(mask, dtype);
+    if (mean) {                         /* nothing kept: all weights are 0, and so is the loss */
+        nac_tensor *kept = nac_sum(keep), *total = nac_scalar_of(dtype, (double)nac_size_of(mask));
+        keep = nac_multiply(keep, nac_divide(total, nac_maximum(kept, nac_scalar_of(dtype, 1e-30))));
+    }
+    if (sample_weight) {
+        nac_tensor *weight = nac_cast(sample_weight, dtype);
+        *ok = nac_match_ranks(&keep, &weight);
+        while (*ok && nac_rank(weight) < nac_rank(keep))
+            *ok = (weight = nac_expand_dims(weight, -1));
+        keep = nac_multiply(weight, keep);
+    }
+    *ok = *ok && keep;
+    return keep;
+}
+
+static const char *text_option(const nac_instance *self, const char *name)
+{
+    const nac_option *row = nac_option_find(self->cls, name);
+    return row ? *(const char *const *)((const char *)self->options + row->offset) : NULL;
+}
+
+static nac_tensor *misfit(const nac_loss *loss, nac_tensor *t, nac_tensor *p)
+{
+    char a[128], b[128];
+    return nac_fail(NAC_E_SHAPE, "%s: targets %s do not fit predictions %s", loss->base.cls->name, nac_type_text(nac_type_of(t), a, sizeof a),
+                    nac_type_text(nac_type_of(p), b, sizeof b));
+}
+
+static nac_tensor *reduce(const char *how, nac_tensor *values, nac_tensor *weight)
+{
+    if (weight) {
+        if (!nac_match_ranks(&values, &weight))
+            return NULL;
+        while (nac_rank(weight) < nac_rank(values))
+            if (!(weight = nac_expand_dims(weight, -1)))
+                return NULL;
+        values = nac_multiply(values, weight);
+    }
+    if (!how || strcmp(how, "none") == 0)
+        return values;
+    if (strcmp(how, "sum") == 0)
+        return nac_sum(values);
+    if (strcmp(how, "mean_with_sample_weight") == 0 && weight) {
+        nac_tensor *total = nac_sum(nac_broadcast_to(weight, nac_shape_of_tensor(values)));
+        return nac_divide(nac_sum(values), nac_maximum(total, nac_scalar_of(nac_dtype_of(values), 1e-30)));
+    }
+    return nac_mean(values);
+}
+
+nac_tensor *nac_compute_loss(nac_spec spec, nac_tensor *y_true, nac_tensor *y_pred, nac_tensor *sample_weight)
+{
+    bool ok;
+    if (!y_true || !y_pred)
+        return NULL;
+    nac_loss *loss = nac_own(nac_resolve(NAC_KIND_LOSS, spec, "loss", &ok));
+    if (!loss)
+        return ok ? nac_fail(NAC_E_ARGUMENT, "loss: expected a loss or its name, found NULL") : NULL;
+    const nac_loss_type *type = (const nac_loss_type *)loss->base.cls;
+    const char *reduction = text_option(&loss->base, "reduction");
+    nac_tensor *mask = y_pred->mask, *t = y_true, *p = y_pred;
+    if (!nac_is_float(nac_dtype_of(p)))
+        return nac_fail(NAC_E_TYPE, "%s: predictions: expected floats, found %s", loss->base.cls->name, nac_dtype_name(nac_dtype_of(p)));
+    if (strncmp(loss->base.cls->name, "Sparse", 6) != 0) {
+        if (!nac_match_ranks(&t, &p))
+            return NULL;
+        t = nac_cast(t, nac_dtype_of(p));
+        bool fits = nac_rank(t) == nac_rank(p);
+        for (int d = 0; fits && d < nac_rank(t); d++)
+            fits = nac_dim(t, d) == nac_dim(p, d) || nac_dim(t, d) == 1 || nac_dim(p, d) == 1 || nac_dim(t, d) < 0 || nac_dim(p, d) < 0;
+        if (!fits)
+            return misfit(loss, y_true, y_pred);
+    }
+    nac_tensor *values = type->call(&loss->base, t, p);
+    if (!values)
+        return nac_trail("in loss %s", loss->base.cls->name);
+    bool mean = reduction && strncmp(reduction, "sum_over", 8) == 0;
+    mean |= reduction && strcmp(reduction, "mean") == 0;
+    nac_tensor *weight = nac_apply_mask(sample_weight, mask, nac_dtype_of(values), mean, &ok);
+    nac_tensor *result = ok ? reduce(reduction, values, weight) : NULL;
+    return result ? result : nac_trail("in loss %s", loss->base.cls->name);
+}

@@ -1,0 +1,362 @@
+/* One step of any optimizer, in Keras's order. */
+#include <string.h>
+#include "base/json.h"
+#include "optimizers/optimizer.h"
+
+typedef struct {
+    double  weight_decay, clipnorm, global_clipnorm, clipvalue, ema_momentum, loss_scale_factor;
+    bool    use_ema;
+    int64_t ema_overwrite_frequency, accumulation;
+} common;
+
+static const void *option(const nac_optimizer *o, const char *name)
+{
+    return (const char *)o->base.options + nac_option_find(o->base.cls, name)->offset;
+}
+
+static double real(const nac_optimizer *o, const char *name)
+{
+    return *(const double *)option(o, name);
+}
+
+static int64_t integer(const nac_optimizer *o, const char *name)
+{
+    return *(const int64_t *)option(o, name);
+}
+
+static common common_of(const nac_optimizer *o)
+{
+    return (common){real(o, "weight_decay"), real(o, "clipnorm"), real(o, "global_clipnorm"), real(o, "clipvalue"), real(o, "ema_momentum"),
+                    real(o, "loss_scale_factor"), *(const bool *)option(o, "use_ema"), integer(o, "ema_overwrite_frequency"),
+                    integer(o, "gradient_accumulation_steps")};
+}
+
+static const nac_optimizer_type *type_of(const nac_optimizer *o)
+{
+    return (const nac_optimizer_type *)o->base.cls;
+}
+
+static nac_variable *new_variable(const char *owner, const char *name, nac_tensor *value)
+{
+    nac_variable *v = value ? nac_retain(nac_variable_alloc(name, nac_type_of(value), value, false)) : NULL;
+    char *path = v ? nac_format("%s/%s", owner, name) : NULL;
+    if (path) {
+        nac_free(v->path);
+        v->path = path;
+    }
+    return v;
+}
+
+bool nac_optimizer_init(void *self)
+{
+    nac_optimizer *o = self;
+    const nac_rate *rate = option(o, "learning_rate");
+    const char *name = *(const char *const *)option(o, "name");
+    common c = common_of(o);
+    if ((!isnan(c.clipnorm)) + (!isnan(c.global_clipnorm)) + (!isnan(c.clipvalue)) > 1)
+        return nac_fail(NAC_E_ARGUMENT, "%s: only one of clipnorm, global_clipnorm and clipvalue may be given", o->base.cls->name);
+    nac_scope scope = nac_scope_begin();
+    bool ok = (o->name = nac_strdup(name ? name : o->base.cls->name)) && (o->iterations = new_variable(o->name, "iteration", nac_scalar_int(NAC_INT64, 0)));
+    if (ok && !rate->schedule)
+        ok = (o->learning_rate = new_variable(o->name, "learning_rate", nac_scalar(rate->value)));
+    nac_scope_end(&scope);
+    return ok;
+}
+
+void nac_optimizer_release(void *self)
+{
+    nac_optimizer *o = self;
+    for (int i = 0; i < o->n_slots; i++) {
+        nac_release(o->slots[i].variable);
+        nac_release(o->slots[i].average);
+        nac_release(o->slots[i].accumulator);
+        for (int k = 0; k < NAC_OPTIMIZER_SLOTS; k++)
+            nac_release(o->slots[i].slot[k]);
+    }
+    nac_free(o->slots);
+    nac_release(o->iterations);
+    nac_release(o->learning_rate);
+    nac_free(o->name);
+}
+
+/* The learning rate in the config is the one of now, as Keras writes it. */
+cJSON *nac_optimizer_to_json(const void *optimizer)
+{
+    nac_optimizer *o = (nac_optimizer *)optimizer;
+    nac_rate *rate = (nac_rate *)option(o, "learning_rate");
+    if (o->learning_rate)
+        rate->value = *(const float *)nac_tensor_data(o->learning_rate->value);
+    cJSON *config = nac_options_to_json(o->base.cls, o->base.options), *json = config ? cJSON_CreateObject() : NULL;
+    if (!json) {
+        cJSON_Delete(config);
+        return NULL;
+    }
+    cJSON_AddItemToObject(json, "module", o->base.cls->module ? cJSON_CreateString(o->base.cls->module) : cJSON_CreateNull());
+    cJSON_AddStringToObject(json, "class_name", o->base.cls->name);
+    cJSON_AddItemToObject(json, "config", config);
+    cJSON_AddItemToObject(json, "registered_name", o->base.cls->module ? cJSON_CreateNull() : cJSON_CreateString(o->base.cls->name));
+    return json;
+}
+
+/* ---- slots ---- */
+
+static nac_slots *find(nac_optimizer *o, const nac_variable *v)
+{
+    for (int i = 0; i < o->n_slots; i++)
+        if (o->slots[i].variable == v)
+            return &o->slots[i];
+    return NULL;
+}
+
+static nac_variable *zeros_for(nac_optimizer *o, const nac_variable *v, const char *what)
+{
+    char *name = nac_format("%s_%s", v->path, what);
+    for (char *c = name; c && *c; c++)
+        *c = *c == '/' ? '_' : *c;
+    nac_variable *made = name ? new_variable(o->name, name, nac_zeros(v->type.dtype, nac_shape_of(v->type.rank, v->type.dim))) : NULL;
+    nac_free(name);
+    return made;
+}
+
+static bool add_slots(nac_optimizer *o, nac_variable *v)
+{
+    const char *names[NAC_OPTIMIZER_SLOTS];
+    int block[NAC_OPTIMIZER_SLOTS], n = type_of(o)->slot_names(o, names, block);
+    common c = common_of(o);
+    if ((o->n_slots & (o->n_slots - 1)) == 0) {
+        nac_slots *grown = nac_realloc(o->slots, (size_t)(o->n_slots ? 2 * o->n_slots : 1) * sizeof *grown);
+        if (!grown)
+            return false;
+        o->slots = grown;
+    }
+    nac_slots s = {.variable = v};
+    bool ok = (!c.use_ema || (s.average = zeros_for(o, v, "average"))) && (c.accumulation == NAC_NONE || (s.accumulator = zeros_for(o, v, "gradient_accumulator")));
+    for (int k = 0; ok && k < n; k++)
+        ok = (s.slot[k] = zeros_for(o, v, names[k]));
+    nac_retain(v);
+    o->slots[o->n_slots++] = s;         /* released with the optimizer, complete or not */
+    return ok;
+}
+
+bool nac_optimizer_build(nac_optimizer *o, int n, nac_variable *const *variables)
+{
+    nac_thread *thread = nac_this_thread();
+    nac_interpreter *top = thread->top;
+    nac_scope scope = nac_scope_begin();
+    bool ok = true;
+    thread->top = NULL;                 /* making slots is no part of what is traced */
+    for (int i = 0; ok && i < n; i++)
+        ok = find(o, variables[i]) || add_slots(o, variables[i]);
+    thread->top = top;
+    nac_scope_end(&scope);
+    return ok;
+}
+
+bool nac_optimizer_built(const nac_optimizer *o)
+{
+    return o->n_slots > 0;
+}
+
+bool nac_optimizer_variables(nac_optimizer *o, int n, nac_variable *const *variables, nac_list *out)
+{
+    const char *names[NAC_OPTIMIZER_SLOTS];
+    int block[NAC_OPTIMIZER_SLOTS], count = type_of(o)->slot_names(o, names, block);
+    bool ok = nac_list_add(out, o->iterations) && (!o->learning_rate || nac_list_add(out, o->learning_rate));
+    for (int i = 0; i < n; i++)
+        if (!find(o, variables[i]))
+            return ok;
+    for (int i = 0; ok && i < n && find(o, variables[i])->average; i++)
+        ok = nac_list_add(out, find(o, variables[i])->average);
+    for (int i = 0; ok && i < n && find(o, variables[i])->accumulator; i++)
+        ok = nac_list_add(out, find(o, variables[i])->accumulator);
+    for (int b = 0; ok && b < NAC_OPTIMIZER_SLOTS; b++)
+        for (int i = 0; ok && i < n; i++)
+            for (int k = 0; ok && k < count; k++)
+                ok = block[k] != b || nac_list_add(out, find(o, variables[i])->slot[k]);
+    return ok;
+}
+
+/* ---- a step ---- */
+
+static nac_tensor *rate_now(nac_optimizer *o)
+{
+    const nac_rate *rate = option(o, "learning_rate");
+    if (!rate->schedule)
+        return nac_value(o->learning_rate);
+    const nac_instance *schedule = rate->schedule;
+    return ((const nac_schedule_type *)schedule->cls)->rate(schedule, nac_cast(nac_value(o->iterations), NAC_FLOAT32));
+}
+
+double nac_learning_rate(nac_optimizer *o)
+{
+    if (!o)
+        return NAN;
+    nac_scope scope = nac_scope_begin();
+    double rate = nac_item(rate_now(o));
+    nac_scope_end(&scope);
+    return rate;
+}
+
+bool nac_set_learning_rate(nac_optimizer *o, double rate)
+{
+    if (!o)
+        return false;
+    if (!o->learning_rate)
+        return nac_fail(NAC_E_STATE, "%s: the learning rate follows a schedule and cannot be set", o->base.cls->name);
+    if (!(rate >= 0))
+        return nac_fail(NAC_E_ARGUMENT, "%s: learning_rate: expected at least 0, found %g", o->base.cls->name, rate);
+    nac_scope scope = nac_scope_begin();
+    bool ok = nac_assign(o->learning_rate, nac_scalar(rate));
+    nac_scope_end(&scope);
+    return ok;
+}
+
+int64_t nac_iterations(const nac_optimizer *o)
+{
+    return o ? *(const int64_t *)nac_tensor_data(o->iterations->value) : 0;
+}
+
+static nac_tensor *scaled_to(nac_tensor *g, nac_tensor *norm, double clip)     /* g clip / max(norm, clip) */
+{
+    nac_tensor *limit = nac_scalar_of(nac_dtype_of(g), clip);
+    return nac_multiply(g, nac_divide(limit, nac_maximum(nac_cast(norm, nac_dtype_of(g)), limit)));
+}
+
+static bool clip(const common *c, int n, nac_tensor **grads)
+{
+    nac_tensor *sum = NULL;
+    for (int i = 0; i < n && !isnan(c->global_clipnorm); i++) {
+        nac_tensor *square = nac_cast(nac_sum(nac_square(grads[i])), NAC_FLOAT32);
+        sum = sum ? nac_add(sum, square) : square;
+    }
+    nac_tensor *global = sum ? nac_sqrt(sum) : NULL;
+    for (int i = 0; i < n; i++) {
+        if (!isnan(c->clipnorm))
+            grads[i] = scaled_to(grads[i], nac_norm(grads[i]), c->clipnorm);
+        else if (!isnan(c->global_clipnorm))
+            grads[i] = scaled_to(grads[i], global, c->global_clipnorm);
+        else if (!isnan(c->clipvalue))
+            grads[i] = nac_clip(grads[i], -c->clipvalue, c->clipvalue);
+        if (!grads[i])
+            return false;
+    }
+    return true;
+}
+
+/* Every n-th call goes on; the others only gather. Both are computed, and `now` chooses. */
+static nac_tensor *choose(nac_tensor *now, nac_tensor *then, nac_tensor *otherwise)
+{
+    return now ? nac_where(now, then, otherwise) : then;
+}
+
+static bool every(nac_tensor *iterations, int64_t n, nac_tensor **is)
+{
+    return (*is = nac_equal(nac_mod(nac_add_scalar(iterations, 1), nac_scalar_int(NAC_INT64, n)), nac_scalar_int(NAC_INT64, 0)));
+}
+
+static bool update_average(const common *c, nac_slots *s, nac_tensor *iterations)
+{
+    nac_dtype dtype = s->variable->type.dtype;
+    nac_tensor *first = nac_equal(iterations, nac_scalar_int(NAC_INT64, 0)), *w = nac_value(s->variable);
+    nac_tensor *momentum = nac_where(first, nac_scalar_of(dtype, 0), nac_scalar_of(dtype, c->ema_momentum));
+    nac_tensor *average = nac_add(nac_multiply(momentum, nac_value(s->average)), nac_multiply(nac_rsub_scalar(momentum, 1), w)), *overwrite;
+    if (!nac_assign(s->average, average))
+        return false;
+    if (c->ema_overwrite_frequency == NAC_NONE)
+        return true;
+    return every(iterations, c->ema_overwrite_frequency, &overwrite) && nac_assign(s->variable, nac_where(overwrite, average, w));
+}
+
+static bool step_one(nac_optimizer *o, const common *c, nac_slots *s, nac_tensor *g, nac_tensor *lr, nac_tensor *step, nac_tensor *now)
+{
+    const char *names[NAC_OPTIMIZER_SLOTS];
+    int block[NAC_OPTIMIZER_SLOTS], n = type_of(o)->slot_names(o, names, block);
+    nac_tensor *slot[NAC_OPTIMIZER_SLOTS], *new[NAC_OPTIMIZER_SLOTS + 1], *w = nac_value(s->variable), *before = w;
+    for (int k = 0; k < n; k++)
+        slot[k] = nac_value(s->slot[k]);
+    nac_tensor *rate = nac_cast(lr, s->variable->type.dtype);
+    if (!isnan(c->weight_decay))
+        w = nac_subtract(w, nac_multiply(w, nac_mul_scalar(rate, c->weight_decay)));
+    if (!type_of(o)->step(o, w, slot, g, rate, step, new))
+        return false;
+    bool ok = nac_assign(s->variable, choose(now, new[0], before));
+    for (int k = 0; ok && k < n; k++)
+        ok = nac_assign(s->slot[k], choose(now, new[1 + k], slot[k]));
+    return ok;
+}
+
+static bool constrain(nac_variable *v)
+{
+    const nac_instance *constraint = v->constraint;
+    return !constraint || nac_assign(v, ((const nac_constraint_type *)constraint->cls)->project(constraint, nac_value(v)));
+}
+
+static bool gather(const common *c, int n, nac_slots **slots, nac_tensor **grads, nac_tensor *now)
+{
+    for (int i = 0; i < n; i++) {
+        nac_tensor *sum = nac_add(nac_value(slots[i]->accumulator), grads[i]);
+        if (!nac_assign(slots[i]->accumulator, nac_where(now, nac_scalar_of(nac_dtype_of(sum), 0), sum)))
+            return false;
+        grads[i] = nac_mul_scalar(sum, 1.0 / (double)c->accumulation);
+    }
+    return true;
+}
+
+static bool step_all(nac_optimizer *o, int n, nac_slots **slots, nac_tensor **grads)
+{
+    common c = common_of(o);
+    nac_tensor *iterations = nac_value(o->iterations), *lr = rate_now(o), *now = NULL, *updates = iterations;
+    for (int i = 0; i < n && !isnan(c.loss_scale_factor); i++)
+        grads[i] = nac_mul_scalar(grads[i], 1 / c.loss_scale_factor);
+    if (c.accumulation != NAC_NONE) {
+        updates = nac_floor_divide(iterations, nac_scalar_int(NAC_INT64, c.accumulation));
+        if (!every(iterations, c.accumulation, &now) || !gather(&c, n, slots, grads, now))
+            return false;
+    }
+    nac_tensor *step = nac_add_scalar(updates, 1);
+    if (!clip(&c, n, grads))
+        return false;
+    for (int i = 0; i < n; i++)
+        if (!step_one(o, &c, slots[i], grads[i], lr, step, now))
+            return nac_trail("in the step of \"%s\"", slots[i]->variable->path);
+    for (int i = 0; i < n && c.use_ema; i++)
+        if (!update_average(&c, slots[i], iterations))
+            return false;
+    for (int i = 0; i < n; i++)
+        if (!constrain(slots[i]->variable))
+            return false;
+    return nac_assign(o->iterations, nac_add_scalar(iterations, 1));
+}
+
+bool nac_apply_gradients(nac_optimizer *o, int n, nac_tensor *const *grads, nac_variable *const *variables)
+{
+    if (!o || !grads || !variables || !nac_optimizer_build(o, n, variables))
+        return false;
+    nac_slots **slots = nac_malloc(((size_t)n + 1) * sizeof *slots);
+    nac_tensor **some = nac_malloc(((size_t)n + 1) * sizeof *some);
+    int count = 0;
+    for (int i = 0; slots && some && i < n; i++)
+        if (grads[i]) {
+            slots[count] = find(o, variables[i]);
+            some[count++] = grads[i];
+        }
+    bool ok = slots && some && (count || nac_fail(NAC_E_ARGUMENT, "%s: no gradients: the loss does not depend on any trainable variable", o->base.cls->name));
+    nac_scope scope = nac_scope_begin();
+    ok = ok && step_all(o, count, slots, some);
+    nac_scope_end(&scope);
+    nac_free(slots);
+    nac_free(some);
+    return ok || nac_trail("in %s", o->base.cls->name);
+}
+
+bool nac_optimizer_finish(nac_optimizer *o, int n, nac_variable *const *variables)
+{
+    bool ok = true;
+    nac_scope scope = nac_scope_begin();
+    for (int i = 0; ok && i < n; i++) {
+        nac_slots *s = find(o, variables[i]);
+        ok = !s || !s->average || nac_assign(variables[i], nac_value(s->average));
+    }
+    nac_scope_end(&scope);
+    return ok;
+}
