@@ -1,0 +1,61 @@
+/* Callbacks for fit: {.callbacks = {nac_early_stopping(.patience = 3), nac_model_checkpoint("best.keras", .save_best_only = true)}}. */
+#ifndef NACRE_CALLBACKS_H
+#define NACRE_CALLBACKS_H
+
+#include "nacre/training.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Keras's progress bar; fit adds it by itself unless .verbose = 0. Keras: ProgbarLogger. */
+#define NAC_PROGBAR_LOGGER_OPTIONS(O, S) O(S, BOOL, unused, false, NAC_HIDDEN)
+NAC_DECLARE(nac_callback, progbar_logger, NAC_PROGBAR_LOGGER_OPTIONS)
+#define nac_progbar_logger(...) NAC_KW(nac_progbar_logger_options, nac_progbar_logger_with, NAC_PROGBAR_LOGGER_OPTIONS, __VA_ARGS__)
+
+/* Stops when a figure has not improved for `patience` epochs. Keras: EarlyStopping. */
+#define NAC_EARLY_STOPPING_OPTIONS(O, S)                                                                                             \
+    O(S, STRING, monitor, "val_loss", NAC_ANY)                                                                                       \
+    O(S, FLOAT, min_delta, 0, NAC_ANY)                                                                                               \
+    O(S, INT, patience, 0, NAC_AT_LEAST(0))                                                                                          \
+    O(S, INT, verbose, 0, NAC_ANY)                                                                                                   \
+    O(S, STRING, mode, "auto", NAC_ONE_OF("auto|min|max"))                                                                           \
+    O(S, FLOAT, baseline, NAC_NONE_FLOAT, NAC_OR_NONE)                                                                               \
+    O(S, BOOL, restore_best_weights, false, NAC_ANY)                                                                                 \
+    O(S, INT, start_from_epoch, 0, NAC_AT_LEAST(0))
+NAC_DECLARE(nac_callback, early_stopping, NAC_EARLY_STOPPING_OPTIONS)
+#define nac_early_stopping(...) NAC_KW(nac_early_stopping_options, nac_early_stopping_with, NAC_EARLY_STOPPING_OPTIONS, __VA_ARGS__)
+
+/* Saves the model, or its weights, every epoch or every save_freq batches. filepath may hold {epoch}, {epoch:02d}, {batch} and the names of
+   logs with Python's number formats, {val_loss:.2f}. Keras: ModelCheckpoint. */
+#define NAC_MODEL_CHECKPOINT_OPTIONS(O, S)                                                                                           \
+    O(S, STRING, filepath, NULL, NAC_REQUIRED)                                                                                       \
+    O(S, STRING, monitor, "val_loss", NAC_ANY)                                                                                       \
+    O(S, INT, verbose, 0, NAC_ANY)                                                                                                   \
+    O(S, BOOL, save_best_only, false, NAC_ANY)                                                                                       \
+    O(S, BOOL, save_weights_only, false, NAC_ANY)                                                                                    \
+    O(S, STRING, mode, "auto", NAC_ONE_OF("auto|min|max"))                                                                           \
+    O(S, INT, save_freq, 0, NAC_AT_LEAST(0)) /* 0: every epoch */                                                                    \
+    O(S, FLOAT, initial_value_threshold, NAC_NONE_FLOAT, NAC_OR_NONE)
+NAC_DECLARE(nac_callback, model_checkpoint, NAC_MODEL_CHECKPOINT_OPTIONS)
+#define nac_model_checkpoint(...)                                                                                                    \
+    NAC_KW(nac_model_checkpoint_options, nac_model_checkpoint_with, NAC_MODEL_CHECKPOINT_OPTIONS, .filepath = __VA_ARGS__)
+
+/* Calls plain functions. Each may be NULL; logs may be NULL for batches. Keras: LambdaCallback. */
+typedef struct {
+    bool (*on_train_begin)(void *context, nac_training *t);
+    bool (*on_train_end)(void *context, nac_training *t, nac_logs *logs);
+    bool (*on_epoch_begin)(void *context, nac_training *t, int64_t epoch);
+    bool (*on_epoch_end)(void *context, nac_training *t, int64_t epoch, nac_logs *logs);
+    bool (*on_train_batch_begin)(void *context, nac_training *t, int64_t batch);
+    bool (*on_train_batch_end)(void *context, nac_training *t, int64_t batch, nac_logs *logs);
+    void *context;
+} nac_lambda_callback_options;
+NAC_API nac_callback *nac_lambda_callback_with(const nac_lambda_callback_options *options);
+#define NAC_LAMBDA_DEFAULTS(O, S)
+#define nac_lambda_callback(...) NAC_KW(nac_lambda_callback_options, nac_lambda_callback_with, NAC_LAMBDA_DEFAULTS, __VA_ARGS__)
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,337 @@
+/* fit, evaluate, predict and single batches. */
+#include <string.h>
+#include "models/trainer.h"
+
+
+/* ---- history ---- */
+
+struct nac_history {
+    nac_object obj;
+    nac_logs  *epochs;
+    int        n;
+};
+
+static void destroy_history(void *object)
+{
+    nac_free(((nac_history *)object)->epochs);
+}
+
+static bool remember(nac_history *h, const nac_logs *logs)
+{
+    if ((h->n & (h->n - 1)) == 0) {
+        nac_logs *grown = nac_realloc(h->epochs, (size_t)(h->n ? 2 * h->n : 1) * sizeof *grown);
+        if (!grown)
+            return false;
+        h->epochs = grown;
+    }
+    h->epochs[h->n++] = *logs;
+    return true;
+}
+
+int nac_history_epochs(const nac_history *h)
+{
+    return h ? h->n : 0;
+}
+
+const nac_logs *nac_history_epoch(const nac_history *h, int i)
+{
+    return h && i >= 0 && i < h->n ? &h->epochs[i] : NULL;
+}
+
+double nac_history_value(const nac_history *h, const char *name, int i)
+{
+    return h ? nac_log_value(nac_history_epoch(h, i < 0 ? h->n + i : i), name) : NAN;
+}
+
+/* ---- callbacks ---- */
+
+typedef struct {
+    nac_callback *list[NAC_MAX_IO + 1];
+    int           n;
+} callbacks;
+
+static const nac_callback_type *type_of(const nac_callback *c)
+{
+    return (const nac_callback_type *)c->base.cls;
+}
+
+static bool collect(callbacks *cs, const nac_specs *specs, bool progress)
+{
+    for (int i = 0; i < NAC_MAX_IO && specs->v[i]; i++) {
+        if (nac_is(specs->v[i], NAC_KIND_POISON))
+            return false;
+        if (!nac_is(specs->v[i], NAC_KIND_CALLBACK))
+            return nac_fail(NAC_E_TYPE, "callbacks: expected a callback, found %s", nac_kind_name(nac_kind_of(specs->v[i])));
+        cs->list[cs->n++] = (nac_callback *)specs->v[i];
+    }
+    if (progress) {
+        const nac_class *cls = nac_class_find(NAC_KIND_CALLBACK, "ProgbarLogger");
+        if (!cls || !(cs->list[cs->n++] = nac_instance_new(cls, cls->defaults)))
+            return false;
+    }
+    return true;
+}
+
+#define EACH(cs, event, ...)                                                                                                         \
+    ({                                                                                                                               \
+        bool ok_ = true;                                                                                                             \
+        for (int i_ = 0; ok_ && i_ < (cs)->n; i_++)                                                                                  \
+            if (type_of((cs)->list[i_])->event)                                                                                      \
+                ok_ = type_of((cs)->list[i_])->event((cs)->list[i_], __VA_ARGS__) || nac_trail("in callback %s", (cs)->list[i_]->base.cls->name); \
+        ok_;                                                                                                                         \
+    })
+
+static bool want_batch_logs(const callbacks *cs)
+{
+    for (int i = 0; i < cs->n; i++)
+        if (type_of(cs->list[i])->on_train_batch_end && type_of(cs->list[i])->wants_batch_logs)
+            return true;
+    return false;
+}
+
+/* ---- one pass over the data ---- */
+
+typedef struct {
+    trainer     *t;
+    nac_training training;
+    callbacks    callbacks;
+    bool         batch_logs;
+} session;
+
+static bool train_epoch(session *s, nac_batches *batches, int64_t steps)
+{
+    nac_tensor *x, *y, *weight;
+    bool ok;
+    nac_logs logs;
+    for (int64_t step = 0; step < steps && !s->training.stop_training; step++) {
+        if (!nac_batches_next(batches, &x, &y, &weight, &ok))
+            return ok;
+        if (!EACH(&s->callbacks, on_train_batch_begin, &s->training, step) || !nac_trainer_step(s->t, true, x, y, weight))
+            return nac_trail("in fit, step %lld", (long long)step + 1);
+        logs.n = 0;
+        if (s->batch_logs && !nac_trainer_logs(s->t, "", &logs))
+            return false;
+        if (!EACH(&s->callbacks, on_train_batch_end, &s->training, step, s->batch_logs ? &logs : NULL))
+            return false;
+    }
+    return true;
+}
+
+static bool test(session *s, nac_dataset *data, int64_t batch_size, const char *prefix, nac_logs *logs)
+{
+    nac_batches batches;
+    nac_tensor *x, *y, *weight;
+    bool ok = nac_reset_metrics(s->t->model) && EACH(&s->callbacks, on_test_begin, &s->training);
+    nac_batches_open(&batches, data, batch_size);
+    for (int64_t step = 0; ok && nac_batches_next(&batches, &x, &y, &weight, &ok); step++) {
+        ok = nac_trainer_step(s->t, false, x, y, weight) || nac_trail("in evaluate, step %lld", (long long)step + 1);
+        ok = ok && EACH(&s->callbacks, on_test_batch_end, &s->training, step, NULL);
+    }
+    nac_batches_close(&batches);
+    return ok && nac_trainer_logs(s->t, prefix, logs) && EACH(&s->callbacks, on_test_end, &s->training, logs);
+}
+
+/* ---- fit ---- */
+
+/* Weights by class become weights by sample. Classes beyond those named weigh 1. */
+static nac_dataset *weigh(nac_dataset *data, const nac_floats *class_weight)
+{
+    int n = class_weight->n;
+    for (int i = 0; i < NAC_MAX_IO && !class_weight->n; i++)
+        n = class_weight->v[i] != 0 ? i + 1 : n;
+    if (!n)
+        return data;
+    if (data->weights || !data->targets || nac_is_list(data->targets))
+        return nac_fail(NAC_E_ARGUMENT, "fit: class_weight: needs one array of targets and no sample_weight");
+    nac_tensor *y = data->targets;
+    if (nac_rank(y) > 1)
+        y = nac_dim(y, -1) > 1 ? nac_argmax(y, -1) : nac_reshape(y, -1);
+    y = nac_cast(nac_is_float(nac_dtype_of(y)) ? nac_round(y) : y, NAC_INT64);
+    if (!y || nac_size_of(y) != data->size)
+        return y ? nac_fail(NAC_E_SHAPE, "fit: class_weight: expected one class a sample") : NULL;
+    nac_type type = {.dtype = NAC_FLOAT32, .rank = 1, .dim = {data->size}};
+    nac_tensor *weights = nac_tensor_alloc(&type);
+    const int64_t *classes = nac_tensor_data(y);
+    for (int64_t i = 0; weights && i < data->size; i++)
+        ((float *)nac_tensor_data(weights))[i] = classes[i] >= 0 && classes[i] < n ? (float)class_weight->v[classes[i]] : 1;
+    return nac_arrays(data->inputs, .targets = data->targets, .sample_weight = weights);
+}
+
+static bool check(const nac_fit_arguments *a, const nac_dataset *data)
+{
+    if (a->batch_size < 1 || a->epochs < 0 || a->initial_epoch < 0 || a->validation_freq < 1 || a->validation_batch_size < 0 || a->steps_per_epoch < 0)
+        return nac_fail(NAC_E_ARGUMENT, "fit: batch_size (%lld) and validation_freq (%lld) are at least 1, epochs (%lld), initial_epoch (%lld), steps_per_epoch (%lld) "
+                                        "at least 0", (long long)a->batch_size, (long long)a->validation_freq, (long long)a->epochs,
+                        (long long)a->initial_epoch, (long long)a->steps_per_epoch);
+    if (!(a->validation_split >= 0 && a->validation_split < 1))
+        return nac_fail(NAC_E_ARGUMENT, "fit: validation_split: expected from 0 to less than 1, found %g", a->validation_split);
+    return data->size > 0 || nac_fail(NAC_E_ARGUMENT, "fit: there are no samples");
+}
+
+static bool run(session *s, const nac_fit_arguments *a, nac_dataset *data, nac_dataset *validation, nac_history *history)
+{
+    nac_batches batches;
+    uint64_t seed = a->shuffle_seed == NAC_NONE ? (a->shuffle ? nac_next_random() : 0) : (uint64_t)a->shuffle_seed;
+    nac_batches_open(&batches, data, a->batch_size);
+    int64_t count = nac_batches_count(&batches), steps = a->steps_per_epoch ? a->steps_per_epoch : count;
+    s->training.steps = steps;
+    bool ok = nac_trainer_refresh(s->t) && EACH(&s->callbacks, on_train_begin, &s->training);
+    nac_logs logs = {0};
+    for (int64_t epoch = a->initial_epoch; ok && epoch < a->epochs && !s->training.stop_training; epoch++) {
+        logs.n = 0;
+        ok = nac_reset_metrics(s->t->model) && EACH(&s->callbacks, on_epoch_begin, &s->training, epoch)
+             && nac_batches_restart(&batches, a->shuffle, seed, (uint64_t)epoch)
+             && (train_epoch(s, &batches, steps) || nac_trail("in epoch %lld", (long long)epoch + 1));
+        ok = ok && nac_trainer_logs(s->t, "", &logs);
+        if (ok && validation && (epoch + 1) % a->validation_freq == 0)
+            ok = test(s, validation, a->validation_batch_size ? a->validation_batch_size : a->batch_size, "val_", &logs);
+        ok = ok && EACH(&s->callbacks, on_epoch_end, &s->training, epoch, &logs) && remember(history, &logs);
+    }
+    nac_batches_close(&batches);
+    nac_list variables = {0};
+    ok = ok && nac_collect_variables(s->t->model, NAC_TRAINABLE_WEIGHTS, &variables)
+         && nac_optimizer_finish(s->t->optimizer, variables.n, (nac_variable *const *)variables.items);
+    nac_list_clear(&variables);
+    return ok && EACH(&s->callbacks, on_train_end, &s->training, &logs);
+}
+
+nac_history *nac_fit_with(const nac_fit_arguments *a)
+{
+    static const nac_object_type history_type = {NAC_KIND_HISTORY, destroy_history};
+    if (!a->model || !a->data)
+        return NULL;
+    nac_scope scope = nac_scope_begin();
+    session s = {.t = nac_compiled_trainer(a->model, "fit")};
+    nac_dataset *data = a->data, *validation = a->validation_data;
+    bool ok = s.t && check(a, data);
+    if (ok && a->validation_split > 0 && !validation) {
+        int64_t cut = (int64_t)floor((double)data->size * (1 - a->validation_split));
+        if (cut == 0 || cut == data->size)
+            ok = nac_fail(NAC_E_ARGUMENT, "fit: validation_split: %g of %lld samples leaves one part empty", a->validation_split, (long long)data->size);
+        validation = ok ? nac_dataset_slice(data, cut, data->size) : NULL;
+        data = ok ? nac_dataset_slice(data, 0, cut) : NULL;
+        ok = data && validation;
+    }
+    data = ok ? weigh(data, &a->class_weight) : NULL;
+    ok = data && collect(&s.callbacks, &a->callbacks, a->verbose > 0);
+    s.training = (nac_training){.model = a->model, .epochs = a->epochs, .batch_size = a->batch_size, .verbose = (int)a->verbose};
+    s.batch_logs = ok && want_batch_logs(&s.callbacks);
+    nac_history *history = ok ? nac_object_new(&history_type, sizeof *history) : NULL;
+    if (!history || !run(&s, a, data, validation, history)) {
+        nac_trail("in model \"%s\"", a->model->name);
+        history = NULL;
+    }
+    nac_keep(history);
+    nac_scope_end(&scope);
+    return history;
+}
+
+/* ---- evaluate ---- */
+
+double nac_evaluate_with(const nac_evaluate_arguments *a)
+{
+    nac_logs own = {0}, *logs = a->logs ? a->logs : &own;
+    logs->n = 0;
+    if (!a->model || !a->data)
+        return NAN;
+    nac_scope scope = nac_scope_begin();
+    session s = {.t = nac_compiled_trainer(a->model, "evaluate")};
+    bool ok = s.t && (a->batch_size > 0 || nac_fail(NAC_E_ARGUMENT, "evaluate: batch_size: expected at least 1, found %lld", (long long)a->batch_size))
+              && (a->data->size > 0 || nac_fail(NAC_E_ARGUMENT, "evaluate: there are no samples"));
+    s.training = (nac_training){.model = a->model, .batch_size = a->batch_size, .verbose = (int)a->verbose};
+    ok = ok && collect(&s.callbacks, &a->callbacks, false) && nac_trainer_refresh(s.t) && test(&s, a->data, a->batch_size, "", logs);
+    if (!ok)
+        nac_trail("in model \"%s\"", a->model->name);
+    nac_scope_end(&scope);
+    return ok ? nac_log_value(logs, "loss") : NAN;
+}
+
+/* ---- predict ---- */
+
+/* Appends a batch's result to the rows of the whole; both have the same nesting. */
+static void append(const nac_tensor *batch, nac_tensor *all, int64_t at)
+{
+    for (int i = 0; i < batch->n_items; i++)
+        append(batch->items[i], all->items[i], at);
+    if (batch->n_items || !batch->type.dim[0])
+        return;
+    size_t row = nac_type_bytes(&batch->type) / (size_t)batch->type.dim[0];
+    memcpy((char *)nac_tensor_data(all) + (size_t)at * row, nac_tensor_data(batch), nac_type_bytes(&batch->type));
+}
+
+static nac_tensor *room_for(const nac_tensor *batch, int64_t n)
+{
+    nac_tensor *items[NAC_MAX_IO];
+    for (int i = 0; i < batch->n_items; i++)
+        items[i] = room_for(batch->items[i], n);
+    if (batch->n_items)
+        return nac_list_of(batch->n_items, items);
+    nac_type type = batch->type;
+    if (!type.rank)
+        return nac_fail(NAC_E_SHAPE, "predict: an output has no batch axis");
+    type.dim[0] = n;
+    return nac_tensor_alloc(&type);
+}
+
+nac_tensor *nac_predict_with(const nac_predict_arguments *a)
+{
+    if (!a->model || !a->x)
+        return NULL;
+    if (a->batch_size < 1)
+        return nac_fail(NAC_E_ARGUMENT, "predict: batch_size: expected at least 1, found %lld", (long long)a->batch_size);
+    nac_scope scope = nac_scope_begin();
+    trainer *t = nac_trainer(a->model);
+    nac_function *f = t ? nac_trainer_predict_function(t) : NULL;
+    nac_dataset *data = f ? nac_arrays(a->x) : NULL;
+    nac_tensor *all = NULL, *x, *y, *weight;
+    nac_batches batches;
+    bool ok = data && (data->size > 0 || nac_fail(NAC_E_ARGUMENT, "predict: there are no samples"));
+    if (ok) {
+        nac_batches_open(&batches, data, a->batch_size);
+        while (ok) {
+            int64_t at = batches.at;
+            nac_scope batch_scope = nac_scope_begin();
+            if (!nac_batches_next(&batches, &x, &y, &weight, &ok)) {
+                nac_scope_end(&batch_scope);
+                break;
+            }
+            nac_tensor *result = t->run_eagerly ? nac_call(a->model, x, .training = false) : nac_function_call(f, x);
+            if (result && !all)
+                all = nac_retain(room_for(result, data->size));
+            ok = result && all;
+            if (ok)
+                append(result, all, at);
+            nac_scope_end(&batch_scope);
+        }
+        nac_batches_close(&batches);
+    }
+    if (!ok) {
+        nac_release(all);
+        all = nac_trail("in predict, model \"%s\"", a->model->name);
+    }
+    nac_scope_end(&scope);
+    return nac_own(all);
+}
+
+/* ---- single batches ---- */
+
+static bool on_batch(nac_model *m, bool train, nac_tensor *x, nac_tensor *y, nac_tensor *weight, nac_logs *logs)
+{
+    trainer *t = nac_compiled_trainer(m, train ? "train_on_batch" : "test_on_batch");
+    bool ok = t && x && nac_trainer_refresh(t) && nac_trainer_step(t, train, x, y, weight);
+    if (!ok)
+        return m ? nac_trail("in model \"%s\"", m->name) : NULL;
+    if (logs)
+        logs->n = 0;
+    return !logs || nac_trainer_logs(t, "", logs);
+}
+
+bool nac_train_on_batch(nac_model *m, nac_tensor *x, nac_tensor *y, nac_tensor *sample_weight, nac_logs *logs)
+{
+    return on_batch(m, true, x, y, sample_weight, logs);
+}
+
+bool nac_test_on_batch(nac_model *m, nac_tensor *x, nac_tensor *y, nac_tensor *sample_weight, nac_logs *logs)
+{
+    return on_batch(m, false, x, y, sample_weight, logs);
+}

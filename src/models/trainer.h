@@ -1,0 +1,57 @@
+/* What compile makes: losses, metrics and the compiled steps of a model. */
+#ifndef NAC_TRAINER_H
+#define NAC_TRAINER_H
+
+#include "data/data.h"
+#include "metrics/metric.h"
+#include "models/model.h"
+#include "optimizers/optimizer.h"
+#include "nacre/training.h"
+
+typedef struct {
+    nac_metric *metric;                 /* retained */
+    int         output;
+    bool        weighted;
+    char        log_name[64];
+} tracked_metric;
+
+typedef struct {
+    nac_object     obj;
+    nac_model     *model;               /* who owns this */
+    bool           compiled;
+    nac_optimizer *optimizer;
+    nac_specs      loss, metrics, weighted_metrics;     /* as given; owned */
+    nac_floats     loss_weights;
+    bool           run_eagerly;
+    int64_t        steps_per_execution;
+    nac_train_step train_step;
+    void          *train_context;
+
+    bool           built;               /* the rest is known after the first batch */
+    int            n_outputs;
+    nac_loss      *losses[NAC_MAX_IO];
+    nac_metric    *loss_tracker, *output_loss[NAC_MAX_IO];
+    char           output_name[NAC_MAX_IO][64];
+    tracked_metric tracked[NAC_MAX_IO];
+    int            n_tracked;
+
+    nac_function  *train, *test, *predict;
+    uint64_t       frozen;              /* which variables could be trained when train was traced */
+} trainer;
+
+trainer *nac_trainer(nac_model *m);             /* made when there is none; NULL only without memory */
+trainer *nac_compiled_trainer(nac_model *m, const char *who);
+
+/* The compiled steps; new ones when layers were frozen or thawed since. */
+bool nac_trainer_refresh(trainer *t);
+/* One batch, compiled or eager; y and weight may be NULL. */
+bool nac_trainer_step(trainer *t, bool train, nac_tensor *x, nac_tensor *y, nac_tensor *weight);
+/* Adds the running figures to logs. */
+bool nac_trainer_logs(trainer *t, const char *prefix, nac_logs *logs);
+nac_function *nac_trainer_predict_function(trainer *t);
+
+/* The compile config as Keras writes it, {} when not compiled; and back: compiles m. */
+cJSON *nac_compile_config(nac_model *m);
+bool   nac_compile_from_config(nac_model *m, const cJSON *config);
+
+#endif
