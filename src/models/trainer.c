@@ -245,10 +245,12 @@ static bool add_metric(trainer *t, int output, nac_spec spec, bool weighted, con
     t->n_tracked++;
     if (text && !nac_metric_set_name(tracked->metric, spec))
         return false;
+    char name[128];
     if (t->n_outputs > 1)
-        snprintf(tracked->log_name, sizeof tracked->log_name, "%.30s_%.30s", t->output_name[output], tracked->metric->name);
+        snprintf(name, sizeof name, "%s_%.60s", t->output_name[output], tracked->metric->name);
     else
-        snprintf(tracked->log_name, sizeof tracked->log_name, "%.60s", tracked->metric->name);
+        snprintf(name, sizeof name, "%.60s", tracked->metric->name);
+    memcpy(tracked->log_name, name, sizeof tracked->log_name - 1);
     return true;
 }
 

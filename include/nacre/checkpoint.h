@@ -1,0 +1,67 @@
+/* Saving and loading: Keras's .keras and .weights.h5 files.
+
+   A file is written aside, synced and renamed over the target: a crash at any point leaves the old file whole. Loading is all or nothing:
+   everything is read and checked before anything changes. A file is data, never code. */
+#ifndef NACRE_CHECKPOINT_H
+#define NACRE_CHECKPOINT_H
+
+#include "nacre/training.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Writes the model's config, weights, compile arguments and optimizer state to a path that ends in .keras. Keras: Model.save. */
+NAC_API bool nac_save(nac_model *m, const char *path);
+
+/* What did not fit between a model and a file. */
+typedef enum {
+    NAC_MISSING,            /* the model has it, the file does not */
+    NAC_EXTRA,              /* the file has it, the model does not */
+    NAC_MISSHAPEN,          /* both have it, with other shapes */
+    NAC_OPTIMIZER_SKIPPED   /* the optimizer's state was left as it was: the file's has another number of variables */
+} nac_misfit_kind;
+typedef struct {
+    nac_misfit_kind kind;
+    char            path[256];          /* in the file: "layers/dense/vars/0" */
+    char            detail[256];        /* what was expected and found, in words */
+} nac_misfit;
+typedef struct {
+    int        n, total;                /* entries here, and how many there were */
+    nac_misfit entry[64];
+} nac_load_report;
+
+typedef struct {
+    const char      *path;
+    bool             compile;           /* false: leave the compile arguments and optimizer state of the file alone */
+    nac_load_report *report;            /* receives what was skipped, or NULL */
+} nac_load_arguments;
+/* The model of a .keras file, compiled if it was. NULL on failure. nac_load("m.keras"), nac_load("m.keras", .compile = false).
+   Keras: load_model. */
+NAC_API nac_model *nac_load_with(const nac_load_arguments *arguments);
+#define NAC_LOAD_DEFAULTS(O, S) .compile = true,
+#define nac_load(...) NAC_KW(nac_load_arguments, nac_load_with, NAC_LOAD_DEFAULTS, .path = __VA_ARGS__)
+
+/* Weights (and the optimizer's state, if compiled) alone, to a path that ends in .weights.h5. Keras: save_weights. */
+NAC_API bool nac_save_weights(nac_model *m, const char *path);
+
+typedef struct {
+    nac_model       *model;
+    const char      *path;              /* .weights.h5, or .keras for the weights in it */
+    bool             partial;           /* what fits is loaded, and the report tells the rest; else any misfit is an error and nothing changes */
+    nac_load_report *report;            /* or NULL */
+} nac_load_weights_arguments;
+/* Keras: load_weights; partial: skip_mismatch. */
+NAC_API bool nac_load_weights_with(const nac_load_weights_arguments *arguments);
+#define NAC_LOAD_WEIGHTS_DEFAULTS(O, S) .partial = false,
+#define nac_load_weights(...) NAC_KW(nac_load_weights_arguments, nac_load_weights_with, NAC_LOAD_WEIGHTS_DEFAULTS, .model = __VA_ARGS__)
+
+/* The config as JSON text, as in a .keras file; belongs to the caller (nac_text_free). Keras: Model.to_json. */
+NAC_API char *nac_model_to_json(nac_model *m);
+NAC_API nac_model *nac_model_from_json(const char *json);
+NAC_API void nac_text_free(char *text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,107 @@
+/* EarlyStopping. */
+#include "callbacks/monitor.h"
+#include "layers/layer.h"
+
+typedef struct {
+    nac_callback base;
+    double       best;
+    int64_t      wait, best_epoch;
+    bool         rises, found;
+    nac_list     variables, values;     /* the best weights */
+} early_stopping;
+
+static void forget(void *self)
+{
+    early_stopping *e = self;
+    nac_list_clear(&e->variables);
+    nac_list_clear(&e->values);
+}
+
+static bool keep_weights(early_stopping *e, nac_model *m)
+{
+    bool ok;
+    forget(e);
+    ok = nac_collect_variables(m, NAC_ALL_WEIGHTS, &e->variables);
+    for (int i = 0; ok && i < e->variables.n; i++)      /* a value that is held is not written in place */
+        ok = nac_list_add(&e->values, ((nac_variable *)e->variables.items[i])->value);
+    return ok;
+}
+
+static bool on_train_begin(nac_callback *self, nac_training *t)
+{
+    early_stopping *e = (early_stopping *)self;
+    const nac_early_stopping_options *o = self->base.options;
+    (void)t;
+    e->rises = nac_rises(o->mode, o->monitor);
+    e->best = e->rises ? -INFINITY : INFINITY;
+    e->wait = e->best_epoch = 0;
+    e->found = false;
+    forget(e);
+    return true;
+}
+
+static bool better(const early_stopping *e, double value, double than)
+{
+    double delta = fabs(((const nac_early_stopping_options *)e->base.base.options)->min_delta);
+    return e->rises ? value > than + delta : value < than - delta;
+}
+
+static bool on_epoch_end(nac_callback *self, nac_training *t, int64_t epoch, nac_logs *logs)
+{
+    early_stopping *e = (early_stopping *)self;
+    const nac_early_stopping_options *o = self->base.options;
+    double value = nac_log_value(logs, o->monitor);
+    bool known = false;
+    for (int i = 0; i < logs->n; i++)
+        known |= strcmp(logs->name[i], o->monitor) == 0;
+    if (!known || epoch < o->start_from_epoch)
+        return true;
+    if (o->restore_best_weights && !e->found && !keep_weights(e, t->model))
+        return false;
+    if (!e->found)
+        e->best_epoch = epoch;
+    e->found = true;
+    e->wait++;
+    if (better(e, value, e->best)) {
+        e->best = value;
+        e->best_epoch = epoch;
+        if (o->restore_best_weights && !keep_weights(e, t->model))
+            return false;
+        if (isnan(o->baseline) || better(e, value, o->baseline))
+            e->wait = 0;
+        return true;
+    }
+    if (e->wait >= o->patience && epoch > 0) {
+        t->stop_training = true;
+        if (o->verbose)
+            printf("Epoch %lld: early stopping\n", (long long)epoch + 1);
+    }
+    return true;
+}
+
+static bool on_train_end(nac_callback *self, nac_training *t, nac_logs *logs)
+{
+    early_stopping *e = (early_stopping *)self;
+    const nac_early_stopping_options *o = self->base.options;
+    (void)t, (void)logs;
+    if (!o->restore_best_weights || !e->found)
+        return true;
+    if (o->verbose)
+        printf("Restoring model weights from the end of the best epoch: %lld.\n", (long long)e->best_epoch + 1);
+    for (int i = 0; i < e->variables.n; i++)
+        if (!nac_assign(e->variables.items[i], e->values.items[i]))
+            return false;
+    return true;
+}
+
+NAC_DEFINE_OPTIONS(early_stopping, NAC_EARLY_STOPPING_OPTIONS)
+const nac_callback_type nac_early_stopping_type = {
+    .cls = {.name = "EarlyStopping", .module = "keras.callbacks", .kind = NAC_KIND_CALLBACK, .size = sizeof(early_stopping), .release = forget,
+            NAC_CLASS(early_stopping)},
+    .on_train_begin = on_train_begin, .on_epoch_end = on_epoch_end, .on_train_end = on_train_end};
+
+nac_callback *nac_early_stopping_with(const nac_early_stopping_options *options)
+{
+    nac_callback *made = nac_instance_new(&nac_early_stopping_type.cls, options);
+    return made ? made : (nac_callback *)&nac_poison;
+}

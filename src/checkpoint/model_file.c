@@ -1,0 +1,197 @@
+/* .keras and .weights.h5 files. */
+#include <string.h>
+#include <time.h>
+#include "base/json.h"
+#include "checkpoint/archive.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/durable.h"
+
+#define KERAS_VERSION "3.15.1"
+#define JSON_LIMIT ((size_t)64 << 20)
+
+static bool ends_in(const char *path, const char *suffix)
+{
+    size_t n = strlen(path), k = strlen(suffix);
+    return n > k && strcmp(path + n - k, suffix) == 0;
+}
+
+/* ---- saving ---- */
+
+static char *print_config(nac_model *m)
+{
+    cJSON *json = nac_layer_to_json(m);
+    if (!json)
+        return NULL;
+    cJSON *compile = nac_compile_config(m);
+    if (!compile || !cJSON_AddItemToObject(json, "compile_config", compile)) {
+        cJSON_Delete(compile);
+        cJSON_Delete(json);
+        return nac_fail(NAC_E_MEMORY, "out of memory: the model's config");
+    }
+    char *text = nac_json_print(json);
+    cJSON_Delete(json);
+    return text;
+}
+
+static char *print_metadata(void)
+{
+    char date[32];
+    time_t now = time(NULL);
+    struct tm local;
+    localtime_r(&now, &local);
+    strftime(date, sizeof date, "%Y-%m-%d@%H:%M:%S", &local);
+    return nac_format("{\"keras_version\": \"" KERAS_VERSION "\", \"date_saved\": \"%s\"}", date);
+}
+
+static bool write_archive(nac_model *m, const char *path)
+{
+    void *weights = NULL, *bytes = NULL;
+    size_t weights_size = 0, size = 0;
+    char *config = print_config(m), *metadata = config ? print_metadata() : NULL;
+    bool ok = metadata && nac_weights_write(m, &weights, &weights_size);
+    if (ok) {
+        nac_member members[] = {{"metadata.json", metadata, strlen(metadata)}, {"config.json", config, strlen(config)}, {"model.weights.h5", weights, weights_size}};
+        ok = nac_archive_write(members, NAC_COUNT(members), &bytes, &size);
+    }
+    nac_free(weights);
+    ok = ok && nac_durable_write(path, bytes, size);
+    nac_free(bytes);
+    nac_free(config);
+    nac_free(metadata);
+    return ok;
+}
+
+bool nac_save(nac_model *m, const char *path)
+{
+    if (!m || !path)
+        return false;
+    if (!ends_in(path, ".keras"))
+        return nac_fail(NAC_E_ARGUMENT, "nac_save: path: expected one that ends in .keras, found \"%s\"", path);
+    if (!m->built)
+        return nac_fail(NAC_E_STATE, "nac_save: model \"%s\" is not built; give it an input layer or call it", m->name);
+    return write_archive(m, path) || nac_trail("in saving model \"%s\" to %s", m->name, path);
+}
+
+bool nac_save_weights(nac_model *m, const char *path)
+{
+    void *bytes = NULL;
+    size_t size = 0;
+    if (!m || !path)
+        return false;
+    if (!ends_in(path, ".weights.h5"))
+        return nac_fail(NAC_E_ARGUMENT, "nac_save_weights: path: expected one that ends in .weights.h5, found \"%s\"", path);
+    if (!m->built)
+        return nac_fail(NAC_E_STATE, "nac_save_weights: model \"%s\" is not built; give it an input layer or call it", m->name);
+    bool ok = nac_weights_write(m, &bytes, &size) && nac_durable_write(path, bytes, size);
+    nac_free(bytes);
+    return ok || nac_trail("in saving the weights of \"%s\" to %s", m->name, path);
+}
+
+/* ---- loading ---- */
+
+static nac_model *make_model(const cJSON *json, bool compile)
+{
+    const cJSON *compile_config = cJSON_GetObjectItemCaseSensitive(json, "compile_config"), *build = cJSON_GetObjectItemCaseSensitive(json, "build_config");
+    const cJSON *shape = cJSON_GetObjectItemCaseSensitive(build, "input_shape"), *item;
+    nac_model *m = nac_layer_from_json(json, "config.json");
+    if (!m)
+        return NULL;
+    if (!m->built && cJSON_IsArray(shape)) {    /* a model of the user's own is built as it was */
+        nac_type type = {.dtype = NAC_FLOAT32};
+        cJSON_ArrayForEach(item, shape)
+            if (type.rank < NAC_MAX_RANK && (cJSON_IsNumber(item) || cJSON_IsNull(item)))
+                type.dim[type.rank++] = cJSON_IsNull(item) ? -1 : (int64_t)item->valuedouble;
+        if (!nac_build_layer(m, 1, &type))
+            return NULL;
+    }
+    if (!m->built)
+        return nac_fail(NAC_E_FORMAT, "model \"%s\": the file does not tell its input's shape, so it cannot be built", m->name);
+    if (compile && cJSON_IsObject(compile_config) && cJSON_GetArraySize(compile_config) > 0 && !nac_compile_from_config(m, compile_config))
+        return nac_trail("in the compile_config of \"%s\"; .compile = false leaves it out", m->name);
+    return m;
+}
+
+static bool read_weights_member(nac_archive *archive, nac_model *m, bool partial, nac_load_report *report)
+{
+    void *bytes = NULL;
+    size_t size;
+    if (!nac_archive_read(archive, "model.weights.h5", SIZE_MAX - 1, &bytes, &size))
+        return false;
+    nac_h5 *h5 = nac_h5_read(bytes, size);
+    bool ok = h5 && nac_weights_read(h5, m, partial, report);
+    nac_h5_close(h5);
+    nac_free(bytes);
+    return ok;
+}
+
+static nac_model *read_archive(nac_archive *archive, bool compile, nac_load_report *report)
+{
+    void *text = NULL;
+    size_t size;
+    if (!nac_archive_read(archive, "config.json", JSON_LIMIT, &text, &size))
+        return NULL;
+    cJSON *json = nac_json_parse(text, size, "config.json");
+    nac_free(text);
+    nac_model *m = json ? make_model(json, compile) : NULL;
+    cJSON_Delete(json);
+    return m && read_weights_member(archive, m, false, report) ? m : NULL;
+}
+
+nac_model *nac_load_with(const nac_load_arguments *a)
+{
+    if (!a->path)
+        return NULL;
+    if (!ends_in(a->path, ".keras"))
+        return nac_fail(NAC_E_ARGUMENT, "nac_load: path: expected one that ends in .keras, found \"%s\"", a->path);
+    nac_scope scope = nac_scope_begin();
+    nac_archive *archive = nac_archive_open(a->path);
+    nac_model *m = archive ? read_archive(archive, a->compile, a->report) : NULL;
+    nac_archive_close(archive);
+    if (!m)
+        nac_trail("in loading %s", a->path);
+    nac_keep(m);
+    nac_scope_end(&scope);
+    return m;
+}
+
+bool nac_load_weights_with(const nac_load_weights_arguments *a)
+{
+    if (!a->model || !a->path)
+        return false;
+    if (!a->model->built)
+        return nac_fail(NAC_E_STATE, "nac_load_weights: model \"%s\" is not built; give it an input layer or call it", a->model->name);
+    bool ok = false;
+    if (ends_in(a->path, ".keras")) {
+        nac_archive *archive = nac_archive_open(a->path);
+        ok = archive && read_weights_member(archive, a->model, a->partial, a->report);
+        nac_archive_close(archive);
+    } else if (ends_in(a->path, ".h5")) {
+        nac_h5 *h5 = nac_h5_read_file(a->path);
+        ok = h5 && nac_weights_read(h5, a->model, a->partial, a->report);
+        nac_h5_close(h5);
+    } else {
+        nac_fail(NAC_E_ARGUMENT, "nac_load_weights: path: expected one that ends in .weights.h5 or .keras, found \"%s\"", a->path);
+    }
+    return ok || nac_trail("in loading weights from %s", a->path);
+}
+
+char *nac_model_to_json(nac_model *m)
+{
+    return m ? print_config(m) : NULL;
+}
+
+nac_model *nac_model_from_json(const char *text)
+{
+    cJSON *json = text ? nac_json_parse(text, strlen(text), "nac_model_from_json") : NULL;
+    nac_scope scope = nac_scope_begin();
+    nac_model *m = json ? nac_layer_from_json(json, "nac_model_from_json") : NULL;
+    nac_keep(m);
+    nac_scope_end(&scope);
+    cJSON_Delete(json);
+    return m;
+}
+
+void nac_text_free(char *text)
+{
+    nac_free(text);
+}
