@@ -178,14 +178,14 @@ NAC_API nac_tensor *nac_log_softmax(nac_tensor *x, int axis);
 /* Loss of each row: logits (..., classes), ids (...) integers. */
 NAC_API nac_tensor *nac_sparse_softmax_crossentropy(nac_tensor *ids, nac_tensor *logits);
 /* x (n, spatial.., c_in) and kernel (spatial.., c_in / groups, c_out), or the depthwise kernel (spatial.., c_in, multiplier); one to three
-   spatial axes. padding "valid", "same" or "causal" (one axis); data_format "channels_last" or "channels_first". */
+   spatial axes; bias (c_out) or NULL. padding "valid", "same" or "causal" (one axis); data_format "channels_last" or "channels_first". */
 typedef struct {
     nac_size    strides, dilation_rate;
     const char *padding, *data_format;
     int64_t     groups;
 } nac_conv_spec;
-NAC_API nac_tensor *nac_convolve(nac_tensor *x, nac_tensor *kernel, const nac_conv_spec *spec);
-NAC_API nac_tensor *nac_depthwise_conv(nac_tensor *x, nac_tensor *kernel, const nac_conv_spec *spec);
+NAC_API nac_tensor *nac_convolve(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec);
+NAC_API nac_tensor *nac_depthwise_conv(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec);
 NAC_API nac_tensor *nac_max_pool(nac_tensor *x, nac_size pool_size, nac_size strides, const char *padding, const char *data_format);
 NAC_API nac_tensor *nac_average_pool(nac_tensor *x, nac_size pool_size, nac_size strides, const char *padding, const char *data_format);
 /* Normalizes each row of the last axis; gamma, beta (last axis) may be NULL. */

@@ -62,7 +62,11 @@ static void unary_block(nac_unary_kind kind, int64_t n, const real *x, real *y)
 
 void NAC_K(unary)(nac_unary_kind kind, int64_t n, const void *x, void *y)
 {
-#pragma omp parallel for schedule(static) if (n > NAC_PARALLEL)
+    if (n <= NAC_PARALLEL) {            /* even an inactive parallel region costs more than a short loop */
+        unary_block(kind, n, x, y);
+        return;
+    }
+#pragma omp parallel for schedule(static)
     for (int64_t b = 0; b < BLOCKS(n); b++)
         unary_block(kind, LENGTH(n, b), (const real *)x + b * NAC_BLOCK, (real *)y + b * NAC_BLOCK);
 }
@@ -113,7 +117,11 @@ static void binary_block(nac_binary_kind kind, nac_binary_shape shape, int64_t n
 
 void NAC_K(binary)(nac_binary_kind kind, nac_binary_shape shape, int64_t n, const void *a, const void *b, void *y)
 {
-#pragma omp parallel for schedule(static) if (n > NAC_PARALLEL)
+    if (n <= NAC_PARALLEL) {
+        binary_block(kind, shape, n, a, b, y);
+        return;
+    }
+#pragma omp parallel for schedule(static)
     for (int64_t k = 0; k < BLOCKS(n); k++)
         binary_block(kind, shape, LENGTH(n, k), (const real *)a + (shape == NAC_SV ? 0 : k * NAC_BLOCK),
                      (const real *)b + (shape == NAC_VS ? 0 : k * NAC_BLOCK), (real *)y + k * NAC_BLOCK);

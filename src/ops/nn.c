@@ -196,6 +196,9 @@ static bool conv_infer(nac_infer *i)
                             nac_dims_text(w->rank, w->dim, tw, sizeof tw), nac_dims_text(x->rank, x->dim, tx, sizeof tx));
     }
     y.dim[axes + 1] = a->depthwise ? w->dim[axes] * w->dim[axes + 1] : w->dim[axes + 1];
+    if (i->n_in > 2 && (i->in[2].rank != 1 || i->in[2].dim[0] != y.dim[axes + 1] || i->in[2].dtype != x->dtype))
+        return nac_fail(NAC_E_SHAPE, "%s: bias %s does not fit kernel %s", i->op->name, nac_type_text(&i->in[2], tx, sizeof tx),
+                        nac_type_text(w, tw, sizeof tw));
     i->out[0] = y;
     return true;
 }
@@ -203,7 +206,8 @@ static bool conv_infer(nac_infer *i)
 static void conv_eval(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->in[0].type, e->in[1].type);
-    nac_kernels_for(e->in[0].type->dtype)->conv(&s, e->in[0].data, e->in[1].data, NULL, false, e->out[0].data, e->scratch);
+    nac_kernels_for(e->in[0].type->dtype)
+        ->conv(&s, e->in[0].data, e->in[1].data, e->n_in > 2 ? e->in[2].data : NULL, false, e->out[0].data, e->scratch);
 }
 
 static size_t conv_scratch(const nac_eval *e)
@@ -213,7 +217,8 @@ static size_t conv_scratch(const nac_eval *e)
 }
 
 static bool conv_vjp(nac_vjp *v);
-static const nac_op nac_op_conv = {.name = "conv", .n_in = 2, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = conv_infer, .eval = conv_eval,
+/* in: x, w, and perhaps a bias */
+static const nac_op nac_op_conv = {.name = "conv", .n_in = -1, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = conv_infer, .eval = conv_eval,
                                    .vjp = conv_vjp, .scratch = conv_scratch};
 
 /* in: dy, w; the gradient of x, whose extents are in the attributes */
@@ -282,6 +287,8 @@ static bool conv_vjp(nac_vjp *v)
     conv_attrs a = with_extents(v->attrs, &v->in[0]->type);
     if (v->need[0] && !(v->din[0] = NAC_APPLY(&nac_op_conv_grad_x, &a, v->dout[0], v->in[1])))
         return false;
+    if (v->n_in > 2 && v->need[2] && !(v->din[2] = nac_sum_to(v->dout[0], &v->in[2]->type)))
+        return false;
     return !v->need[1] || (v->din[1] = NAC_APPLY(&nac_op_conv_grad_w, v->attrs, v->dout[0], v->in[0], v->in[1]));
 }
 
@@ -341,7 +348,7 @@ static bool padding_of(const char *op, const char *padding, int axes, bool *same
     return *same || *causal || strcmp(p, "valid") == 0 || nac_fail(NAC_E_ARGUMENT, "%s: padding: expected valid or same, found \"%s\"", op, p);
 }
 
-static nac_tensor *conv(nac_tensor *x, nac_tensor *kernel, const nac_conv_spec *spec, bool depthwise)
+static nac_tensor *conv(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec, bool depthwise)
 {
     int axes;
     bool same, causal, first = is_first(spec->data_format);
@@ -354,18 +361,19 @@ static nac_tensor *conv(nac_tensor *x, nac_tensor *kernel, const nac_conv_spec *
         if (a.stride[d] < 1 || a.dilation[d] < 1)
             return nac_fail(NAC_E_ARGUMENT, "conv: strides and dilation_rate: expected at least 1");
     }
-    nac_tensor *y = NAC_APPLY(&nac_op_conv, &a, first ? channels(x, true) : x, kernel);
+    nac_tensor *in[3] = {first ? channels(x, true) : x, kernel, bias};
+    nac_tensor *y = nac_apply(&nac_op_conv, bias ? 3 : 2, in, &a);
     return first ? channels(y, false) : y;
 }
 
-nac_tensor *nac_convolve(nac_tensor *x, nac_tensor *kernel, const nac_conv_spec *spec)
+nac_tensor *nac_convolve(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec)
 {
-    return conv(x, kernel, spec, false);
+    return conv(x, kernel, bias, spec, false);
 }
 
-nac_tensor *nac_depthwise_conv(nac_tensor *x, nac_tensor *kernel, const nac_conv_spec *spec)
+nac_tensor *nac_depthwise_conv(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec)
 {
-    return conv(x, kernel, spec, true);
+    return conv(x, kernel, bias, spec, true);
 }
 
 /* ---- pooling ---- */
