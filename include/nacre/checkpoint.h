@@ -61,6 +61,15 @@ NAC_API char *nac_model_to_json(nac_model *m);
 NAC_API nac_model *nac_model_from_json(const char *json);
 NAC_API void nac_text_free(char *text);
 
+/* ---- arrays in HDF5 files ---- */
+
+/* The dataset of that path, "x" or "group/x", as a tensor: float16, 8- and 16-bit integers are widened. NULL with an error when there is none. */
+NAC_API nac_tensor *nac_load_array(const char *path, const char *name);
+/* Calls each(context, name, is_group) for what lies in a group ("" is the root), in name order; false stops. */
+NAC_API bool nac_list_arrays(const char *path, const char *group, bool (*each)(void *context, const char *name, bool is_group), void *context);
+/* Writes n tensors under their names to a new HDF5 file, durably. */
+NAC_API bool nac_save_arrays(const char *path, int n, const char *const *names, nac_tensor *const *tensors);
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,6 +2,7 @@
 #ifndef NACRE_EXTEND_CLASS_H
 #define NACRE_EXTEND_CLASS_H
 
+#include <stdio.h>
 #include "nacre/core.h"
 
 #ifdef __cplusplus
@@ -86,6 +87,9 @@ NAC_API void *nac_instance_new(const nac_class *cls, const void *options);
 /* Makes a class of the user's known by name, so that files can be loaded; the class must live as long as the process. To be called before
    other threads use the library. */
 NAC_API bool nac_register_class(const nac_class *cls);
+
+/* Writes every registered class by kind, with its options and defaults: as text, or as one JSON object. */
+NAC_API bool nac_print_catalogue(FILE *file, bool json);
 
 #define NAC_ROW(S, T, field, def, ...) {.name = #field, .type = NAC_OPTION_##T, .offset = offsetof(S, field), __VA_ARGS__},
 

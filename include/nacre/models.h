@@ -36,6 +36,11 @@ NAC_API nac_model *nac_functional_with(const nac_functional_arguments *arguments
 /* The symbolic inputs and outputs of a built sequential or functional model: to build on. */
 NAC_API nac_tensor *nac_model_inputs(nac_model *m);
 NAC_API nac_tensor *nac_model_outputs(nac_model *m);
+/* How many inputs and outputs a built model has, and the names of the layers that they come from: Keras's input_names and output_names. */
+NAC_API int nac_input_count(nac_model *m);
+NAC_API int nac_output_count(nac_model *m);
+NAC_API const char *nac_input_name(nac_model *m, int index);
+NAC_API const char *nac_output_name(nac_model *m, int index);
 /* The symbolic output of a layer of the model, by name. */
 NAC_API nac_tensor *nac_layer_output(nac_model *m, const char *layer_name);
 /* The part of the model from its inputs to the output of that layer; layers are shared, not copied. */

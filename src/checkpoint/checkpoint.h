@@ -11,7 +11,7 @@ typedef struct {
     char    *path;                      /* "layers/dense/vars" */
     char    *name;                      /* of the object, for the group's attribute */
     nac_list variables;
-    bool     optimizer;
+    nac_layer *layer;                   /* NULL: the optimizer's */
 } nac_slot_group;
 
 typedef struct {

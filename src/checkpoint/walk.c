@@ -91,6 +91,7 @@ static bool visit(walker *w, nac_layer *l, const char *path)
     nac_slot_group *g = add_group(w->map, path, l->name);
     if (!g || !nac_list_add(&w->seen, l))
         return false;
+    g->layer = l;
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < l->n_variables; i++)
             if (l->variables[i]->created_trainable == !pass && !nac_list_add(&g->variables, l->variables[i]))
@@ -120,8 +121,6 @@ bool nac_slot_map_make(nac_slot_map *map, nac_model *m, nac_optimizer *optimizer
         nac_slot_group *g = add_group(map, "optimizer", optimizer->name);
         ok = g && nac_collect_variables(m, NAC_TRAINABLE_WEIGHTS, &variables)
              && nac_optimizer_variables(optimizer, variables.n, (nac_variable *const *)variables.items, &g->variables);
-        if (g)
-            g->optimizer = true;
     }
     nac_list_clear(&variables);
     if (!ok)

@@ -2,7 +2,12 @@
 #include <string.h>
 #include "checkpoint/checkpoint.h"
 
-#define SEEDS "nacre/seeds"             /* random streams, which Keras does not keep: a group that it ignores */
+/* Random streams, which Keras does not keep, stand in a group that it ignores: nacre/layers/dropout/seed. */
+static const char *seed_path(const nac_slot_group *g, char *out, size_t size)
+{
+    snprintf(out, size, "nacre/%.*sseed", (int)(strlen(g->path) - strlen("vars")), g->path);
+    return out;
+}
 
 static nac_h5_dtype stored_as(nac_dtype dtype)
 {
@@ -20,18 +25,21 @@ static bool put(nac_h5 *h5, const char *group, int i, const nac_variable *v)
     return nac_h5_put(h5, path, stored_as(v->type.dtype), v->type.rank, v->type.dim, nac_tensor_data(v->value));
 }
 
-static bool put_all(nac_h5 *h5, nac_model *m, const nac_slot_map *map)
+static bool put_seed(nac_h5 *h5, const nac_slot_group *g)
 {
-    nac_list seeds = {0};
-    bool ok = nac_collect_seeds(m, &seeds);
+    char path[512];
+    const nac_variable *v = g->layer ? g->layer->seed : NULL;
+    return !v || nac_h5_put(h5, seed_path(g, path, sizeof path), stored_as(v->type.dtype), v->type.rank, v->type.dim, nac_tensor_data(v->value));
+}
+
+static bool put_all(nac_h5 *h5, const nac_slot_map *map)
+{
+    bool ok = true;
     for (int g = 0; ok && g < map->n; g++) {
-        ok = nac_h5_group(h5, map->groups[g].path, map->groups[g].name);
+        ok = nac_h5_group(h5, map->groups[g].path, map->groups[g].name) && put_seed(h5, &map->groups[g]);
         for (int i = 0; ok && i < map->groups[g].variables.n; i++)
             ok = put(h5, map->groups[g].path, i, map->groups[g].variables.items[i]);
     }
-    for (int i = 0; ok && i < seeds.n; i++)
-        ok = put(h5, SEEDS, i, seeds.items[i]);
-    nac_list_clear(&seeds);
     return ok;
 }
 
@@ -42,7 +50,7 @@ bool nac_weights_write(nac_model *m, void **bytes, size_t *size)
     if (!nac_slot_map_make(&map, m, t && t->compiled ? t->optimizer : NULL))
         return false;
     nac_h5 *h5 = nac_h5_create();
-    bool ok = h5 && put_all(h5, m, &map) && nac_h5_finish(h5, bytes, size);
+    bool ok = h5 && put_all(h5, &map) && nac_h5_finish(h5, bytes, size);
     nac_h5_close(h5);
     nac_slot_map_free(&map);
     return ok;
@@ -71,11 +79,10 @@ static void misfit(staging *s, nac_misfit_kind kind, const char *path, const cha
     r->total++;
 }
 
-static bool stage(staging *s, const char *group, int i, nac_variable *v)
+static bool stage_at(staging *s, const char *path, nac_variable *v)
 {
-    char path[512], detail[256], want[96], found[96];
+    char detail[256], want[96], found[96];
     nac_h5_info info;
-    snprintf(path, sizeof path, "%.480s/%d", group, i);
     if (!nac_h5_look(s->h5, path, &info))
         return false;
     if (info.kind != NAC_H5_DATASET) {
@@ -92,6 +99,22 @@ static bool stage(staging *s, const char *group, int i, nac_variable *v)
     nac_tensor *value = nac_tensor_alloc(&v->type);
     return value && nac_h5_get(s->h5, path, stored_as(v->type.dtype), nac_tensor_data(value), nac_type_bytes(&v->type)) && nac_list_add(&s->variables, v)
            && nac_list_add(&s->values, value);
+}
+
+static bool stage(staging *s, const char *group, int i, nac_variable *v)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%.480s/%d", group, i);
+    return stage_at(s, path, v);
+}
+
+static bool stage_seed(staging *s, const nac_slot_group *g)
+{
+    char path[512];
+    nac_h5_info info;
+    if (!nac_h5_look(s->h5, seed_path(g, path, sizeof path), &info))
+        return false;
+    return info.kind != NAC_H5_DATASET || (nac_layer_stream(g->layer, NAC_NONE) && stage_at(s, path, g->layer->seed));
 }
 
 static int count_datasets(staging *s, const char *group)
@@ -180,18 +203,12 @@ static bool stage_group(staging *s, const nac_slot_group *g)
     return true;
 }
 
-static bool stage_all(staging *s, nac_model *m, const nac_slot_map *map)
+static bool stage_all(staging *s, const nac_slot_map *map)
 {
-    nac_list seeds = {0};
     bool ok = true;
     for (int g = 0; ok && g < map->n; g++)
-        ok = map->groups[g].optimizer ? stage_optimizer(s, &map->groups[g]) : stage_group(s, &map->groups[g]);
-    ok = ok && find_extra(s, map, "", 0) && nac_collect_seeds(m, &seeds);
-    int found = ok ? count_datasets(s, SEEDS) : -1;
-    for (int i = 0; ok && found == seeds.n && i < seeds.n; i++)
-        ok = stage(s, SEEDS, i, seeds.items[i]);
-    nac_list_clear(&seeds);
-    return ok && found >= 0;
+        ok = map->groups[g].layer ? stage_group(s, &map->groups[g]) && stage_seed(s, &map->groups[g]) : stage_optimizer(s, &map->groups[g]);
+    return ok && find_extra(s, map, "", 0);
 }
 
 static const char *kind_text(nac_misfit_kind kind)
@@ -226,7 +243,7 @@ bool nac_weights_read(nac_h5 *h5, nac_model *m, bool partial, nac_load_report *r
     if (!ok || !nac_slot_map_make(&map, m, t && t->compiled ? t->optimizer : NULL))
         return false;
     nac_scope scope = nac_scope_begin();
-    ok = stage_all(&s, m, &map);
+    ok = stage_all(&s, &map);
     if (ok && s.misfits && !partial)
         ok = refuse(&s);
     for (int i = 0; ok && i < s.variables.n; i++)

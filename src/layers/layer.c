@@ -216,27 +216,31 @@ nac_variable *nac_add_weight_with(const nac_weight_options *o)
     return path ? self->variables[self->n_variables - 1] : nac_trail("in weight \"%s\" of %s \"%s\"", o->name, self->base.cls->name, self->name);
 }
 
+bool nac_layer_stream(nac_layer *self, int64_t key)
+{
+    if (self->seed)
+        return true;
+    nac_scope scope = nac_scope_begin();
+    aside a = step_aside();
+    int64_t state[2] = {key == NAC_NONE ? (int64_t)nac_next_random() : key, 0};
+    nac_tensor *value = nac_tensor_new(NAC_INT64, NAC_SHAPE(2), state);
+    nac_variable *v = value ? nac_variable_alloc("seed_generator_state", nac_type_of(value), value, false) : NULL;
+    char *path = v ? nac_format("%s/seed_generator_state", self->name) : NULL;
+    if (path) {
+        nac_free(v->path);
+        v->path = path;
+        self->seed = nac_retain(v);
+    }
+    step_back(a);
+    nac_scope_end(&scope);
+    return path;
+}
+
 nac_tensor *nac_layer_seed(nac_layer *self, int64_t seed)
 {
-    if (!self)
-        return NULL;
-    if (!self->seed) {
-        nac_scope scope = nac_scope_begin();
-        aside a = step_aside();
-        int64_t state[2] = {seed == NAC_NONE ? (int64_t)nac_next_random() : seed, 0};
-        nac_tensor *value = nac_tensor_new(NAC_INT64, NAC_SHAPE(2), state);
-        self->seed = value ? nac_retain(nac_variable_alloc("seed_generator_state", nac_type_of(value), value, false)) : NULL;
-        char *path = self->seed ? nac_format("%s/seed_generator_state", self->name) : NULL;
-        if (path) {
-            nac_free(self->seed->path);
-            self->seed->path = path;
-        }
-        step_back(a);
-        nac_scope_end(&scope);
-        if (!path)
-            return NULL;
-    }
     static const int64_t one[2] = {0, 1};
+    if (!self || !nac_layer_stream(self, seed))
+        return NULL;
     nac_tensor *now = nac_value(self->seed);
     return nac_assign(self->seed, nac_add(now, nac_tensor_new(NAC_INT64, NAC_SHAPE(2), one))) ? now : NULL;
 }

@@ -59,6 +59,9 @@ cJSON     *nac_layer_to_json(const void *layer);
 void      *nac_layer_from_json(const cJSON *json, const char *where);
 cJSON     *nac_layer_config(nac_layer *l);                      /* name, trainable, dtype, then its options */
 
+/* The layer's stream of random numbers, made if there is none: from that key, or a random one for NAC_NONE. */
+bool nac_layer_stream(nac_layer *self, int64_t key);
+
 uint64_t nac_next_random(void);         /* of this thread's stream: what unseeded things draw their keys from */
 
 #endif

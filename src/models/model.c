@@ -443,6 +443,38 @@ nac_tensor *nac_model_outputs(nac_model *m)
     return s ? s->outputs : NULL;
 }
 
+int nac_input_count(nac_model *m)
+{
+    const model *s = connected(m, "nac_input_count");
+    return s ? s->n_in : 0;
+}
+
+int nac_output_count(nac_model *m)
+{
+    const model *s = connected(m, "nac_output_count");
+    return s ? s->n_out : 0;
+}
+
+const char *nac_input_name(nac_model *m, int index)
+{
+    const model *s = connected(m, "nac_input_name");
+    if (!s)
+        return NULL;
+    return index >= 0 && index < s->n_in ? s->input_layers[index]->name : nac_fail(NAC_E_ARGUMENT, "nac_input_name: input %d of %d", index, s->n_in);
+}
+
+const char *nac_output_name(nac_model *m, int index)
+{
+    const model *s = connected(m, "nac_output_name");
+    int input;
+    if (!s)
+        return NULL;
+    if (index < 0 || index >= s->n_out)
+        return nac_fail(NAC_E_ARGUMENT, "nac_output_name: output %d of %d", index, s->n_out);
+    int node = nac_model_source(s, s->flat_out[index], &input);
+    return node < 0 ? s->input_layers[input]->name : ((layer_node *)s->nodes.items[node])->layer->name;
+}
+
 nac_layer *nac_get_layer(nac_model *m, const char *name)
 {
     if (!m || !name)
