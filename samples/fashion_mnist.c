@@ -98,6 +98,18 @@ static bool write_png(const picture *p, const char *path)
     return png_image_write_to_file(&image, path, 0, p->rgb, 0, NULL);
 }
 
+/* The least and the largest value of two figures over all epochs. */
+static void range(const nac_history *history, const char *a, const char *b, double *lo, double *hi)
+{
+    *lo = INFINITY;
+    *hi = -INFINITY;
+    for (int i = 0; i < nac_history_epochs(history); i++) {
+        *lo = fmin(*lo, fmin(nac_history_value(history, a, i), nac_history_value(history, b, i)));
+        *hi = fmax(*hi, fmax(nac_history_value(history, a, i), nac_history_value(history, b, i)));
+    }
+    *hi = *hi > *lo ? *hi : *lo + 1;
+}
+
 /* Left: loss (red, validation orange) and accuracy (blue, validation light blue) by epoch. Right: test images, framed green where the model is right. */
 static bool draw(const nac_history *history, nac_tensor *images, nac_tensor *labels, nac_tensor *predictions, const char *path)
 {
@@ -107,10 +119,15 @@ static bool draw(const nac_history *history, nac_tensor *images, nac_tensor *lab
     memset(p.rgb, 255, 3 * 900 * 560);
     frame(&p, 30, 30, 360, 230);
     frame(&p, 30, 300, 360, 230);
-    curve(&p, 30, 30, 360, 230, history, "loss", 0, 0.8, 0xcc2222);
-    curve(&p, 30, 30, 360, 230, history, "val_loss", 0, 0.8, 0xee9933);
-    curve(&p, 30, 300, 360, 230, history, "accuracy", 0.7, 1, 0x2244cc);
-    curve(&p, 30, 300, 360, 230, history, "val_accuracy", 0.7, 1, 0x66aaee);
+    double lo, hi;
+    range(history, "loss", "val_loss", &lo, &hi);
+    curve(&p, 30, 30, 360, 230, history, "loss", lo, hi, 0xcc2222);
+    curve(&p, 30, 30, 360, 230, history, "val_loss", lo, hi, 0xee9933);
+    printf("fashion.png: loss (red, validation orange) from %.3f to %.3f, ", lo, hi);
+    range(history, "accuracy", "val_accuracy", &lo, &hi);
+    curve(&p, 30, 300, 360, 230, history, "accuracy", lo, hi, 0x2244cc);
+    curve(&p, 30, 300, 360, 230, history, "val_accuracy", lo, hi, 0x66aaee);
+    printf("accuracy (blue, validation light blue) from %.3f to %.3f; right: test images, green where the model is right\n", lo, hi);
     const unsigned char *pixels = nac_data(images);
     nac_tensor *guess = nac_argmax(predictions, -1);
     for (int k = 0; k < 35; k++) {

@@ -32,8 +32,8 @@ typedef struct {
     /* Names of its slots for an optimizer with those options, in the order in which Keras makes them; returns how many. Those of one block are
        interleaved by variable in files, further blocks follow. */
     int (*slot_names)(const nac_optimizer *self, const char *names[NAC_OPTIMIZER_SLOTS], int block[NAC_OPTIMIZER_SLOTS]);
-    /* One step: new[0] is the variable's new value, new[1 + i] that of slot i. lr and step (int64, from 1) are scalars. */
-    bool (*step)(const nac_optimizer *self, nac_tensor *w, nac_tensor *const *slot, nac_tensor *grad, nac_tensor *lr, nac_tensor *step, nac_tensor **new);
+    /* One step: result[0] is the variable's new value, result[1 + i] that of slot i. lr and step (int64, from 1) are scalars. */
+    bool (*step)(const nac_optimizer *self, nac_tensor *w, nac_tensor *const *slot, nac_tensor *grad, nac_tensor *lr, nac_tensor *step, nac_tensor **result);
 } nac_optimizer_type;
 
 /* One step along gradients (NULL: that variable does not move; all NULL is an error): scaled, accumulated, clipped, decayed, averaged and
