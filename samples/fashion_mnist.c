@@ -165,7 +165,7 @@ static nac_model *make_cnn(void)
         nac_dense(10, .activation = "softmax", .name = "head"));
 }
 
-static bool compile(nac_model *m, double learning_rate)
+static bool compile(nac_model *m, nac_rate learning_rate)
 {
     return nac_compile(m, .optimizer = nac_adam(.learning_rate = learning_rate), .loss = "sparse_categorical_crossentropy", .metrics = {"accuracy"});
 }
@@ -192,7 +192,7 @@ static nac_model *train(nac_dataset *data, nac_dataset *test, int epochs, double
     nac_model *m = make_cnn();
     nac_logs logs;
     nac_summary(m);
-    compile(m, 1e-3);
+    compile(m, (nac_rate){.schedule = nac_cosine_decay(2e-3, .decay_steps = epochs * ((nac_dataset_size(data) * 9 / 10 + 127) / 128))});
     *history = nac_fit(m, data, .batch_size = 128, .epochs = epochs, .validation_split = 0.1, .shuffle_seed = 7);
     nac_evaluate(m, test, .batch_size = 256, .logs = &logs);
     printf("test accuracy %.4f, loss %.4f\n", nac_log_value(&logs, "accuracy"), nac_log_value(&logs, "loss"));
@@ -221,8 +221,8 @@ static void resume(nac_dataset *data, const char *path)
     nac_model *whole = make_cnn();
     nac_set_random_seed(3);
     nac_model *first = make_cnn();
-    compile(whole, 1e-3);
-    compile(first, 1e-3);
+    compile(whole, (nac_rate){1e-3, NULL});
+    compile(first, (nac_rate){1e-3, NULL});
     nac_fit(whole, data, .batch_size = 128, .epochs = 2, .shuffle_seed = 5, .verbose = 2);
     nac_fit(first, data, .batch_size = 128, .epochs = 1, .shuffle_seed = 5, .verbose = 2);
     nac_save(first, path);
@@ -236,7 +236,7 @@ static void fine_tune(nac_dataset *data, nac_dataset *test, int epochs, double w
 {
     nac_logs logs;
     nac_model *m = make_cnn();
-    compile(m, 1e-3);
+    compile(m, (nac_rate){1e-3, NULL});
     nac_fit(m, five_classes(data, 0), .batch_size = 128, .epochs = epochs, .shuffle_seed = 1, .verbose = 2);
 
     nac_model *base = nac_submodel(m, "features");
@@ -245,14 +245,14 @@ static void fine_tune(nac_dataset *data, nac_dataset *test, int epochs, double w
     nac_tensor *h = nac_call(nac_dense(64, .activation = "relu", .name = "new_dense"), nac_model_outputs(base));
     nac_model *moved = nac_functional(nac_model_inputs(base), nac_call(nac_dense(5, .activation = "softmax", .name = "new_head"), h));
     nac_dataset *train_data = five_classes(data, 5), *test_data = five_classes(test, 5);
-    compile(moved, 1e-3);
+    compile(moved, (nac_rate){1e-3, NULL});
     nac_fit(moved, train_data, .batch_size = 128, .epochs = epochs, .shuffle_seed = 2, .verbose = 2);
     claim(same_bits(frozen, snapshot(base, "")), "not a bit of a frozen weight changed");
     nac_evaluate(moved, test_data, .batch_size = 256, .logs = &logs);
     double before = nac_log_value(&logs, "accuracy");
 
     nac_set_trainable(base, true);
-    compile(moved, 1e-4);
+    compile(moved, (nac_rate){1e-4, NULL});
     nac_fit(moved, train_data, .batch_size = 128, .epochs = 1, .shuffle_seed = 3, .verbose = 2);
     claim(nac_ok() && !same_bits(frozen, snapshot(base, "")), "thawed weights train on");
     nac_evaluate(moved, test_data, .batch_size = 256, .logs = &logs);
@@ -271,7 +271,7 @@ int main(int argc, char **argv)
         test = nac_dataset_slice(test, 0, 500);
     }
     nac_history *history = NULL;
-    nac_model *m = train(data, test, quick ? 2 : 8, quick ? 0.5 : 0.91, &history);
+    nac_model *m = train(data, test, quick ? 2 : 10, quick ? 0.5 : 0.91, &history);
     save_and_restore(m, test, in_folder(folder, "fashion.keras"));
     resume(nac_dataset_slice(data, 0, quick ? 1000 : 20000), in_folder(folder, "resume.keras"));
     fine_tune(data, test, quick ? 1 : 2, quick ? 0.5 : 0.93);
