@@ -42,6 +42,8 @@ typedef struct {
     bool            none;               /* NAC_NONE, NAC_NONE_FLOAT or NULL stands for None */
     bool            required;
     bool            hidden;             /* not part of the config */
+    bool            optional;           /* left out of the config when it is None: older Keras versions do not know it */
+    bool            list;               /* axes are a list in the config, one too */
     const char     *choices;            /* "valid|same" */
     nac_kind        kind;               /* of a spec */
     nac_kind        other;              /* also taken (a layer as an activation) */
@@ -56,6 +58,7 @@ typedef struct {
 #define NAC_OR_NONE .none = true
 #define NAC_REQUIRED .required = true
 #define NAC_HIDDEN .hidden = true
+#define NAC_OPTIONAL_LIST .none = true, .optional = true, .list = true
 #define NAC_ONE_OF(c) .choices = c
 #define NAC_IS(k) .kind = NAC_KIND_##k, .none = true
 

@@ -61,43 +61,57 @@ NAC_DECLARE(nac_initializer, truncated_normal, NAC_TRUNCATED_NORMAL_OPTIONS)
     O(S, FLOAT, scale, 1, NAC_ABOVE(0)) \
     O(S, STRING, mode, "fan_in", NAC_ONE_OF("fan_in|fan_out|fan_avg")) \
     O(S, STRING, distribution, "truncated_normal", NAC_ONE_OF("truncated_normal|untruncated_normal|uniform|normal")) \
-    O(S, INT, seed, NAC_NONE, NAC_OR_NONE)
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, AXES, input_axes, NAC_NONE, NAC_OPTIONAL_LIST) \
+    O(S, AXES, output_axes, NAC_NONE, NAC_OPTIONAL_LIST)
 NAC_DECLARE(nac_initializer, variance_scaling, NAC_VARIANCE_SCALING_OPTIONS)
 #define nac_variance_scaling(...) NAC_KW(nac_variance_scaling_options, nac_variance_scaling_with, NAC_VARIANCE_SCALING_OPTIONS, __VA_ARGS__)
 
 /* Glorot and Bengio, 2010. Keras: GlorotUniform. */
 #define NAC_GLOROT_UNIFORM_OPTIONS(O, S) \
-    O(S, INT, seed, NAC_NONE, NAC_OR_NONE)
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, AXES, input_axes, NAC_NONE, NAC_OPTIONAL_LIST) \
+    O(S, AXES, output_axes, NAC_NONE, NAC_OPTIONAL_LIST)
 NAC_DECLARE(nac_initializer, glorot_uniform, NAC_GLOROT_UNIFORM_OPTIONS)
 #define nac_glorot_uniform(...) NAC_KW(nac_glorot_uniform_options, nac_glorot_uniform_with, NAC_GLOROT_UNIFORM_OPTIONS, __VA_ARGS__)
 
 /* Keras: GlorotNormal. */
 #define NAC_GLOROT_NORMAL_OPTIONS(O, S) \
-    O(S, INT, seed, NAC_NONE, NAC_OR_NONE)
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, AXES, input_axes, NAC_NONE, NAC_OPTIONAL_LIST) \
+    O(S, AXES, output_axes, NAC_NONE, NAC_OPTIONAL_LIST)
 NAC_DECLARE(nac_initializer, glorot_normal, NAC_GLOROT_NORMAL_OPTIONS)
 #define nac_glorot_normal(...) NAC_KW(nac_glorot_normal_options, nac_glorot_normal_with, NAC_GLOROT_NORMAL_OPTIONS, __VA_ARGS__)
 
 /* He et al., 2015. Keras: HeUniform. */
 #define NAC_HE_UNIFORM_OPTIONS(O, S) \
-    O(S, INT, seed, NAC_NONE, NAC_OR_NONE)
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, AXES, input_axes, NAC_NONE, NAC_OPTIONAL_LIST) \
+    O(S, AXES, output_axes, NAC_NONE, NAC_OPTIONAL_LIST)
 NAC_DECLARE(nac_initializer, he_uniform, NAC_HE_UNIFORM_OPTIONS)
 #define nac_he_uniform(...) NAC_KW(nac_he_uniform_options, nac_he_uniform_with, NAC_HE_UNIFORM_OPTIONS, __VA_ARGS__)
 
 /* Keras: HeNormal. */
 #define NAC_HE_NORMAL_OPTIONS(O, S) \
-    O(S, INT, seed, NAC_NONE, NAC_OR_NONE)
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, AXES, input_axes, NAC_NONE, NAC_OPTIONAL_LIST) \
+    O(S, AXES, output_axes, NAC_NONE, NAC_OPTIONAL_LIST)
 NAC_DECLARE(nac_initializer, he_normal, NAC_HE_NORMAL_OPTIONS)
 #define nac_he_normal(...) NAC_KW(nac_he_normal_options, nac_he_normal_with, NAC_HE_NORMAL_OPTIONS, __VA_ARGS__)
 
 /* LeCun et al., 1998. Keras: LecunUniform. */
 #define NAC_LECUN_UNIFORM_OPTIONS(O, S) \
-    O(S, INT, seed, NAC_NONE, NAC_OR_NONE)
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, AXES, input_axes, NAC_NONE, NAC_OPTIONAL_LIST) \
+    O(S, AXES, output_axes, NAC_NONE, NAC_OPTIONAL_LIST)
 NAC_DECLARE(nac_initializer, lecun_uniform, NAC_LECUN_UNIFORM_OPTIONS)
 #define nac_lecun_uniform(...) NAC_KW(nac_lecun_uniform_options, nac_lecun_uniform_with, NAC_LECUN_UNIFORM_OPTIONS, __VA_ARGS__)
 
 /* Keras: LecunNormal. */
 #define NAC_LECUN_NORMAL_OPTIONS(O, S) \
-    O(S, INT, seed, NAC_NONE, NAC_OR_NONE)
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, AXES, input_axes, NAC_NONE, NAC_OPTIONAL_LIST) \
+    O(S, AXES, output_axes, NAC_NONE, NAC_OPTIONAL_LIST)
 NAC_DECLARE(nac_initializer, lecun_normal, NAC_LECUN_NORMAL_OPTIONS)
 #define nac_lecun_normal(...) NAC_KW(nac_lecun_normal_options, nac_lecun_normal_with, NAC_LECUN_NORMAL_OPTIONS, __VA_ARGS__)
 

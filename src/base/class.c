@@ -471,7 +471,7 @@ static cJSON *option_to_json(const nac_option *row, const void *value)
         if (a->d[0] == NAC_NONE)
             return cJSON_CreateNull();
         int n = nac_axes_count(a);
-        if (n == 1)
+        if (n == 1 && !row->list)
             return nac_json_int(a->d[0]);
         cJSON *array = cJSON_CreateArray();
         for (int i = 0; i < n; i++)
@@ -501,6 +501,10 @@ cJSON *nac_options_to_json(const nac_class *cls, const void *options)
         if (row->hidden)
             continue;
         cJSON *value = option_to_json(row, (const char *)options + row->offset);
+        if (row->optional && cJSON_IsNull(value)) {
+            cJSON_Delete(value);
+            continue;
+        }
         if (!value || !cJSON_AddItemToObject(config, row->name, value)) {
             cJSON_Delete(value);
             cJSON_Delete(config);

@@ -53,6 +53,12 @@ static cJSON *build_config(const nac_layer *l)
             cJSON_AddItemToObject(shapes, names[i], shape_json(&l->build_type[i]));
     } else if (strcmp(l->base.cls->name, "Functional") == 0) {
         cJSON_AddNullToObject(config, "input_shape");
+    } else if (strcmp(l->base.cls->name, "LSTM") == 0 && l->n_build > 1) {
+        shapes = cJSON_AddObjectToObject(config, "shapes_dict");
+        cJSON_AddItemToObject(shapes, "sequences_shape", shape_json(&l->build_type[0]));
+        cJSON *states = cJSON_AddArrayToObject(shapes, "initial_state_shape");
+        for (int i = 1; i < l->n_build; i++)
+            cJSON_AddItemToArray(states, shape_json(&l->build_type[i]));
     } else if (l->n_build == 1) {
         cJSON_AddItemToObject(config, "input_shape", shape_json(&l->build_type[0]));
     } else {
@@ -96,8 +102,9 @@ static bool read_dtype(const cJSON *json, const char *class_name, const char **n
 /* Keys that newer or older Keras versions write and that change nothing at the value named. */
 static bool may_be_ignored(const cJSON *item)
 {
-    static const char *const when_null[] = {"quantization_config", "input_length", "lora_rank", "lora_alpha", "batch_input_shape", "use_gate", "sliding_window"};
-    static const char *const always[] = {"implementation", "time_major", "input_length", "flash_attention"};
+    static const char *const when_null[] = {"quantization_config", "input_length", "lora_rank", "lora_alpha", "batch_input_shape", "use_gate", "sliding_window",
+                                              "renorm", "renorm_clipping", "rms_scaling"};
+    static const char *const always[] = {"implementation", "time_major", "input_length", "flash_attention", "renorm_momentum"};
     for (int i = 0; i < NAC_COUNT(always); i++)
         if (strcmp(item->string, always[i]) == 0)
             return true;

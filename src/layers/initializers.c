@@ -81,6 +81,19 @@ DEFINE(truncated_normal, NAC_TRUNCATED_NORMAL_OPTIONS, "TruncatedNormal", make_t
 
 /* ---- by fans ---- */
 
+/* The product of the extents of axes, where they were given. */
+static int64_t over(const nac_axes *axes, const nac_shape *shape, int64_t otherwise)
+{
+    int64_t n = 1;
+    if (axes->d[0] == NAC_NONE)
+        return otherwise;
+    for (int i = 0; i < nac_axes_count(axes); i++) {
+        int a = nac_axis((int)axes->d[i], nac_shape_rank(shape));
+        n *= a < 0 ? 1 : shape->d[a];
+    }
+    return n;
+}
+
 static nac_tensor *scaled(double scale, char mode, char distribution, int64_t seed, nac_dtype dtype, nac_shape shape, int64_t fan_in, int64_t fan_out)
 {
     int rank = nac_shape_rank(&shape);
@@ -109,7 +122,7 @@ MAKE(make_variance_scaling)
     const nac_variance_scaling_options *o = self->options;
     char mode = o->mode[4];             /* fan_in, fan_out, fan_avg */
     char distribution = o->distribution[0] == 'u' ? (o->distribution[2] == 'i' ? 'u' : 'n') : 't';
-    return scaled(o->scale, mode, distribution, o->seed, dtype, shape, fan_in, fan_out);
+    return scaled(o->scale, mode, distribution, o->seed, dtype, shape, over(&o->input_axes, &shape, fan_in), over(&o->output_axes, &shape, fan_out));
 }
 DEFINE(variance_scaling, NAC_VARIANCE_SCALING_OPTIONS, "VarianceScaling", make_variance_scaling, NULL)
 
@@ -117,7 +130,7 @@ DEFINE(variance_scaling, NAC_VARIANCE_SCALING_OPTIONS, "VarianceScaling", make_v
     MAKE(make_##cname)                                                                                                               \
     {                                                                                                                                \
         const nac_##cname##_options *o = self->options;                                                                              \
-        return scaled(scale, mode, distribution, o->seed, dtype, shape, fan_in, fan_out);                                            \
+        return scaled(scale, mode, distribution, o->seed, dtype, shape, over(&o->input_axes, &shape, fan_in), over(&o->output_axes, &shape, fan_out));                                            \
     }                                                                                                                                \
     DEFINE(cname, LIST, keras, make_##cname, NULL)
 DEFINE_SCALED(glorot_uniform, NAC_GLOROT_UNIFORM_OPTIONS, "GlorotUniform", 1, 'a', 'u')

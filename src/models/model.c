@@ -224,7 +224,7 @@ static nac_tensor *adapt(const model *m, int i, nac_tensor *x)
     else if (nac_rank(x) == want->rank + 1 && nac_dim(x, -1) == 1)
         x = nac_squeeze(x, -1);
     bool fits = nac_rank(x) == want->rank;
-    for (int d = 0; fits && d < want->rank; d++)
+    for (int d = 1; fits && d < want->rank; d++)        /* Keras lets any batch through */
         fits = want->dim[d] < 0 || nac_dim(x, d) < 0 || nac_dim(x, d) == want->dim[d];
     if (!fits)
         return nac_fail(NAC_E_SHAPE, "%s \"%s\": input \"%s\": expected %s, found %s", m->layer.base.cls->name, m->layer.name, m->input_layers[i]->name,
