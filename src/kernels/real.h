@@ -19,7 +19,7 @@ typedef NAC_REAL real;
 #endif
 
 /* Elements that make a loop worth two threads. */
-#define NAC_PARALLEL 32768
+#define NAC_PARALLEL 131072
 #define NAC_BLOCK 8192
 
 #define NAC_TABLE(O)                                                                                                                 \

@@ -1,20 +1,59 @@
 /* Optimizer steps and scattered sums. */
 #include "kernels/real.h"
 
+#define BLOCK 16384
+#define BLOCKS(n) (((n) + BLOCK - 1) / BLOCK)
+#define LENGTH(n, b) ((b) == BLOCKS(n) - 1 ? (n) - (b)*BLOCK : BLOCK)
+
+typedef struct {
+    real alpha, k1, k2, epsilon;
+} adam_rates;
+
+static void adam_block(const adam_rates *r, int64_t n, real *restrict w, real *restrict m, real *restrict v, const real *restrict g)
+{
+    real alpha = r->alpha, k1 = r->k1, k2 = r->k2, epsilon = r->epsilon;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        m[i] += (g[i] - m[i]) * k1;
+        v[i] += (g[i] * g[i] - v[i]) * k2;
+        w[i] -= alpha * m[i] / (R(sqrt)(v[i]) + epsilon);
+    }
+}
+
+static void amsgrad_block(const adam_rates *r, int64_t n, real *restrict w, real *restrict m, real *restrict v, real *restrict vhat, const real *restrict g)
+{
+    real alpha = r->alpha, k1 = r->k1, k2 = r->k2, epsilon = r->epsilon;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        m[i] += (g[i] - m[i]) * k1;
+        v[i] += (g[i] * g[i] - v[i]) * k2;
+        vhat[i] = vhat[i] > v[i] ? vhat[i] : v[i];
+        w[i] -= alpha * m[i] / (R(sqrt)(vhat[i]) + epsilon);
+    }
+}
+
 /* Powers of beta and the step size are taken in the variable's type, as Keras does: 1 - 0.999^t cancels the same way. */
 void NAC_K(adam)(const nac_adam_step *s, int64_t n, void *w_, void *m_, void *v_, void *vhat_, const void *g_)
 {
     real *w = w_, *m = m_, *v = v_, *vhat = vhat_, b1 = (real)s->beta_1, b2 = (real)s->beta_2, t = (real)s->step;
     const real *g = g_;
-    real alpha = (real)s->lr * R(sqrt)(1 - R(pow)(b2, t)) / (1 - R(pow)(b1, t)), k1 = 1 - b1, k2 = 1 - b2, epsilon = (real)s->epsilon;
-#pragma omp parallel for simd schedule(static) if (n > NAC_PARALLEL)
-    for (int64_t i = 0; i < n; i++) {
-        m[i] += (g[i] - m[i]) * k1;
-        v[i] += (g[i] * g[i] - v[i]) * k2;
-        real top = v[i];
+    adam_rates r = {(real)s->lr * R(sqrt)(1 - R(pow)(b2, t)) / (1 - R(pow)(b1, t)), 1 - b1, 1 - b2, (real)s->epsilon};
+#pragma omp parallel for schedule(static) if (n > 4 * BLOCK)
+    for (int64_t b = 0; b < BLOCKS(n); b++) {
+        int64_t at = b * BLOCK, length = LENGTH(n, b);
         if (vhat)
-            top = vhat[i] = vhat[i] > v[i] ? vhat[i] : v[i];
-        w[i] -= alpha * m[i] / (R(sqrt)(top) + epsilon);
+            amsgrad_block(&r, length, w + at, m + at, v + at, vhat + at, g + at);
+        else
+            adam_block(&r, length, w + at, m + at, v + at, g + at);
+    }
+}
+
+static void momentum_block(real lr, real mu, bool nesterov, int64_t n, real *restrict w, real *restrict m, const real *restrict g)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        m[i] = mu * m[i] - lr * g[i];
+        w[i] += nesterov ? mu * m[i] - lr * g[i] : m[i];
     }
 }
 
@@ -22,15 +61,14 @@ void NAC_K(sgd)(const nac_sgd_step *s, int64_t n, void *w_, void *m_, const void
 {
     real *w = w_, *m = m_, lr = (real)s->lr, mu = (real)s->momentum;
     const real *g = g_;
-    if (!m) {
-        for (int64_t i = 0; i < n; i++)
-            w[i] -= lr * g[i];
-        return;
-    }
-#pragma omp parallel for simd schedule(static) if (n > NAC_PARALLEL)
-    for (int64_t i = 0; i < n; i++) {
-        m[i] = mu * m[i] - lr * g[i];
-        w[i] += s->nesterov ? mu * m[i] - lr * g[i] : m[i];
+#pragma omp parallel for schedule(static) if (n > 8 * BLOCK)
+    for (int64_t b = 0; b < BLOCKS(n); b++) {
+        int64_t at = b * BLOCK, length = LENGTH(n, b);
+        if (m)
+            momentum_block(lr, mu, s->nesterov, length, w + at, m + at, g + at);
+        else
+            for (int64_t i = at; i < at + length; i++)
+                w[i] -= lr * g[i];
     }
 }
 
