@@ -122,6 +122,15 @@ NAC_DECLARE(nac_initializer, lecun_normal, NAC_LECUN_NORMAL_OPTIONS)
 NAC_DECLARE(nac_initializer, orthogonal, NAC_ORTHOGONAL_OPTIONS)
 #define nac_orthogonal(...) NAC_KW(nac_orthogonal_options, nac_orthogonal_with, NAC_ORTHOGONAL_OPTIONS, __VA_ARGS__)
 
+/* The kernel of a short-time Fourier transform, shape (frame, 1, frequencies): its real or imaginary part, windowed. Keras: STFT. */
+#define NAC_STFT_INITIALIZER_OPTIONS(O, S) \
+    O(S, STRING, side, "real", NAC_ONE_OF("real|imag")) \
+    O(S, STRING, window, "hann", NAC_OR_NONE, NAC_ONE_OF("hann|hamming|blackman|bartlett|cosine|boxcar")) \
+    O(S, STRING, scaling, "density", NAC_OR_NONE, NAC_ONE_OF("density|spectrum")) \
+    O(S, BOOL, periodic, false, NAC_ANY)
+NAC_DECLARE(nac_initializer, stft_initializer, NAC_STFT_INITIALIZER_OPTIONS)
+#define nac_stft_initializer(...) NAC_KW(nac_stft_initializer_options, nac_stft_initializer_with, NAC_STFT_INITIALIZER_OPTIONS, __VA_ARGS__)
+
 /* l1 times the sum of absolute values. Keras: L1. */
 #define NAC_L1_OPTIONS(O, S) \
     O(S, FLOAT, l1, 0.01, NAC_AT_LEAST(0))

@@ -1,4 +1,5 @@
 /* Keras's initializers. */
+#include <string.h>
 #include "layers/layer.h"
 #include "nacre/initializers.h"
 
@@ -184,8 +185,54 @@ MAKE(make_orthogonal)
 }
 DEFINE(orthogonal, NAC_ORTHOGONAL_OPTIONS, "Orthogonal", make_orthogonal, "OrthogonalInitializer")
 
+/* ---- STFT ---- */
+
+#define PI 3.14159265358979323846
+
+/* scipy.signal.get_window: symmetric over n, or periodic: symmetric over n + 1 without the last. */
+static double window_at(const char *name, int64_t i, int64_t n, bool periodic)
+{
+    double span = (double)(periodic ? n : n - 1), x = span > 0 ? (double)i / span : 0;
+    if (n == 1 || strcmp(name, "boxcar") == 0)
+        return 1;
+    if (strcmp(name, "hann") == 0)
+        return 0.5 - 0.5 * cos(2 * PI * x);
+    if (strcmp(name, "hamming") == 0)
+        return 0.54 - 0.46 * cos(2 * PI * x);
+    if (strcmp(name, "blackman") == 0)
+        return 0.42 - 0.5 * cos(2 * PI * x) + 0.08 * cos(4 * PI * x);
+    if (strcmp(name, "bartlett") == 0)
+        return 1 - fabs(2 * x - 1);
+    return sin(PI * ((double)i + 0.5) / (span + 1));
+}
+
+MAKE(make_stft)
+{
+    const nac_stft_initializer_options *o = self->options;
+    (void)fan_in, (void)fan_out;
+    if (nac_shape_rank(&shape) != 3)
+        return nac_fail(NAC_E_SHAPE, "STFT: a shape (frame, channels, frequencies) is expected, found rank %d", nac_shape_rank(&shape));
+    int64_t frame = shape.d[0], channels = shape.d[1], frequencies = shape.d[2];
+    double scale = 0, length = 2 * (double)(frequencies - 1);
+    nac_tensor *kernel = nac_zeros(NAC_FLOAT64, shape);
+    for (int64_t t = 0; t < frame && o->window; t++) {
+        double w = window_at(o->window, t, frame, o->periodic);
+        scale += o->scaling && strcmp(o->scaling, "density") == 0 ? w * w : fabs(w);
+    }
+    scale = !o->window || !o->scaling ? 1 : strcmp(o->scaling, "density") == 0 ? sqrt(scale) : scale;
+    for (int64_t t = 0; kernel && t < frame; t++)
+        for (int64_t k = 0; k < frequencies; k++) {
+            double angle = -2 * PI * (double)t * (double)k / length, w = o->window ? window_at(o->window, t, frame, o->periodic) : 1;
+            for (int64_t c = 0; c < channels; c++)
+                ((double *)nac_tensor_data(kernel))[(t * channels + c) * frequencies + k] = (strcmp(o->side, "real") == 0 ? cos(angle) : sin(angle)) * w / scale;
+        }
+    return nac_cast(kernel, dtype);
+}
+DEFINE(stft_initializer, NAC_STFT_INITIALIZER_OPTIONS, "STFT", make_stft, "STFTInitializer")
+
 const nac_class *const nac_initializer_classes[] = {
     &nac_zeros_initializer_type.cls, &nac_ones_initializer_type.cls, &nac_constant_type.cls,         &nac_identity_type.cls,
     &nac_random_normal_initializer_type.cls,     &nac_random_uniform_initializer_type.cls,   &nac_truncated_normal_type.cls, &nac_variance_scaling_type.cls,
     &nac_glorot_uniform_type.cls,    &nac_glorot_normal_type.cls,    &nac_he_uniform_type.cls,       &nac_he_normal_type.cls,
-    &nac_lecun_uniform_type.cls,     &nac_lecun_normal_type.cls,     &nac_orthogonal_type.cls,       NULL};
+    &nac_lecun_uniform_type.cls,     &nac_lecun_normal_type.cls,     &nac_orthogonal_type.cls,
+    &nac_stft_initializer_type.cls,  NULL};
