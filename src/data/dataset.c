@@ -118,9 +118,8 @@ bool nac_batches_open(nac_batches *b, nac_dataset *data, int64_t batch_size)
 
 void nac_batches_close(nac_batches *b)
 {
-    for (int i = 0; i < 2; i++)
-        for (int k = 0; k < 3; k++)
-            nac_release(b->kept[i][k]);
+    nac_release(b->kept[0]);
+    nac_release(b->kept[1]);
     nac_free(b->order);
     nac_release(b->data);
     *b = (nac_batches){0};
@@ -198,33 +197,41 @@ static nac_tensor *empty_like(const nac_tensor *t, int64_t n)
     return nac_tensor_alloc(&type);
 }
 
-static nac_tensor *batch_of(nac_batches *b, const nac_tensor *all, nac_tensor **kept, int64_t n)
+nac_tensor *nac_batch_of(nac_tensor *inputs, nac_tensor *targets, nac_tensor *weights)
 {
-    if (!reusable(*kept) || !fits(*kept, n)) {
-        nac_scope scope = nac_scope_begin();
-        nac_tensor *fresh = nac_retain(empty_like(all, n));
-        nac_scope_end(&scope);
-        if (!fresh)
-            return NULL;
-        nac_release(*kept);
-        *kept = fresh;
-    }
-    fill(all, *kept, b->at, n, b->order);
-    return *kept;
+    nac_tensor *parts[3] = {inputs, targets, weights};
+    return inputs ? nac_list_of(!targets ? 1 : !weights ? 2 : 3, parts) : NULL;
 }
 
-bool nac_batches_next(nac_batches *b, nac_tensor **inputs, nac_tensor **targets, nac_tensor **weights, bool *ok)
+/* Memory for a batch of n samples. */
+static nac_tensor *room(const nac_dataset *d, int64_t n)
+{
+    nac_tensor *inputs = empty_like(d->inputs, n), *targets = d->targets ? empty_like(d->targets, n) : NULL;
+    nac_tensor *weights = d->weights ? empty_like(d->weights, n) : NULL;
+    bool ok = inputs && (targets || !d->targets) && (weights || !d->weights);
+    return ok ? nac_batch_of(inputs, targets, weights) : NULL;
+}
+
+nac_tensor *nac_batches_next(nac_batches *b, bool *ok)
 {
     const nac_dataset *d = b->data;
+    const nac_tensor *parts[3] = {d->inputs, d->targets, d->weights};
     int64_t n = d->size - b->at < b->batch_size ? d->size - b->at : b->batch_size;
     *ok = true;
     if (n <= 0)
-        return false;
-    nac_tensor **kept = b->kept[n < b->batch_size];
-    *inputs = batch_of(b, d->inputs, &kept[0], n);
-    *targets = d->targets ? batch_of(b, d->targets, &kept[1], n) : NULL;
-    *weights = d->weights ? batch_of(b, d->weights, &kept[2], n) : NULL;
-    *ok = *inputs && (*targets || !d->targets) && (*weights || !d->weights);
+        return NULL;
+    nac_tensor **kept = &b->kept[n < b->batch_size];
+    if (!reusable(*kept) || !fits(*kept, n)) {
+        nac_scope scope = nac_scope_begin();
+        nac_tensor *fresh = nac_retain(room(d, n));
+        nac_scope_end(&scope);
+        if (!fresh)
+            return *ok = false, NULL;
+        nac_release(*kept);
+        *kept = fresh;
+    }
+    for (int i = 0; i < (*kept)->n_items; i++)
+        fill(parts[i], (*kept)->items[i], b->at, n, b->order);
     b->at += n;
-    return *ok;
+    return *kept;
 }

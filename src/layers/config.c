@@ -162,7 +162,7 @@ void *nac_layer_from_json(const cJSON *json, const char *where)
     if (!cls)
         cls = nac_class_find(NAC_KIND_LAYER, name->valuestring);
     if (!cls)
-        return nac_fail(NAC_E_NOT_FOUND, "%s: unknown layer class \"%.100s\"; register it with nac_register_layer", where,
+        return nac_fail(NAC_E_NOT_FOUND, "%s: unknown layer class \"%.100s\"; register it with nac_register_class", where,
                         cJSON_IsString(registered) ? registered->valuestring : name->valuestring);
     const nac_layer_type *type = (const nac_layer_type *)cls;
     nac_layer *l = type->from_config ? type->from_config(config) : plain_from_config(cls, config);

@@ -261,7 +261,7 @@ bool nac_build_layer(nac_layer *self, int n_in, const nac_type *in)
     if (!ok) {                          /* as if it had not been tried */
         while (self->n_variables > 0)
             nac_release(self->variables[--self->n_variables]);
-        return nac_trail("in %s \"%s\"", self->base.cls->name, self->name);
+        return false;
     }
     self->built = true;
     self->n_build = n_in;

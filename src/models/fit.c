@@ -100,13 +100,13 @@ typedef struct {
 
 static bool train_epoch(session *s, nac_batches *batches, int64_t steps)
 {
-    nac_tensor *x, *y, *weight;
     bool ok;
     nac_logs logs;
     for (int64_t step = 0; step < steps && !s->training.stop_training; step++) {
-        if (!nac_batches_next(batches, &x, &y, &weight, &ok))
+        nac_tensor *batch = nac_batches_next(batches, &ok);
+        if (!batch)
             return ok;
-        if (!EACH(&s->callbacks, on_train_batch_begin, &s->training, step) || !nac_trainer_step(s->t, true, x, y, weight))
+        if (!EACH(&s->callbacks, on_train_batch_begin, &s->training, step) || !nac_trainer_step(s->t, true, batch))
             return nac_trail("in fit, step %lld", (long long)step + 1);
         logs.n = 0;
         if (s->batch_logs && !nac_trainer_logs(s->t, "", &logs))
@@ -120,11 +120,11 @@ static bool train_epoch(session *s, nac_batches *batches, int64_t steps)
 static bool test(session *s, nac_dataset *data, int64_t batch_size, const char *prefix, nac_logs *logs)
 {
     nac_batches batches;
-    nac_tensor *x, *y, *weight;
+    nac_tensor *batch;
     bool ok = nac_reset_metrics(s->t->model) && EACH(&s->callbacks, on_test_begin, &s->training);
     nac_batches_open(&batches, data, batch_size);
-    for (int64_t step = 0; ok && nac_batches_next(&batches, &x, &y, &weight, &ok); step++) {
-        ok = nac_trainer_step(s->t, false, x, y, weight) || nac_trail("in evaluate, step %lld", (long long)step + 1);
+    for (int64_t step = 0; ok && (batch = nac_batches_next(&batches, &ok)); step++) {
+        ok = nac_trainer_step(s->t, false, batch) || nac_trail("in evaluate, step %lld", (long long)step + 1);
         ok = ok && EACH(&s->callbacks, on_test_batch_end, &s->training, step, NULL);
     }
     nac_batches_close(&batches);
@@ -283,7 +283,7 @@ nac_tensor *nac_predict_with(const nac_predict_arguments *a)
     trainer *t = nac_trainer(a->model);
     nac_function *f = t ? nac_trainer_predict_function(t) : NULL;
     nac_dataset *data = f ? nac_arrays(a->x) : NULL;
-    nac_tensor *all = NULL, *x, *y, *weight;
+    nac_tensor *all = NULL, *batch;
     nac_batches batches;
     bool ok = data && (data->size > 0 || nac_fail(NAC_E_ARGUMENT, "predict: there are no samples"));
     if (ok) {
@@ -291,11 +291,11 @@ nac_tensor *nac_predict_with(const nac_predict_arguments *a)
         while (ok) {
             int64_t at = batches.at;
             nac_scope batch_scope = nac_scope_begin();
-            if (!nac_batches_next(&batches, &x, &y, &weight, &ok)) {
+            if (!(batch = nac_batches_next(&batches, &ok))) {
                 nac_scope_end(&batch_scope);
                 break;
             }
-            nac_tensor *result = t->run_eagerly ? nac_call(a->model, x, .training = false) : nac_function_call(f, x);
+            nac_tensor *x = nac_at(batch, 0), *result = t->run_eagerly ? nac_call(a->model, x, .training = false) : nac_function_call(f, x);
             if (result && !all)
                 all = nac_retain(room_for(result, data->size));
             ok = result && all;
@@ -318,7 +318,9 @@ nac_tensor *nac_predict_with(const nac_predict_arguments *a)
 static bool on_batch(nac_model *m, bool train, nac_tensor *x, nac_tensor *y, nac_tensor *weight, nac_logs *logs)
 {
     trainer *t = nac_compiled_trainer(m, train ? "train_on_batch" : "test_on_batch");
-    bool ok = t && x && nac_trainer_refresh(t) && nac_trainer_step(t, train, x, y, weight);
+    nac_scope scope = nac_scope_begin();
+    bool ok = t && x && nac_trainer_refresh(t) && nac_trainer_step(t, train, nac_batch_of(x, y, weight));
+    nac_scope_end(&scope);
     if (!ok)
         return m ? nac_trail("in model \"%s\"", m->name) : NULL;
     if (logs)

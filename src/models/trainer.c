@@ -404,15 +404,21 @@ static nac_tensor *predict_body(void *context, nac_tensor *input)
     return nac_call(((trainer *)context)->model, input, .training = false);
 }
 
-/* A number for which variables can be trained: a compiled step holds for one such set. */
+static bool hash_layer(void *context, nac_layer *l, const char *path)
+{
+    uint64_t *h = context;
+    (void)path;
+    *h = (*h ^ l->trainable) * 1099511628211u;
+    for (int i = 0; i < l->n_variables; i++)
+        *h = (*h ^ (uint64_t)(uintptr_t)l->variables[i] ^ l->variables[i]->trainable) * 1099511628211u;
+    return true;
+}
+
+/* A number for what is frozen: a compiled step holds for one such state. */
 static uint64_t trainable_set(nac_model *m)
 {
-    nac_list all = {0};
     uint64_t h = 1469598103934665603u;
-    if (nac_collect_variables(m, NAC_TRAINABLE_WEIGHTS, &all))
-        for (int i = 0; i < all.n; i++)
-            h = (h ^ (uint64_t)(uintptr_t)all.items[i]) * 1099511628211u;
-    nac_list_clear(&all);
+    nac_walk_layers(m, hash_layer, &h);
     return h;
 }
 
@@ -438,12 +444,12 @@ bool nac_trainer_refresh(trainer *t)
     return function_for(t, &t->train, train_body) && function_for(t, &t->test, test_body);
 }
 
-bool nac_trainer_step(trainer *t, bool train, nac_tensor *x, nac_tensor *y, nac_tensor *weight)
+bool nac_trainer_step(trainer *t, bool train, nac_tensor *batch)
 {
-    nac_tensor *items[3] = {x, y, weight};
+    if (!batch)
+        return false;
     nac_scope scope = nac_scope_begin();
-    nac_tensor *input = x ? nac_list_of(!y ? 1 : !weight ? 2 : 3, items) : NULL;
-    bool ok = input && (t->run_eagerly ? (train ? train_body : test_body)(t, input) != NULL : nac_function_run(train ? t->train : t->test, input));
+    bool ok = t->run_eagerly ? (train ? train_body : test_body)(t, batch) != NULL : nac_function_run(train ? t->train : t->test, batch);
     nac_scope_end(&scope);
     return ok;
 }

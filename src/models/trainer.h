@@ -44,8 +44,8 @@ trainer *nac_compiled_trainer(nac_model *m, const char *who);
 
 /* The compiled steps; new ones when layers were frozen or thawed since. */
 bool nac_trainer_refresh(trainer *t);
-/* One batch, compiled or eager; y and weight may be NULL. */
-bool nac_trainer_step(trainer *t, bool train, nac_tensor *x, nac_tensor *y, nac_tensor *weight);
+/* One batch (a list as nac_batch_of makes it), compiled or eager. */
+bool nac_trainer_step(trainer *t, bool train, nac_tensor *batch);
 /* Adds the running figures to logs. */
 bool nac_trainer_logs(trainer *t, const char *prefix, nac_logs *logs);
 nac_function *nac_trainer_predict_function(trainer *t);
