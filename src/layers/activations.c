@@ -111,22 +111,18 @@ static nac_tensor *glu(nac_tensor *x)
     return nac_multiply(nac_at(halves, 0), nac_sigmoid(nac_at(halves, 1)));
 }
 
-/* Martins and Astudillo, 2016: the projection on the simplex, along the last axis. */
+/* After Martins and Astudillo, 2016, but with Keras's threshold: the cumulative sums of the support are added up, where the paper takes the last. */
 static nac_tensor *sparsemax(nac_tensor *x)
 {
     if (!x)
         return NULL;
-    int64_t n = nac_dim(x, -1);
     nac_dtype dtype = x->type.dtype;
-    nac_tensor *sorted = nac_flip(nac_sort(nac_stop_gradient(x), -1), -1), *sums = nac_cumsum(sorted, -1);
-    nac_tensor *k = nac_arange(dtype, 1, (double)n + 1, 1);
-    nac_tensor *inside = nac_greater(nac_add_scalar(nac_multiply(k, sorted), 1), sums);
-    nac_tensor *count = nac_sum(nac_cast(inside, dtype), .axis = -1, .keepdims = true);
-    /* the sum over the support, taken from x itself so that the gradient is right */
-    nac_tensor *least = nac_take_along_axis(sorted, nac_add_scalar(nac_cast(count, NAC_INT64), -1), -1);
-    nac_tensor *support = nac_cast(nac_greater_equal(x, least), dtype);
-    nac_tensor *tau = nac_divide(nac_add_scalar(nac_sum(nac_multiply(x, support), .axis = -1, .keepdims = true), -1),
-                                 nac_sum(support, .axis = -1, .keepdims = true));
+    nac_tensor *sorted = nac_flip(nac_sort(x, -1), -1), *sums = nac_cumsum(sorted, -1);
+    nac_tensor *k = nac_arange(dtype, 1, (double)nac_dim(x, -1) + 1, 1);
+    nac_tensor *support = nac_greater_scalar(nac_subtract(sorted, nac_divide(nac_add_scalar(sums, -1), k)), 0);
+    nac_tensor *count = nac_sum(nac_cast(support, dtype), .axis = -1, .keepdims = true);
+    nac_tensor *kept = nac_where(support, sums, nac_scalar_of(dtype, 0));
+    nac_tensor *tau = nac_divide(nac_add_scalar(nac_sum(kept, .axis = -1, .keepdims = true), -1), count);
     return nac_relu(nac_subtract(x, tau));
 }
 

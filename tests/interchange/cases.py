@@ -1,0 +1,228 @@
+"""Models made by Keras: each case gives a model, inputs, targets and compile arguments."""
+import keras
+import numpy as np
+from keras import layers as L
+
+rng = np.random.default_rng(7)
+CASES = []
+
+
+def case(make):
+    CASES.append(make)
+    return make
+
+
+def normal(*shape):
+    return rng.normal(size=shape).astype("float32")
+
+
+def one_hot(n, classes):
+    return keras.utils.to_categorical(rng.integers(0, classes, n), classes)
+
+
+@case
+def mlp_normalized():
+    m = keras.Sequential([keras.Input((5,)), L.Dense(7, activation="gelu"), L.BatchNormalization(), L.LayerNormalization(), L.Dense(3, activation="softmax")])
+    return m, normal(20, 5), rng.integers(0, 3, 20), dict(
+        optimizer=keras.optimizers.Adam(0.01, amsgrad=True), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+
+
+@case
+def cnn_built_by_call():
+    m = keras.Sequential([
+        L.Conv2D(6, 3, strides=2, padding="same", activation="relu", kernel_regularizer="l2"), L.DepthwiseConv2D(3, depth_multiplier=2),
+        L.AveragePooling2D(2, padding="same"), L.Conv2D(4, 1, groups=2), L.GlobalAveragePooling2D(), L.Dense(2)])
+    x = normal(12, 16, 16, 3)
+    m(x)
+    return m, x, normal(12, 2), dict(optimizer=keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True), loss="mse", metrics=["mae"])
+
+
+@case
+def two_inputs_two_outputs():
+    a, b = keras.Input((4,), name="a"), keras.Input((6,), name="b")
+    shared, p = L.Dense(5, activation="tanh", name="shared"), L.Dense(4)(b)
+    h = L.Add()([shared(a), shared(p)])
+    both = L.Concatenate()([h, L.Multiply()([shared(a), h])])
+    m = keras.Model([a, b], [L.Dense(1, name="o1")(both), L.Dense(3, activation="softmax", name="o2")(h)])
+    return m, [normal(16, 4), normal(16, 6)], [normal(16, 1), one_hot(16, 3)], dict(
+        optimizer=keras.optimizers.Adam(1e-2, clipnorm=1.0, weight_decay=0.01), loss=["mse", "categorical_crossentropy"], loss_weights=[0.5, 2.0])
+
+
+@case
+def outputs_by_name():
+    a = keras.Input((4,), name="a")
+    h = L.Dense(6, activation="elu")(a)
+    m = keras.Model(a, [L.Dense(1, name="left")(h), L.Dense(2, name="right")(h)])
+    return m, normal(10, 4), [normal(10, 1), normal(10, 2)], dict(
+        optimizer="sgd", loss={"left": "mse", "right": "mae"}, metrics={"left": ["mae", "mse"], "right": "mse"})
+
+
+@case
+def masked_lstm():
+    t = keras.Input((9,), dtype="int32")
+    h = L.LSTM(5)(L.Embedding(20, 6, mask_zero=True)(t))
+    x = rng.integers(0, 20, (14, 9)).astype("int32")
+    x[:, 6:] = 0
+    return keras.Model(t, L.Dense(1, activation="sigmoid")(h)), x, rng.integers(0, 2, (14, 1)).astype("float32"), dict(
+        optimizer=keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)), loss="binary_crossentropy",
+        metrics=["accuracy", keras.metrics.Precision(), keras.metrics.Recall(thresholds=0.4)])
+
+
+@case
+def lstm_states():
+    x = keras.Input((7, 3))
+    s, h, c = L.LSTM(4, return_sequences=True, return_state=True)(x)
+    y = L.LSTM(4, go_backwards=True, return_sequences=True)(s, initial_state=[h, c])
+    return keras.Model(x, L.Dense(2)(L.Flatten()(y))), normal(10, 7, 3), normal(10, 2), dict(optimizer="sgd", loss="huber")
+
+
+@case
+def lstm_other_activations():
+    m = keras.Sequential([keras.Input((6, 3)), L.LSTM(4, activation="relu", recurrent_activation="hard_sigmoid", use_bias=False), L.Dense(1)])
+    return m, normal(10, 6, 3), normal(10, 1), dict(optimizer="adam", loss=keras.losses.LogCosh())
+
+
+@case
+def attention():
+    x = keras.Input((6, 8))
+    y = L.LayerNormalization()(L.Add()([x, L.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True)]))
+    return keras.Model(x, L.MultiHeadAttention(3, 5, value_dim=4, output_shape=7)(y, x)), normal(5, 6, 8), normal(5, 6, 7), dict(optimizer="adam", loss="mse")
+
+
+@case
+def attention_of_three():
+    q, v, k = keras.Input((4, 6), name="q"), keras.Input((5, 6), name="v"), keras.Input((5, 3), name="k")
+    y = L.MultiHeadAttention(2, 3, use_bias=False)(q, v, k)
+    return keras.Model([q, v, k], L.Dense(1)(y)), [normal(6, 4, 6), normal(6, 5, 6), normal(6, 5, 3)], normal(6, 4, 1), dict(optimizer="adam", loss="mae")
+
+
+@case
+def nested_models():
+    i = keras.Input((4,))
+    inner = keras.Model(i, L.Dense(3, activation="relu")(L.Dense(4)(i)), name="inner")
+    chain = keras.Sequential([L.Dense(5), L.ReLU(max_value=2.0, negative_slope=0.1)], name="chain")
+    a, b = keras.Input((4,)), keras.Input((4,))
+    m = keras.Model([a, b], L.Dense(1)(chain(L.Concatenate()([inner(a), inner(b)]))))
+    return m, [normal(9, 4), normal(9, 4)], normal(9, 1), dict(
+        optimizer=keras.optimizers.SGD(0.1, use_ema=True, ema_overwrite_frequency=3), loss=keras.losses.MeanSquaredError())
+
+
+@case
+def nested_as_output():
+    i = keras.Input((4,))
+    inner = keras.Model(i, L.Dense(4, activation="tanh")(i), name="inner")
+    a = keras.Input((4,))
+    return keras.Model(a, inner(inner(a))), normal(8, 4), normal(8, 4), dict(optimizer="adam", loss="mse")
+
+
+@case
+def sequential_of_models():
+    inner = keras.Sequential([keras.Input((6,)), L.Dense(4, activation="relu"), L.Dropout(0.0)])
+    return keras.Sequential([inner, L.Dense(2)]), normal(8, 6), normal(8, 2), dict(optimizer="adam", loss="mse")
+
+
+@case
+def ops_between_layers():
+    a = keras.Input((4,))
+    x = L.Dense(4)(a)
+    z = keras.ops.relu(x * 2 + 1) - a
+    return keras.Model(a, L.Dense(1)(z)), normal(9, 4), normal(9, 1), dict(optimizer="adam", loss="mse")
+
+
+@case
+def images_of_all_kinds():
+    a = keras.Input((8, 8, 2))
+    x = L.ZeroPadding2D(((0, 1), (2, 1)))(L.Rescaling(0.5, offset=0.1)(a))
+    x = L.Conv2D(4, 3, dilation_rate=2, kernel_constraint="max_norm", activation="silu")(x)
+    x = L.Softmax()(L.Reshape((-1, 4))(L.MaxPooling2D(2)(x)))
+    m = keras.Model(a, L.Dense(2)(L.Dropout(0.0)(L.Flatten()(L.Activation("elu")(x)))))
+    m.layers[3].trainable = False
+    return m, normal(9, 8, 8, 2), normal(9, 2), dict(
+        optimizer=keras.optimizers.Adam(1e-2, gradient_accumulation_steps=2, global_clipnorm=0.5), loss="mae", weighted_metrics=["mse"])
+
+
+@case
+def frozen_batch_normalization():
+    bn = L.BatchNormalization(momentum=0.8, epsilon=1e-2, scale=False)
+    m = keras.Sequential([keras.Input((5, 5, 3)), L.Conv2D(4, 2), bn, L.BatchNormalization(center=False), L.Flatten(), L.Dense(2)])
+    bn.trainable = False
+    return m, normal(12, 5, 5, 3), normal(12, 2), dict(optimizer=keras.optimizers.SGD(0.05, clipvalue=0.1), loss="mse")
+
+
+@case
+def regularized_and_constrained():
+    m = keras.Sequential([
+        keras.Input((6,)), L.Dense(5, kernel_regularizer=keras.regularizers.L1L2(0.01, 0.02), bias_regularizer="l1", activity_regularizer="l2"),
+        L.Dense(4, kernel_constraint=keras.constraints.UnitNorm(axis=0), bias_constraint="non_neg"),
+        L.Dense(3, kernel_constraint=keras.constraints.MinMaxNorm(0.2, 0.8, rate=0.5))])
+    return m, normal(12, 6), normal(12, 3), dict(optimizer=keras.optimizers.SGD(0.05), loss="mse")
+
+
+@case
+def initializers_written():
+    ini = keras.initializers
+    m = keras.Sequential([
+        keras.Input((6,)), L.Dense(6, kernel_initializer=ini.Orthogonal(gain=1.5), bias_initializer=ini.Constant(0.1)), L.Dense(6, kernel_initializer="identity"),
+        L.Dense(5, kernel_initializer=ini.VarianceScaling(2.0, mode="fan_out", distribution="uniform")), L.Dense(4, kernel_initializer=ini.RandomUniform(-0.1, 0.2, seed=3)),
+        L.Dense(3, kernel_initializer="he_normal", bias_initializer=ini.TruncatedNormal(0.1, 0.2)), L.Dense(2, kernel_initializer="lecun_uniform")])
+    return m, normal(9, 6), normal(9, 2), dict(optimizer="adam", loss="mse")
+
+
+@case
+def all_activations():
+    names = ["celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish",
+             "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax",
+             "squareplus", "tanh", "tanh_shrink"]
+    a = keras.Input((6,))
+    return keras.Model(a, L.Dense(2)(L.Concatenate()([L.Dense(4, activation=n)(a) for n in names]))), normal(9, 6), normal(9, 2), dict(
+        optimizer=keras.optimizers.SGD(0.001), loss="mse")
+
+
+@case
+def losses_as_objects():
+    a = keras.Input((5,))
+    m = keras.Model(a, [L.Dense(3, name="logits")(a), L.Dense(1, activation="sigmoid", name="p")(a), L.Dense(1, activation="tanh", name="h")(a)])
+    k = keras.losses
+    return m, normal(12, 5), [rng.integers(0, 3, 12), rng.integers(0, 2, (12, 1)).astype("float32"), rng.choice([-1.0, 1.0], (12, 1)).astype("float32")], dict(
+        optimizer="adam", loss=[k.SparseCategoricalCrossentropy(from_logits=True), k.BinaryCrossentropy(label_smoothing=0.1), k.Hinge()],
+        metrics=[[keras.metrics.SparseTopKCategoricalAccuracy(2)], ["binary_accuracy"], []])
+
+
+@case
+def smoothed_categories():
+    m = keras.Sequential([keras.Input((5,)), L.Dense(4)])
+    return m, normal(12, 5), one_hot(12, 4), dict(
+        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 20, alpha=0.1, warmup_target=0.05, warmup_steps=3)),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2), metrics=["categorical_accuracy", keras.metrics.TopKCategoricalAccuracy(2)])
+
+
+@case
+def distributions():
+    m = keras.Sequential([keras.Input((5,)), L.Dense(4, activation="softmax")])
+    y = rng.random((12, 4)).astype("float32")
+    return m, normal(12, 5), y / y.sum(1, keepdims=True), dict(
+        optimizer=keras.optimizers.SGD(keras.optimizers.schedules.PiecewiseConstantDecay([2, 4], [0.1, 0.05, 0.01])), loss="kl_divergence",
+        metrics=[keras.metrics.RootMeanSquaredError(), "cosine_similarity"][:1])
+
+
+@case
+def doubles():
+    m = keras.Sequential([keras.Input((5,), dtype="float64"), L.Dense(4, activation="tanh", dtype="float64"), L.Dense(1, dtype="float64")])
+    return m, normal(12, 5).astype("float64"), normal(12, 1).astype("float64"), dict(optimizer="adam", loss="mse")
+
+
+@case
+def normalized_over_axes():
+    a = keras.Input((4, 5, 3))
+    x = L.LayerNormalization(axis=[-2, -1])(a)
+    x = L.BatchNormalization(axis=1)(x)
+    x = L.LayerNormalization(axis=-1, center=False)(x)
+    return keras.Model(a, L.GlobalAveragePooling2D(keepdims=True)(x)), normal(10, 4, 5, 3), normal(10, 1, 1, 3), dict(optimizer="adam", loss="mse")
+
+
+@case
+def padded_and_pooled():
+    a = keras.Input((9, 7, 2))
+    x = L.MaxPooling2D((3, 2), strides=2, padding="same")(a)
+    y = L.AveragePooling2D(2, strides=(1, 2))(L.DepthwiseConv2D((3, 2), padding="same", depthwise_regularizer="l2", activation="relu")(x))
+    return keras.Model(a, L.Flatten()(y)), normal(8, 9, 7, 2), normal(8, 16), dict(optimizer="adam", loss="mse")
