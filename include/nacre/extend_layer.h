@@ -45,6 +45,15 @@ typedef struct nac_layer_type {
         return nac_instance_new(&nac_##cname##_type.cls, options);                                                                   \
     }
 
+/* A layer of your own, after NAC_OWN_OPTIONS: defines maxout_type and the function maxout_with(&options), private to the file:
+   NAC_OWN_LAYER(maxout, (.name = "Maxout", .size = sizeof(struct maxout)), .build = build, .call = call) */
+#define NAC_OWN_LAYER(cname, CLS, ...)                                                                                               \
+    static const nac_layer_type cname##_type = {.cls = {.kind = NAC_KIND_LAYER, NAC_OWN_CLASS(cname), NAC_UNPAREN CLS}, __VA_ARGS__}; \
+    static nac_layer *cname##_with(const cname##_options *options)                                                                   \
+    {                                                                                                                                \
+        return (nac_layer *)nac_instance_new(&cname##_type.cls, options);                                                            \
+    }
+
 typedef struct nac_child {
     char      *name;                    /* the attribute's name in Keras: part of weight paths */
     nac_layer *layer;
