@@ -42,7 +42,9 @@ static vae make_vae(int units)
     nac_tensor *h = nac_call(nac_dense(units, .activation = "relu"), x);
     nac_tensor *mean = nac_call(nac_dense(LATENT, .name = "mean"), h), *log_var = nac_call(nac_dense(LATENT, .name = "log_var"), h);
     nac_tensor *z = nac_call(nac_instance_new(&sampling.cls, NULL), nac_list(mean, log_var));
-    return (vae){nac_functional(x, nac_call(decoder, z), .name = "vae"), decoder, nac_adam(.learning_rate = 1e-3)};
+    nac_model *whole = nac_functional(x, nac_call(decoder, z), .name = "vae");
+    nac_optimizer *optimizer = nac_adam(.learning_rate = 1e-3);
+    return (vae){whole, decoder, optimizer};
 }
 
 /* One step: x (batch, 784) -> the loss, after the weights have moved. Compiled: this C code runs once for each shape of x. */
