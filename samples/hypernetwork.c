@@ -26,7 +26,7 @@ static hypernetwork make(int units)
 /* Points on a disc, each with an angle between -pi and pi; targets: turned by that angle, then shifted by (cos, sin) of it. */
 static nac_dataset *turns(int n, int64_t key)
 {
-    nac_tensor *seed = nac_tensor_new(NAC_INT64, NAC_SHAPE(2), (int64_t[]){key, 0}), *other = nac_tensor_new(NAC_INT64, NAC_SHAPE(2), (int64_t[]){key, 1});
+    nac_tensor *seed = nac_seed(key, 0), *other = nac_seed(key, 1);
     nac_tensor *angle = nac_random_uniform(seed, NAC_FLOAT32, NAC_SHAPE(n, 1), -pi, pi);
     nac_tensor *point = nac_random_uniform(other, NAC_FLOAT32, NAC_SHAPE(n, 2), -1, 1);
     nac_tensor *xy = nac_split(point, 2, -1), *x = nac_at(xy, 0), *y = nac_at(xy, 1), *c = nac_cos(angle), *s = nac_sin(angle);

@@ -49,7 +49,7 @@ NAC_OWN_LAYER(maxout, (.name = "Maxout", .registered_name = "samples>Maxout", .s
 /* Points of the plane; class 1 inside a ring around the origin: no line parts the classes. */
 static nac_dataset *ring(int n, int64_t key)
 {
-    nac_tensor *x = nac_random_uniform(nac_tensor_new(NAC_INT64, NAC_SHAPE(2), (int64_t[]){key, 0}), NAC_FLOAT32, NAC_SHAPE(n, 2), -1, 1);
+    nac_tensor *x = nac_random_uniform(nac_seed(key, 0), NAC_FLOAT32, NAC_SHAPE(n, 2), -1, 1);
     nac_tensor *r = nac_norm(x, .axis = -1, .keepdims = true);
     nac_tensor *inside = nac_logical_and(nac_greater_scalar(r, 0.4), nac_logical_not(nac_greater_scalar(r, 0.9)));
     return nac_arrays(x, .targets = nac_cast(inside, NAC_FLOAT32));

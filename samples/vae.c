@@ -128,7 +128,7 @@ int main(int argc, char **argv)
     for (int epoch = 0; epoch < epochs && nac_ok(); epoch++) {
         double sum = 0;
         NAC_SCOPE {                     /* frees the order of this epoch, and below each batch */
-            nac_tensor *order = nac_random_permutation(nac_tensor_new(NAC_INT64, NAC_SHAPE(2), (int64_t[]){7, epoch}), steps * batch);
+            nac_tensor *order = nac_random_permutation(nac_seed(7, epoch), steps * batch);
             for (int64_t i = 0; i < steps && nac_ok(); i++)
                 NAC_SCOPE {
                     nac_tensor *x = nac_take(images, nac_slice_axis(order, 0, i * batch, (i + 1) * batch, 1), 0);
@@ -141,7 +141,7 @@ int main(int argc, char **argv)
     }
 
     nac_tensor *some = nac_slice_axis(images, 0, 0, columns, 1);
-    nac_tensor *points = nac_random_normal(nac_tensor_new(NAC_INT64, NAC_SHAPE(2), (int64_t[]){7, epochs}), NAC_FLOAT32, NAC_SHAPE(columns, LATENT), 0, 1);
+    nac_tensor *points = nac_random_normal(nac_seed(7, epochs), NAC_FLOAT32, NAC_SHAPE(columns, LATENT), 0, 1);
     nac_tensor *rows[] = {some, nac_predict(v.whole, some), nac_predict(v.decoder, points)};
     snprintf(path, sizeof path, "%s/vae.png", folder);
     bool drawn = nac_ok() && draw(rows, 3, columns, path);

@@ -52,7 +52,7 @@ NAC_API int64_t nac_count_params(const nac_layer *l);
 /* Freezes or thaws a layer and everything below it. Keras: layer.trainable = ... */
 NAC_API bool nac_set_trainable(nac_layer *l, bool trainable);
 NAC_API bool nac_trainable(const nac_layer *l);
-/* Freezes or thaws weights by a glob on their paths: "conv*" / "*"/kernel". How many matched; 0 is an error. */
+/* Freezes or thaws weights by a glob on their paths, "conv2d*" or "*kernel". How many matched; 0 is an error. */
 NAC_API int  nac_set_trainable_matching(nac_layer *l, const char *glob, bool trainable);
 /* The sum of all losses that the last call left (add_loss, activity and weight regularizers); 0 when there are none. */
 NAC_API nac_tensor *nac_losses(nac_layer *l);

@@ -158,6 +158,14 @@ START_TEST(failed_makers_in_plain_calls)
 }
 END_TEST
 
+START_TEST(unknown_extents_are_for_layers_alone)
+{
+    nac_tensor *x = nac_input(3);
+    ck_assert_ptr_null(nac_add(x, nac_random_normal(nac_seed(1, 2), NAC_FLOAT32, nac_shape_of_tensor(x), 0, 1)));
+    assert_error("random: the shape of the result must be known here, found (None, 3)");
+}
+END_TEST
+
 /* ---- ops between layers ---- */
 
 START_TEST(ops_between_layers_are_saved)
@@ -168,8 +176,8 @@ START_TEST(ops_between_layers_are_saved)
     h = nac_subtract(nac_mul_scalar(nac_tanh(h), 0.5), nac_neg(nac_add_scalar(h, -3)));
     h = nac_rsub_scalar(h, 1);
     nac_model *m = nac_functional(nac_list(x, w), nac_reshape(h, NAC_SAME_DIM, 9));
-    nac_tensor *in = nac_list(nac_random_normal(nac_tensor_new(NAC_INT64, NAC_SHAPE(2), (int64_t[]){1, 1}), NAC_FLOAT32, NAC_SHAPE(4, 6), 0, 1),
-                              nac_random_normal(nac_tensor_new(NAC_INT64, NAC_SHAPE(2), (int64_t[]){1, 2}), NAC_FLOAT32, NAC_SHAPE(4, 2, 3), 0, 1));
+    nac_tensor *in = nac_list(nac_random_normal(nac_seed(1, 1), NAC_FLOAT32, NAC_SHAPE(4, 6), 0, 1),
+                              nac_random_normal(nac_seed(1, 2), NAC_FLOAT32, NAC_SHAPE(4, 2, 3), 0, 1));
     nac_tensor *y = nac_predict(m, in);
     ck_assert_msg(nac_save(m, path), "%s", nac_error());
     nac_model *again = nac_load(path);
@@ -216,6 +224,7 @@ int main(void)
     tcase_add_test(t, registered_names_come_first);
     tcase_add_test(t, a_loss_of_ones_own);
     tcase_add_test(t, failed_makers_in_plain_calls);
+    tcase_add_test(t, unknown_extents_are_for_layers_alone);
     tcase_add_test(t, ops_between_layers_are_saved);
     tcase_add_test(t, ops_without_a_name_in_keras_are_named);
     tcase_add_test(t, constants_between_layers_are_refused);
