@@ -8,7 +8,7 @@
 #include <nacre/nacre.h>
 #include <nacre/extend.h>
 
-enum { SIDE = 28, PIXELS = SIDE * SIDE, LATENT = 8, MAX_WEIGHTS = 16 };
+enum { SIDE = 28, PIXELS = SIDE * SIDE, LATENT = 8 };
 
 /* ---- the layer: mean and log variance (batch, latent) -> a point drawn from that distribution (batch, latent) ---- */
 
@@ -51,16 +51,11 @@ static vae make_vae(int units)
 static nac_tensor *train_step(void *context, nac_tensor *x)
 {
     vae *v = context;
-    nac_variable *weights[MAX_WEIGHTS];
-    nac_tensor *grads[MAX_WEIGHTS];
-    int n = nac_trainable_weights(v->whole, MAX_WEIGHTS, weights);
     nac_tape *tape = nac_tape_begin(false);
     nac_tensor *y = nac_call(v->whole, x, .training = true);
     nac_tensor *reconstruction = nac_mul_scalar(nac_compute_loss("binary_crossentropy", x, y, NULL), PIXELS);     /* the sum over pixels */
     nac_tensor *loss = nac_add(reconstruction, nac_losses(v->whole));
-    if (!nac_tape_gradients(tape, loss, n, weights, grads) || !nac_apply_gradients(v->optimizer, n, grads, weights))
-        return NULL;
-    return loss;
+    return nac_minimize(v->optimizer, tape, loss, v->whole) ? loss : NULL;
 }
 
 /* ---- data ---- */

@@ -47,7 +47,7 @@ NAC_API bool nac_layer_built(const nac_layer *l);
 NAC_API int  nac_weight_count(const nac_layer *l);                      /* of the whole subtree: trainable, then the others, as Keras orders them */
 NAC_API nac_variable *nac_weight(const nac_layer *l, int index);        /* borrowed */
 NAC_API nac_variable *nac_find_weight(const nac_layer *l, const char *path);    /* by path, "conv2d/kernel"; error when there is none */
-NAC_API int  nac_trainable_weights(const nac_layer *l, int cap, nac_variable **out);    /* how many there are; out may be NULL */
+NAC_API int  nac_trainable_weights(const nac_layer *l, int cap, nac_variable **out);    /* how many there are, perhaps more than cap; out may be NULL */
 NAC_API int64_t nac_count_params(const nac_layer *l);
 /* Freezes or thaws a layer and everything below it. Keras: layer.trainable = ... */
 NAC_API bool nac_set_trainable(nac_layer *l, bool trainable);

@@ -138,6 +138,40 @@ START_TEST(a_loss_of_ones_own)
 }
 END_TEST
 
+/* The same as fit's step, with more weights than a list of tensors may have; and none. */
+START_TEST(minimize_is_fits_step)
+{
+    nac_tensor *x = nac_random_normal(nac_seed(1, 1), NAC_FLOAT32, NAC_SHAPE(8, 3), 0, 1), *y = nac_sum(x, .axis = -1, .keepdims = true);
+    nac_model *m[2];
+    for (int k = 0; k < 2; k++) {
+        nac_set_random_seed(5);
+        m[k] = nac_sequential_of(NULL, 0, NULL);
+        nac_model_add(m[k], nac_input_layer(3));
+        for (int i = 0; i < 20; i++)
+            nac_model_add(m[k], nac_dense(3, .activation = "tanh"));
+        nac_model_add(m[k], nac_dense(1));
+        ck_assert_int_eq(nac_trainable_weights(m[k], 0, NULL), 42);
+    }
+    nac_compile(m[0], .optimizer = nac_adam(), .loss = "mse");
+    nac_fit(m[0], nac_arrays(x, .targets = y), .batch_size = 8, .epochs = 3, .shuffle = false, .verbose = 0);
+    nac_optimizer *adam = nac_adam();
+    for (int i = 0; i < 3; i++) {
+        nac_tape *tape = nac_tape_begin(false);
+        ck_assert(nac_minimize(adam, tape, nac_compute_loss("mse", y, nac_call(m[1], x, .training = true), NULL), m[1]));
+    }
+    nac_tensor *a = nac_predict(m[0], x), *b = nac_predict(m[1], x);
+    ck_assert_msg(nac_ok(), "%s", nac_error());
+    for (int i = 0; i < 8; i++)
+        ck_assert_double_eq_tol(nac_item_at(a, i), nac_item_at(b, i), 1e-6);
+    nac_set_trainable(m[1], false);
+    nac_tape *tape = nac_tape_begin(false);
+    ck_assert(!nac_minimize(adam, tape, nac_compute_loss("mse", y, nac_call(m[1], x), NULL), m[1]));
+    assert_error("there is nothing to train: every weight is frozen");
+    ck_assert(!nac_minimize(adam, NULL, y, m[1]));
+    ck_assert(nac_ok());
+}
+END_TEST
+
 /* What a failed maker returns is accepted nowhere, and read by nobody. */
 START_TEST(failed_makers_in_plain_calls)
 {
@@ -147,6 +181,7 @@ START_TEST(failed_makers_in_plain_calls)
     nac_tensor *g = nac_vector(1, 1);
     ck_assert(!nac_ok());
     ck_assert(!nac_apply_gradients(o, 1, &g, &v));
+    ck_assert(!nac_minimize(o, nac_tape_begin(false), g, nac_dense(1)));
     ck_assert_double_nan(nac_learning_rate(o));
     ck_assert(!nac_set_learning_rate(o, 1));
     ck_assert_int_eq(nac_iterations(o), 0);
@@ -223,6 +258,7 @@ int main(void)
     tcase_add_test(t, an_unregistered_class_is_named);
     tcase_add_test(t, registered_names_come_first);
     tcase_add_test(t, a_loss_of_ones_own);
+    tcase_add_test(t, minimize_is_fits_step);
     tcase_add_test(t, failed_makers_in_plain_calls);
     tcase_add_test(t, unknown_extents_are_for_layers_alone);
     tcase_add_test(t, ops_between_layers_are_saved);
