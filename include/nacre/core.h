@@ -149,7 +149,8 @@ NAC_API nac_spec nac_group_of(const nac_specs *specs);
 
 /* ---- option lists ----
    Each class has one list, NAC_<CLASS>_OPTIONS(O, S), of O(S, type, name, default, check...). From it come the options' struct, the
-   keyword macro's defaults, the checks, get_config and from_config, and the catalogue. */
+   keyword macro's defaults, the checks, get_config and from_config, and the catalogue. The types are those below; the checks are in
+   extend_class.h, NAC_ANY where there is nothing to check. */
 
 #define NAC_C_BOOL bool
 #define NAC_C_INT int64_t
@@ -181,8 +182,9 @@ NAC_API nac_spec nac_group_of(const nac_specs *specs);
 #define NAC_D_TENSOR(v) v
 #define NAC_D_LAYER(v) v
 
-#define NAC_FIELD(S, T, name, def, ...) NAC_C_##T name;
-#define NAC_DEFAULT(S, T, name, def, ...) .name = NAC_D_##T(def),
+#define NAC_FIRST_(a, ...) a
+#define NAC_FIELD(S, T, name, ...) NAC_C_##T name;
+#define NAC_DEFAULT(S, T, name, ...) .name = NAC_D_##T(NAC_FIRST_(__VA_ARGS__, )),
 
 #if defined(__clang__)
 #define NAC_QUIET_                                                                                                                   \
@@ -196,7 +198,8 @@ NAC_API nac_spec nac_group_of(const nac_specs *specs);
 #define NAC_LOUD_ _Pragma("GCC diagnostic pop")
 #endif
 
-/* fn(&options): defaults first, then what is written; the required ones are the struct's first fields. */
+/* fn(&options): defaults first, then what is written; the required ones are the struct's first fields. Used inside the braces of another
+   initializer, {nac_adam(.learning_rate = 1e-3)}, gcc warns of missing braces there all the same; a variable of its own avoids it. */
 #define NAC_KW(S, fn, LIST, ...)                                                                                                     \
     __extension__({ NAC_QUIET_ fn(&(const S){LIST(NAC_DEFAULT, S) __VA_ARGS__}); NAC_LOUD_ })
 

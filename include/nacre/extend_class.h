@@ -64,8 +64,8 @@ typedef struct {
 
 typedef struct nac_class {
     const char *name;                   /* Keras's class_name */
-    const char *module;                 /* "keras.layers"; NULL for a class of the user's */
-    const char *registered_name;        /* as in the file; NULL: Keras's rule */
+    const char *module;                 /* "keras.layers"; NULL for a class of your own */
+    const char *registered_name;        /* as in files: "my_package>Maxout"; NULL: the name alone */
     nac_kind    kind;
     const char *aliases;                /* further names that texts may use, separated by blanks: "mse MSE" */
     size_t      size;                   /* of an instance */
@@ -84,11 +84,14 @@ typedef struct nac_instance {
     void            *options;           /* the class's options struct, owned */
 } nac_instance;
 
-/* Makes an instance: checks the options against the list, copies them, resolves names into objects. It belongs to the innermost scope.
-   NULL on failure, with an error that names the class and the option. */
+/* Makes an instance: checks the options (NULL: the defaults) against the list, copies them, resolves names into objects. It belongs to the
+   innermost scope. NULL on failure, with an error that names the class and the option. */
 NAC_API void *nac_instance_new(const nac_class *cls, const void *options);
-/* Makes a class of the user's known by name, so that files can be loaded; the class must live as long as the process. To be called before
-   other threads use the library. */
+/* The same for objects that an option takes (a loss, a metric, an initializer, an optimizer, ...): a failure comes back not as NULL, which
+   is None there, but as an object that makes whoever receives it fail. */
+NAC_API void *nac_spec_new(const nac_class *cls, const void *options);
+/* Makes a class of your own known by its registered name, class name and aliases, so that files that name it can be loaded and texts can
+   stand for it. The class must live as long as the process. To be called before other threads use the library. */
 NAC_API bool nac_register_class(const nac_class *cls);
 
 /* Writes every registered class by kind, with its options and defaults: as text, or as one JSON object. */
@@ -100,9 +103,19 @@ NAC_API bool nac_print_catalogue(FILE *file, bool json);
 #define NAC_DEFINE_OPTIONS(cname, LIST)                                                                                              \
     const nac_##cname##_options nac_##cname##_defaults = {LIST(NAC_DEFAULT, )};                                                      \
     static const nac_option nac_##cname##_rows[] = {LIST(NAC_ROW, nac_##cname##_options)};
-#define NAC_CLASS(cname)                                                                                                             \
-    .options_size = sizeof(nac_##cname##_options), .options = nac_##cname##_rows,                                                    \
-    .n_options = (int)(sizeof nac_##cname##_rows / sizeof *nac_##cname##_rows), .defaults = &nac_##cname##_defaults
+#define NAC_CLASS(cname) NAC_OWN_CLASS(nac_##cname)
+
+/* The same for a class of your own, without the prefix: NAC_OWN_OPTIONS(maxout, MAXOUT_OPTIONS) declares the struct maxout_options, its
+   defaults and its rows, all private to the file; NAC_OWN_CLASS(maxout) is the part of its nac_class that follows from them. */
+#define NAC_OWN_OPTIONS(cname, LIST)                                                                                                 \
+    typedef struct {                                                                                                                 \
+        LIST(NAC_FIELD, )                                                                                                            \
+    } cname##_options;                                                                                                               \
+    static const cname##_options cname##_defaults = {LIST(NAC_DEFAULT, )};                                                           \
+    static const nac_option cname##_rows[] = {LIST(NAC_ROW, cname##_options)};
+#define NAC_OWN_CLASS(cname)                                                                                                         \
+    .options_size = sizeof(cname##_options), .options = cname##_rows, .n_options = (int)(sizeof cname##_rows / sizeof *cname##_rows), \
+    .defaults = &cname##_defaults
 
 #ifdef __cplusplus
 }

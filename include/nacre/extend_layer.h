@@ -14,7 +14,7 @@ extern "C" {
 /* One call of a layer, as its `call` sees it. */
 typedef struct {
     int         n_in;
-    nac_tensor *in[NAC_MAX_IO];         /* flattened; floats are in the layer's dtype */
+    nac_tensor *in[NAC_MAX_IO];         /* flattened; floats are in the layer's dtype; extents may be -1 while a model is drawn up */
     nac_tensor *mask[NAC_MAX_IO];       /* of each input, or NULL */
     bool        training;
     nac_tensor *attention_mask;         /* or NULL */
@@ -43,6 +43,15 @@ typedef struct nac_layer_type {
     nac_layer *nac_##cname##_with(const nac_##cname##_options *options)                                                              \
     {                                                                                                                                \
         return nac_instance_new(&nac_##cname##_type.cls, options);                                                                   \
+    }
+
+/* A layer of your own, after NAC_OWN_OPTIONS: defines maxout_type and the function maxout_with(&options), private to the file:
+   NAC_OWN_LAYER(maxout, (.name = "Maxout", .size = sizeof(struct maxout)), .build = build, .call = call) */
+#define NAC_OWN_LAYER(cname, CLS, ...)                                                                                               \
+    static const nac_layer_type cname##_type = {.cls = {.kind = NAC_KIND_LAYER, NAC_OWN_CLASS(cname), NAC_UNPAREN CLS}, __VA_ARGS__}; \
+    static nac_layer *cname##_with(const cname##_options *options)                                                                   \
+    {                                                                                                                                \
+        return (nac_layer *)nac_instance_new(&cname##_type.cls, options);                                                            \
     }
 
 typedef struct nac_child {
@@ -91,7 +100,8 @@ NAC_API nac_variable *nac_add_weight_with(const nac_weight_options *options);
 #define NAC_WEIGHT_DEFAULTS(O, S) .trainable = true,
 #define nac_add_weight(...) NAC_KW(nac_weight_options, nac_add_weight_with, NAC_WEIGHT_DEFAULTS, .layer = __VA_ARGS__)
 
-/* Attaches a sublayer under that name and retains it; returns it. */
+/* Attaches a sublayer under the name that its attribute has in Keras (a name that ends in "/" is that of a list of layers), and retains it;
+   returns it. To be called in the class's init. */
 NAC_API nac_layer *nac_attach(nac_layer *self, const char *name, nac_layer *child);
 /* Builds it for inputs of those types, if it was not built. */
 NAC_API bool nac_build_layer(nac_layer *self, int n_in, const nac_type *in);
@@ -99,9 +109,10 @@ NAC_API bool nac_build_layer(nac_layer *self, int n_in, const nac_type *in);
 NAC_API bool nac_add_loss(nac_layer *self, nac_tensor *loss);
 /* The seed of the next random op, and steps the layer's stream. `seed` NAC_NONE: a random key, fixed when it is first used. */
 NAC_API nac_tensor *nac_layer_seed(nac_layer *self, int64_t seed);
-/* out[0] = t; false for NULL. */
+/* The end of most calls: out[0] = t; false for NULL. */
 NAC_API bool nac_return(nac_layer_call *c, nac_tensor *t);
 NAC_API nac_tensor *nac_activate(nac_spec activation, nac_tensor *x);   /* NULL: x */
+/* Checks for build, with an error that names the layer. */
 NAC_API bool nac_expect_inputs(const nac_layer *self, int n_in, int expected);
 NAC_API bool nac_expect_rank(const nac_layer *self, const nac_type *in, int least, int most);
 NAC_API bool nac_expect_known(const nac_layer *self, const nac_type *in, int axis);     /* the extent is known and above 0 */

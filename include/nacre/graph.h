@@ -5,8 +5,9 @@
 
    A compiled function is a C function that is run once for each signature (dtypes and shapes of its inputs) to see which ops it applies;
    from then on these are replayed: without dead or repeated work, in memory planned beforehand. Variables are read and updated in place. C
-   code in the function (loops, ifs on plain values) acts while it is traced only. Called while a tape or another trace is open, the C
-   function simply runs. */
+   code in the function (loops, ifs on plain values) acts while it is traced only: what it saw then, which weights could be trained for
+   one, holds for all calls of that signature; after freezing or thawing make a new function. Called while a tape or another trace is open,
+   the C function simply runs. */
 #ifndef NACRE_GRAPH_H
 #define NACRE_GRAPH_H
 
@@ -32,7 +33,8 @@ NAC_API bool nac_tape_gradients_from(nac_tape *tape, nac_tensor *target, nac_ten
 
 typedef nac_tensor *(*nac_function_body)(void *context, nac_tensor *input);
 
-/* Makes a compiled function of body. Nothing is traced before the first call. Keras: tf.function. */
+/* Makes a compiled function of body. Nothing is traced before the first call; context must live as long as the function is called with new
+   signatures. Keras: tf.function. */
 NAC_API nac_function *nac_function_new(nac_function_body body, void *context);
 /* Calls it with a tensor or a list (NULL: no input) and returns what body returned for this signature: a tensor or a list. Re-entrant
    when body updates no variable. A function that updates variables must not be called by two threads at once. */

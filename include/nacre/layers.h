@@ -47,12 +47,12 @@ NAC_API bool nac_layer_built(const nac_layer *l);
 NAC_API int  nac_weight_count(const nac_layer *l);                      /* of the whole subtree: trainable, then the others, as Keras orders them */
 NAC_API nac_variable *nac_weight(const nac_layer *l, int index);        /* borrowed */
 NAC_API nac_variable *nac_find_weight(const nac_layer *l, const char *path);    /* by path, "conv2d/kernel"; error when there is none */
-NAC_API int  nac_trainable_weights(const nac_layer *l, int cap, nac_variable **out);    /* how many there are; out may be NULL */
+NAC_API int  nac_trainable_weights(const nac_layer *l, int cap, nac_variable **out);    /* how many there are, perhaps more than cap; out may be NULL */
 NAC_API int64_t nac_count_params(const nac_layer *l);
 /* Freezes or thaws a layer and everything below it. Keras: layer.trainable = ... */
 NAC_API bool nac_set_trainable(nac_layer *l, bool trainable);
 NAC_API bool nac_trainable(const nac_layer *l);
-/* Freezes or thaws weights by a glob on their paths: "conv*" / "*"/kernel". How many matched; 0 is an error. */
+/* Freezes or thaws weights by a glob on their paths, "conv2d*" or "*kernel". How many matched; 0 is an error. */
 NAC_API int  nac_set_trainable_matching(nac_layer *l, const char *glob, bool trainable);
 /* The sum of all losses that the last call left (add_loss, activity and weight regularizers); 0 when there are none. */
 NAC_API nac_tensor *nac_losses(nac_layer *l);

@@ -199,7 +199,9 @@ NAC_API nac_tensor *nac_lstm_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, n
 /* softmax(q k' scale + mask) v; q (batch, t, heads, d), k and v (batch, s, heads, d); mask bool or NULL, broadcast to (batch, heads, t, s). */
 NAC_API nac_tensor *nac_attention_op(nac_tensor *q, nac_tensor *k, nac_tensor *v, nac_tensor *mask, double scale);
 
-/* ---- random numbers: functions of a seed (int64 vector: key, counter); equal seeds give equal numbers ---- */
+/* ---- random numbers: functions of a seed, an int64 vector (key, counter); equal seeds give equal numbers ----
+   In a layer the seed comes from nac_layer_seed; elsewhere from nac_seed, with another counter each time. */
+NAC_API nac_tensor *nac_seed(int64_t key, int64_t counter);
 NAC_API nac_tensor *nac_random_uniform(nac_tensor *seed, nac_dtype dtype, nac_shape shape, double low, double high);
 NAC_API nac_tensor *nac_random_normal(nac_tensor *seed, nac_dtype dtype, nac_shape shape, double mean, double stddev);
 NAC_API nac_tensor *nac_random_truncated_normal(nac_tensor *seed, nac_dtype dtype, nac_shape shape, double mean, double stddev);

@@ -39,6 +39,9 @@ typedef struct {
 /* One step along gradients (NULL: that variable does not move; all NULL is an error): scaled, accumulated, clipped, decayed, averaged and
    constrained by the optimizer's options, in Keras's order. Slots are made when a variable is first seen and kept from then on. */
 NAC_API bool nac_apply_gradients(nac_optimizer *o, int n, nac_tensor *const *grads, nac_variable *const *variables);
+/* Takes from a tape the gradients of loss with respect to every trainable weight of a layer or model, and applies them: the end of a training
+   step of one's own. Keras: optimizer.minimize. */
+NAC_API bool nac_minimize(nac_optimizer *o, nac_tape *tape, nac_tensor *loss, nac_layer *layer);
 NAC_API double nac_learning_rate(nac_optimizer *o);             /* now; of a schedule: at the current step */
 NAC_API bool nac_set_learning_rate(nac_optimizer *o, double rate);      /* an error with a schedule */
 NAC_API int64_t nac_iterations(const nac_optimizer *o);

@@ -113,6 +113,7 @@ typedef struct {
     void (*release)(void *self);
     cJSON *(*to_json)(const void *self);
     void *(*from_json)(const cJSON *json, const char *where);
+    size_t size;                        /* of the struct that instances begin with; 0: nac_instance */
 } nac_kind_hooks;
 extern const nac_kind_hooks nac_hooks[NAC_KIND_COUNT];
 

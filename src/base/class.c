@@ -53,6 +53,9 @@ static bool is_called(const nac_class *cls, const char *name)
 const nac_class *nac_class_find(nac_kind kind, const char *name)
 {
     for (int i = 0; i < n_registered; i++)
+        if (registered[i]->kind == kind && registered[i]->registered_name && strcmp(registered[i]->registered_name, name) == 0)
+            return registered[i];
+    for (int i = 0; i < n_registered; i++)
         if (registered[i]->kind == kind && is_called(registered[i], name))
             return registered[i];
     for (int t = 0; nac_builtin_classes[t]; t++)
@@ -75,10 +78,24 @@ int nac_class_list(nac_kind kind, const nac_class **out, int cap)
     return n;
 }
 
+/* Mistakes in the descriptor of a class that is not built in. */
+static bool sound(const nac_class *cls)
+{
+    if (cls->kind < NAC_KIND_LAYER || cls->kind >= NAC_KIND_COUNT)
+        return nac_fail(NAC_E_ARGUMENT, "class \"%s\": kind: expected one from NAC_KIND_LAYER to NAC_KIND_CALLBACK, found %d", cls->name, (int)cls->kind);
+    size_t least = nac_hooks[cls->kind].size ? nac_hooks[cls->kind].size : sizeof(nac_instance);
+    if (cls->size < least)
+        return nac_fail(NAC_E_ARGUMENT, "class \"%s\": size: expected that of a struct that begins with %s, at least %zu bytes, found %zu", cls->name,
+                        nac_kind_name(cls->kind), least, cls->size);
+    return true;
+}
+
 bool nac_register_class(const nac_class *cls)
 {
     if (!cls || !cls->name)
         return nac_fail(NAC_E_ARGUMENT, "nac_register_class: expected a class with a name");
+    if (!sound(cls))
+        return nac_trail("in nac_register_class");
     for (int i = 0; i < n_registered; i++)
         if (registered[i] == cls)
             return true;
@@ -379,10 +396,11 @@ static bool copy_option(const nac_class *cls, const nac_option *row, void *to, c
 
 void *nac_instance_new(const nac_class *cls, const void *options)
 {
-    nac_instance *self = nac_object_alloc(type_of(cls->kind), cls->size);
+    nac_instance *self = sound(cls) ? nac_object_alloc(type_of(cls->kind), cls->size) : NULL;
     if (!self)
         return NULL;
     self->cls = cls;
+    options = options ? options : cls->defaults;
     bool ok = !cls->n_options || (self->options = nac_calloc(1, cls->options_size));
     for (int i = 0; ok && i < cls->n_options; i++) {
         const nac_option *row = &cls->options[i];
@@ -394,6 +412,12 @@ void *nac_instance_new(const nac_class *cls, const void *options)
         return NULL;
     }
     return nac_own(self);
+}
+
+void *nac_spec_new(const nac_class *cls, const void *options)
+{
+    void *made = nac_instance_new(cls, options);
+    return made ? made : (void *)&nac_poison;
 }
 
 /* ---- to JSON ---- */
@@ -777,7 +801,7 @@ void *nac_instance_from_json(nac_kind kind, const cJSON *json, const char *where
         const nac_class *cls = cJSON_IsString(registered_name) ? nac_class_find(kind, registered_name->valuestring) : NULL;
         cls = cls ? cls : nac_class_find(kind, name->valuestring);
         made = cls ? nac_retain(nac_from_config(cls, config))
-                   : nac_fail(NAC_E_NOT_FOUND, "%s: unknown class \"%.100s\"", where, name->valuestring);
+                   : nac_fail(NAC_E_NOT_FOUND, "%s: unknown class \"%.100s\"; register it with nac_register_class", where, name->valuestring);
     }
     nac_scope_end(&scope);
     *ok = made != NULL;

@@ -66,6 +66,8 @@ static const void *common(const nac_layer *l, const char *name)
 bool nac_layer_init(void *self)
 {
     nac_layer *l = self;
+    if (!nac_layer_class(l)->call)
+        return nac_fail(NAC_E_ARGUMENT, "layer class \"%s\": call: expected a function, found NULL", l->base.cls->name);
     const char *const *name = common(l, "name"), *const *dtype = common(l, "dtype");
     const bool *trainable = common(l, "trainable");
     l->name = name && *name ? nac_strdup(*name) : nac_auto_name(l->base.cls->name);

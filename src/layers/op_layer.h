@@ -8,8 +8,8 @@ typedef struct {
     nac_layer     base;
     const nac_op *op;                   /* drawn up in C; NULL: read from a file */
     void         *attrs;
-    int           number;               /* of Keras's operation in op_layer.c's table */
-    cJSON        *config;               /* as it was read */
+    int           number;               /* of Keras's operation in op_layer.c's table; -1: it has none */
+    cJSON        *config;               /* that operation's; NULL: it cannot be written */
     cJSON        *args;                 /* one entry an argument: null for a tensor, else the literal; set by whoever reads the node */
 } op_layer;
 

@@ -86,7 +86,7 @@ static bool add_mean(nac_metric *m, nac_tensor *values, nac_tensor *weight, bool
 
 bool nac_metric_update(nac_metric *m, nac_tensor *y_true, nac_tensor *y_pred, nac_tensor *sample_weight)
 {
-    if (!m || !y_true)
+    if (!nac_is(m, NAC_KIND_METRIC) || !y_true)
         return false;
     const nac_metric_type *type = type_of(m);
     nac_scope scope = nac_scope_begin();
@@ -106,7 +106,7 @@ bool nac_metric_update(nac_metric *m, nac_tensor *y_true, nac_tensor *y_pred, na
 
 nac_tensor *nac_metric_result(nac_metric *m)
 {
-    if (!m)
+    if (!nac_is(m, NAC_KIND_METRIC))
         return NULL;
     if (type_of(m)->result)
         return type_of(m)->result(m);
@@ -119,7 +119,7 @@ nac_tensor *nac_metric_result(nac_metric *m)
 
 bool nac_metric_reset(nac_metric *m)
 {
-    if (!m)
+    if (!nac_is(m, NAC_KIND_METRIC))
         return false;
     nac_scope scope = nac_scope_begin();
     bool ok = true;
@@ -131,7 +131,7 @@ bool nac_metric_reset(nac_metric *m)
 
 const char *nac_metric_name(const nac_metric *m)
 {
-    return m ? m->name : NULL;
+    return nac_is(m, NAC_KIND_METRIC) ? m->name : NULL;
 }
 
 cJSON *nac_metric_to_json(const void *metric)

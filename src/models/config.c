@@ -52,6 +52,11 @@ static cJSON *argument(const model *m, const nac_tensor *t)
     return json;
 }
 
+static cJSON *number(const nac_tensor *t)
+{
+    return nac_is_float(t->type.dtype) ? nac_json_float(nac_item(t)) : nac_json_int((int64_t)nac_item(t));
+}
+
 /* A multi-head attention takes its tensors one by one, an op its literals too; others one argument. */
 static cJSON *arguments(const model *m, const layer_node *node)
 {
@@ -61,6 +66,8 @@ static cJSON *arguments(const model *m, const layer_node *node)
         const op_layer *op = (const op_layer *)node->layer;
         const cJSON *arg;
         int used = 0;
+        for (int i = 0; op->op && i < nac_list_length(s); i++)
+            cJSON_AddItemToArray(args, nac_at(s, i)->node ? argument(m, nac_at(s, i)) : number(nac_at(s, i)));
         cJSON_ArrayForEach(arg, op->args)
             cJSON_AddItemToArray(args, cJSON_IsNull(arg) ? argument(m, nac_at(s, used++)) : cJSON_Duplicate(arg, true));
     } else if (nac_is_list(s) && strcmp(node->layer->base.cls->name, "MultiHeadAttention") == 0) {
@@ -112,6 +119,24 @@ static cJSON *layer_entry(const model *m, nac_layer *l)
     return entry;
 }
 
+/* Files hold no constants but the numbers in the arguments of an op. */
+static bool check_constants(const model *m)
+{
+    for (int k = 0; k < m->nodes.n; k++) {
+        const layer_node *node = m->nodes.items[k];
+        const nac_call_options *o = &node->options;
+        nac_tensor *all[] = {node->structure, o->attention_mask, o->initial_state, o->mask}, *flat[NAC_MAX_IO];
+        for (int a = 0; a < NAC_COUNT(all); a++) {
+            int n = all[a] ? nac_flatten_into(all[a], flat, NAC_MAX_IO) : 0;
+            for (int i = 0; i < n; i++)
+                if (!flat[i]->node && !(a == 0 && nac_is_operation(node->layer) && flat[i]->type.rank == 0 && flat[i]->buffer))
+                    return nac_fail(NAC_E_UNSUPPORTED, "%s \"%s\" was called with a constant tensor, which a Keras file cannot hold",
+                                    node->layer->base.cls->name, node->layer->name);
+        }
+    }
+    return true;
+}
+
 static cJSON *ends(const model *m, const nac_tensor *t)
 {
     if (!nac_is_list(t))
@@ -125,6 +150,8 @@ static cJSON *ends(const model *m, const nac_tensor *t)
 void *nac_functional_config(nac_layer *l)
 {
     model *m = (model *)l;
+    if (!check_constants(m))
+        return NULL;
     cJSON *config = cJSON_CreateObject();
     cJSON_AddStringToObject(config, "name", l->name);
     cJSON_AddBoolToObject(config, "trainable", l->trainable);

@@ -368,16 +368,9 @@ static nac_tensor *item(nac_tensor *list, int i)
 static nac_tensor *keras_step(trainer *t, nac_tensor *x, nac_tensor *y, nac_tensor *weight)
 {
     nac_model *m = t->model;
-    nac_list variables = {0};
     nac_tape *tape = nac_tape_begin(false);
     nac_tensor *y_pred = tape ? nac_call(m, x, .training = true) : NULL, *loss = nac_model_loss(m, y, y_pred, weight);
-    bool ok = loss && track_loss(t, loss, x) && nac_model_update_metrics(m, y, y_pred, weight) && nac_collect_variables(m, NAC_TRAINABLE_WEIGHTS, &variables);
-    nac_tensor **grads = ok ? nac_calloc((size_t)variables.n + 1, sizeof *grads) : NULL;
-    ok = grads && (variables.n || nac_fail(NAC_E_STATE, "model \"%s\": there is nothing to train: every weight is frozen, or there are none", m->name));
-    ok = ok && nac_tape_gradients(tape, loss, variables.n, (nac_variable *const *)variables.items, grads)
-         && nac_apply_gradients(t->optimizer, variables.n, grads, (nac_variable *const *)variables.items);
-    nac_free(grads);
-    nac_list_clear(&variables);
+    bool ok = loss && track_loss(t, loss, x) && nac_model_update_metrics(m, y, y_pred, weight) && nac_minimize(t->optimizer, tape, loss, m);
     return ok ? loss : NULL;
 }
 

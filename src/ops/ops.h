@@ -12,6 +12,11 @@ static inline const nac_kernels *nac_kernels_for(nac_dtype dtype)
     return dtype == NAC_FLOAT64 ? nac_kernels_f64() : nac_kernels_f32();
 }
 
+/* Attributes of reshape and transpose. */
+typedef struct {
+    int64_t rank, d[NAC_MAX_RANK];
+} nac_dims_attrs;
+
 /* Sums t down to the shape it was broadcast from. */
 nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type);
 nac_tensor *nac_mul_mask(nac_tensor *x, nac_tensor *condition);         /* condition ? x : 0 */

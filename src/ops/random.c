@@ -44,6 +44,11 @@ static void eval(const nac_eval *e)
 static const nac_op nac_op_random = {.name = "random", .n_in = 1, .n_out = 1, .attrs_size = sizeof(random_attrs), .flags = NAC_OP_RANDOM, .infer = infer,
                                      .eval = eval};
 
+nac_tensor *nac_seed(int64_t key, int64_t counter)
+{
+    return nac_tensor_new(NAC_INT64, NAC_SHAPE(2), (int64_t[]){key, counter});
+}
+
 static nac_tensor *draw(const char *name, int kind, nac_tensor *seed, nac_dtype dtype, nac_shape shape, double a, double b)
 {
     random_attrs attrs = {.kind = kind, .dtype = (int64_t)dtype, .rank = nac_shape_rank(&shape), .a = a, .b = b};

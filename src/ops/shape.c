@@ -9,13 +9,9 @@ int nac_axis_of(const char *op, int axis, int rank)
     return a;
 }
 
-typedef struct {
-    int64_t rank, d[NAC_MAX_RANK];
-} dims_attrs;
-
-static dims_attrs dims_of(const nac_shape *s)
+static nac_dims_attrs dims_of(const nac_shape *s)
 {
-    dims_attrs a = {.rank = nac_shape_rank(s)};
+    nac_dims_attrs a = {.rank = nac_shape_rank(s)};
     for (int i = 0; i < a.rank && i < NAC_MAX_RANK; i++)
         a.d[i] = s->d[i];
     return a;
@@ -25,7 +21,7 @@ static dims_attrs dims_of(const nac_shape *s)
 
 static bool reshape_infer(nac_infer *i)
 {
-    const dims_attrs *a = i->attrs;
+    const nac_dims_attrs *a = i->attrs;
     const nac_type *x = &i->in[0];
     nac_type y = {.dtype = x->dtype, .rank = (int)a->rank};
     char from[96], to[96];
@@ -77,12 +73,12 @@ static bool reshape_vjp(nac_vjp *v)
     return (v->din[0] = nac_reshape_to(v->dout[0], nac_shape_of_tensor(v->in[0])));
 }
 
-static const nac_op nac_op_reshape = {.name = "reshape", .n_in = 1, .n_out = 1, .attrs_size = sizeof(dims_attrs), .flags = NAC_OP_VIEW,
+static const nac_op nac_op_reshape = {.name = "reshape", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_dims_attrs), .flags = NAC_OP_VIEW,
                                       .infer = reshape_infer, .vjp = reshape_vjp};
 
 nac_tensor *nac_reshape_to(nac_tensor *x, nac_shape shape)
 {
-    dims_attrs a = dims_of(&shape);
+    nac_dims_attrs a = dims_of(&shape);
     bool same = x && !x->n_items && a.rank == x->type.rank;
     for (int d = 0; same && d < a.rank; d++)
         same = a.d[d] == x->type.dim[d] && a.d[d] >= 0;
@@ -121,7 +117,7 @@ nac_tensor *nac_squeeze(nac_tensor *x, int axis)
 
 static bool transpose_infer(nac_infer *i)
 {
-    const dims_attrs *a = i->attrs;
+    const nac_dims_attrs *a = i->attrs;
     i->out[0] = i->in[0];
     for (int d = 0; d < i->in[0].rank; d++)
         i->out[0].dim[d] = i->in[0].dim[a->d[d]];
@@ -130,7 +126,7 @@ static bool transpose_infer(nac_infer *i)
 
 static void transpose_eval(const nac_eval *e)
 {
-    const dims_attrs *a = e->attrs;
+    const nac_dims_attrs *a = e->attrs;
     int perm[NAC_MAX_RANK];
     for (int d = 0; d < a->rank; d++)
         perm[d] = (int)a->d[d];
@@ -139,21 +135,21 @@ static void transpose_eval(const nac_eval *e)
 
 static bool transpose_vjp(nac_vjp *v)
 {
-    const dims_attrs *a = v->attrs;
+    const nac_dims_attrs *a = v->attrs;
     int64_t back[NAC_MAX_RANK];
     for (int d = 0; d < a->rank; d++)
         back[a->d[d]] = d;
     return (v->din[0] = nac_transpose_by(v->dout[0], nac_shape_of((int)a->rank, back)));
 }
 
-static const nac_op nac_op_transpose = {.name = "transpose", .n_in = 1, .n_out = 1, .attrs_size = sizeof(dims_attrs), .infer = transpose_infer,
+static const nac_op nac_op_transpose = {.name = "transpose", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_dims_attrs), .infer = transpose_infer,
                                         .eval = transpose_eval, .vjp = transpose_vjp};
 
 nac_tensor *nac_transpose_by(nac_tensor *x, nac_shape axes)
 {
     if (!x)
         return NULL;
-    dims_attrs a = dims_of(&axes);
+    nac_dims_attrs a = dims_of(&axes);
     int seen = 0;
     bool same = true;
     for (int d = 0; d < a.rank && d < NAC_MAX_RANK; d++) {
@@ -184,7 +180,7 @@ nac_tensor *nac_swapaxes(nac_tensor *x, int a, int b)
 
 static bool broadcast_infer(nac_infer *i)
 {
-    const dims_attrs *a = i->attrs;
+    const nac_dims_attrs *a = i->attrs;
     const nac_type *x = &i->in[0];
     nac_type y = {.dtype = x->dtype, .rank = (int)a->rank};
     char from[96], to[96];
@@ -215,12 +211,12 @@ static bool broadcast_vjp(nac_vjp *v)
     return (v->din[0] = nac_sum_to(v->dout[0], &v->in[0]->type));
 }
 
-static const nac_op nac_op_broadcast_to = {.name = "broadcast_to", .n_in = 1, .n_out = 1, .attrs_size = sizeof(dims_attrs), .infer = broadcast_infer,
+static const nac_op nac_op_broadcast_to = {.name = "broadcast_to", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_dims_attrs), .infer = broadcast_infer,
                                            .eval = broadcast_eval, .vjp = broadcast_vjp};
 
 nac_tensor *nac_broadcast_to(nac_tensor *x, nac_shape shape)
 {
-    dims_attrs a = dims_of(&shape);
+    nac_dims_attrs a = dims_of(&shape);
     bool same = x && !x->n_items && a.rank == x->type.rank;
     for (int d = 0; same && d < a.rank; d++)
         same = a.d[d] == x->type.dim[d];
@@ -404,7 +400,7 @@ nac_tensor *nac_slice_axis(nac_tensor *x, int axis, int64_t start, int64_t stop,
 
 nac_tensor *nac_slice(nac_tensor *x, nac_shape start, nac_shape size)
 {
-    dims_attrs from = dims_of(&start), n = dims_of(&size);
+    nac_dims_attrs from = dims_of(&start), n = dims_of(&size);
     if (x && (from.rank != x->type.rank || n.rank != x->type.rank))
         return nac_fail(NAC_E_ARGUMENT, "slice: expected %d starts and sizes, found %d and %d", x->type.rank, (int)from.rank, (int)n.rank);
     for (int d = 0; x && d < from.rank; d++)
@@ -553,7 +549,7 @@ nac_tensor *nac_repeat(nac_tensor *x, int64_t repeats, int axis)
 
 nac_tensor *nac_tile(nac_tensor *x, nac_shape repeats)
 {
-    dims_attrs r = dims_of(&repeats);
+    nac_dims_attrs r = dims_of(&repeats);
     if (!x)
         return NULL;
     if (r.rank != x->type.rank)

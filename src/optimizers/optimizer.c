@@ -189,7 +189,7 @@ static nac_tensor *rate_now(nac_optimizer *o)
 
 double nac_learning_rate(nac_optimizer *o)
 {
-    if (!o)
+    if (!nac_is(o, NAC_KIND_OPTIMIZER))
         return NAN;
     nac_scope scope = nac_scope_begin();
     double rate = nac_item(rate_now(o));
@@ -199,7 +199,7 @@ double nac_learning_rate(nac_optimizer *o)
 
 bool nac_set_learning_rate(nac_optimizer *o, double rate)
 {
-    if (!o)
+    if (!nac_is(o, NAC_KIND_OPTIMIZER))
         return false;
     if (!o->learning_rate)
         return nac_fail(NAC_E_STATE, "%s: the learning rate follows a schedule and cannot be set", o->base.cls->name);
@@ -213,7 +213,7 @@ bool nac_set_learning_rate(nac_optimizer *o, double rate)
 
 int64_t nac_iterations(const nac_optimizer *o)
 {
-    return o ? *(const int64_t *)nac_tensor_data(o->iterations->value) : 0;
+    return nac_is(o, NAC_KIND_OPTIMIZER) ? *(const int64_t *)nac_tensor_data(o->iterations->value) : 0;
 }
 
 static nac_tensor *scaled_to(nac_tensor *g, nac_tensor *norm, double clip)     /* g clip / max(norm, clip) */
@@ -330,7 +330,7 @@ static bool step_all(nac_optimizer *o, int n, nac_slots **slots, nac_tensor **gr
 
 bool nac_apply_gradients(nac_optimizer *o, int n, nac_tensor *const *grads, nac_variable *const *variables)
 {
-    if (!o || !grads || !variables || !nac_optimizer_build(o, n, variables))
+    if (!nac_is(o, NAC_KIND_OPTIMIZER) || !grads || !variables || !nac_optimizer_build(o, n, variables))
         return false;
     nac_slots **slots = nac_malloc(((size_t)n + 1) * sizeof *slots);
     nac_tensor **some = nac_malloc(((size_t)n + 1) * sizeof *some);
@@ -347,6 +347,21 @@ bool nac_apply_gradients(nac_optimizer *o, int n, nac_tensor *const *grads, nac_
     nac_free(slots);
     nac_free(some);
     return ok || nac_trail("in %s", o->base.cls->name);
+}
+
+bool nac_minimize(nac_optimizer *o, nac_tape *tape, nac_tensor *loss, nac_layer *layer)
+{
+    nac_list variables = {0};
+    if (!nac_is(o, NAC_KIND_OPTIMIZER) || !tape || !loss || !layer)
+        return false;
+    bool ok = nac_collect_variables(layer, NAC_TRAINABLE_WEIGHTS, &variables);
+    nac_tensor **grads = ok ? nac_calloc((size_t)variables.n + 1, sizeof *grads) : NULL;
+    nac_variable *const *v = (nac_variable *const *)variables.items;
+    ok = grads && (variables.n || nac_fail(NAC_E_STATE, "model \"%s\": there is nothing to train: every weight is frozen, or there are none", layer->name));
+    ok = ok && nac_tape_gradients(tape, loss, variables.n, v, grads) && nac_apply_gradients(o, variables.n, grads, v);
+    nac_free(grads);
+    nac_list_clear(&variables);
+    return ok;
 }
 
 bool nac_optimizer_finish(nac_optimizer *o, int n, nac_variable *const *variables)

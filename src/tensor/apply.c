@@ -88,6 +88,17 @@ static bool abstract(const nac_application *a, nac_tensor **out)
     return true;
 }
 
+/* Only what is inferred may have extents that are not known. */
+static bool check_known(const nac_application *a)
+{
+    char text[96];
+    for (int i = 0; i < a->n_out; i++)
+        if (nac_type_size(&a->out_type[i]) < 0)
+            return nac_fail(NAC_E_SHAPE, "%s: the shape of the result must be known here, found %s", a->op->name,
+                            nac_dims_text(a->out_type[i].rank, a->out_type[i].dim, text, sizeof text));
+    return true;
+}
+
 bool nac_apply_n(const nac_op *op, int n_in, nac_tensor *const *in, const void *attrs, nac_tensor **out, int *n_out)
 {
     nac_type in_type[NAC_MAX_IO], out_type[NAC_MAX_IO];
@@ -110,7 +121,9 @@ bool nac_apply_n(const nac_op *op, int n_in, nac_tensor *const *in, const void *
         return false;
     nac_application a = {op, attrs, n_in, infer.n_out, in, out_type};
     *n_out = infer.n_out;
-    return thread->abstract ? abstract(&a, out) : nac_apply_at(thread->top, &a, out);
+    if (thread->abstract)
+        return abstract(&a, out);
+    return check_known(&a) && nac_apply_at(thread->top, &a, out);
 }
 
 nac_tensor *nac_apply(const nac_op *op, int n_in, nac_tensor *const *in, const void *attrs)
