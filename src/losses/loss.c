@@ -2,25 +2,24 @@
 #include <string.h>
 #include "losses/loss.h"
 
+/* Vectors get an axis, so that a mean over the last axis leaves the batch; higher ranks lose theirs. */
+static bool match_longer(nac_tensor **longer, nac_tensor **shorter)
+{
+    if (nac_dim(*longer, -1) != 1)
+        return true;
+    if (nac_rank(*shorter) == 1)
+        *shorter = nac_expand_dims(*shorter, -1);
+    else
+        *longer = nac_squeeze(*longer, -1);
+    return *longer && *shorter;
+}
+
 bool nac_match_ranks(nac_tensor **a, nac_tensor **b)
 {
     if (!*a || !*b)
         return false;
     int ra = nac_rank(*a), rb = nac_rank(*b);
-    if (ra == rb)
-        return true;
-    if (ra == rb + 1) {
-        if (nac_dim(*a, -1) == 1 && !(rb == 1 && ra == 1))
-            *a = nac_squeeze(*a, -1);
-        else if (rb >= 1 && nac_dim(*b, -1) == 1)
-            *b = nac_expand_dims(*b, -1);
-    } else if (rb == ra + 1) {
-        if (nac_dim(*b, -1) == 1)
-            *b = nac_squeeze(*b, -1);
-        else if (ra >= 1 && nac_dim(*a, -1) == 1)
-            *a = nac_expand_dims(*a, -1);
-    }
-    return *a && *b;
+    return ra == rb + 1 ? match_longer(a, b) : rb == ra + 1 ? match_longer(b, a) : true;
 }
 
 nac_tensor *nac_apply_mask(nac_tensor *sample_weight, nac_tensor *mask, nac_dtype dtype, bool mean, bool *ok)
@@ -106,6 +105,10 @@ nac_tensor *nac_compute_loss(nac_spec spec, nac_tensor *y_true, nac_tensor *y_pr
         return nac_trail("in loss %s", loss->base.cls->name);
     bool mean = reduction && strncmp(reduction, "sum_over", 8) == 0;
     mean |= reduction && strcmp(reduction, "mean") == 0;
+    if (values->mask && mask)           /* of classes that are ignored, beside the predictions' own */
+        mask = nac_logical_and(mask, values->mask);
+    else if (values->mask)
+        mask = values->mask;
     nac_tensor *weight = nac_apply_mask(sample_weight, mask, nac_dtype_of(values), mean, &ok);
     nac_tensor *result = ok ? reduce(reduction, values, weight) : NULL;
     return result ? result : nac_trail("in loss %s", loss->base.cls->name);

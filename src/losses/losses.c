@@ -150,7 +150,7 @@ nac_tensor *nac_sparse_values(nac_tensor *t, nac_tensor *p, bool from_logits, in
     }
     nac_tensor *x = from_logits ? nac_sparse_softmax_crossentropy(ids, p)
                                 : nac_neg(nac_squeeze(nac_take_along_axis(log_probabilities(p, false, -1), nac_expand_dims(ids, -1), -1), -1));
-    return kept ? nac_where(kept, x, nac_scalar_of(nac_dtype_of(p), 0)) : x;
+    return kept ? nac_with_mask(nac_where(kept, x, nac_scalar_of(nac_dtype_of(p), 0)), kept) : x;
 }
 
 static nac_tensor *huber(const nac_instance *self, nac_tensor *t, nac_tensor *p)

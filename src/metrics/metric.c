@@ -64,11 +64,13 @@ static nac_tensor *mean_from(nac_tensor *x, int axis)   /* over axes from `axis`
 /* Keras's reduce_to_samplewise_values, then total and count. */
 static bool add_mean(nac_metric *m, nac_tensor *values, nac_tensor *weight, bool counts)
 {
+    nac_tensor *mask = values ? values->mask : NULL;
+    bool ok;
     values = nac_cast(values, NAC_FLOAT32);
     if (!values)
         return false;
     if (weight) {
-        weight = nac_cast(weight, NAC_FLOAT32);
+        weight = nac_apply_mask(weight, mask, NAC_FLOAT32, false, &ok);
         if (!nac_match_ranks(&values, &weight))
             return false;
         int rank = nac_rank(weight);

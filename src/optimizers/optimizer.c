@@ -254,17 +254,17 @@ static bool every(nac_tensor *iterations, int64_t n, nac_tensor **is)
     return (*is = nac_equal(nac_mod(nac_add_scalar(iterations, 1), nac_scalar_int(NAC_INT64, n)), nac_scalar_int(NAC_INT64, 0)));
 }
 
-static bool update_average(const common *c, nac_slots *s, nac_tensor *iterations)
+static bool update_average(const common *c, nac_slots *s, nac_tensor *updates)
 {
     nac_dtype dtype = s->variable->type.dtype;
-    nac_tensor *first = nac_equal(iterations, nac_scalar_int(NAC_INT64, 0)), *w = nac_value(s->variable);
+    nac_tensor *first = nac_equal(updates, nac_scalar_int(NAC_INT64, 0)), *w = nac_value(s->variable);
     nac_tensor *momentum = nac_where(first, nac_scalar_of(dtype, 0), nac_scalar_of(dtype, c->ema_momentum));
     nac_tensor *average = nac_add(nac_multiply(momentum, nac_value(s->average)), nac_multiply(nac_rsub_scalar(momentum, 1), w)), *overwrite;
     if (!nac_assign(s->average, average))
         return false;
     if (c->ema_overwrite_frequency == NAC_NONE)
         return true;
-    return every(iterations, c->ema_overwrite_frequency, &overwrite) && nac_assign(s->variable, nac_where(overwrite, average, w));
+    return every(updates, c->ema_overwrite_frequency, &overwrite) && nac_assign(s->variable, nac_where(overwrite, average, w));
 }
 
 static bool step_one(nac_optimizer *o, const common *c, nac_slots *s, nac_tensor *g, nac_tensor *lr, nac_tensor *step, nac_tensor *now)
@@ -320,7 +320,7 @@ static bool step_all(nac_optimizer *o, int n, nac_slots **slots, nac_tensor **gr
         if (!step_one(o, &c, slots[i], grads[i], lr, step, now))
             return nac_trail("in the step of \"%s\"", slots[i]->variable->path);
     for (int i = 0; i < n && c.use_ema; i++)
-        if (!update_average(&c, slots[i], iterations))
+        if (!update_average(&c, slots[i], updates))
             return false;
     for (int i = 0; i < n; i++)
         if (!constrain(slots[i]->variable))
