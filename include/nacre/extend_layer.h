@@ -111,6 +111,8 @@ NAC_API bool nac_add_loss(nac_layer *self, nac_tensor *loss);
 NAC_API nac_tensor *nac_layer_seed(nac_layer *self, int64_t seed);
 /* The end of most calls: out[0] = t; false for NULL. */
 NAC_API bool nac_return(nac_layer_call *c, nac_tensor *t);
+/* The value of a variable that a layer may lack (a bias): *value is NULL, and true returned, when v is NULL. */
+NAC_API bool nac_optional_value(nac_variable *v, nac_tensor **value);
 NAC_API nac_tensor *nac_activate(nac_spec activation, nac_tensor *x);   /* NULL: x */
 /* Checks for build, with an error that names the layer. */
 NAC_API bool nac_expect_inputs(const nac_layer *self, int n_in, int expected);

@@ -136,7 +136,13 @@ static nac_tensor *read_variable(nac_interpreter *self, nac_variable *v)
     nac_tensor *value = nac_read_at(self->below, v);
     if (!value || !tape->recording || !v->trainable || !nac_is_float(v->type.dtype) || map_has(&tape->watched, value->id))
         return value;
-    return nac_list_add(&tape->variables, v) && nac_list_add(&tape->reads, value) && map_put(&tape->watched, value->id, NULL) ? value : NULL;
+    if (!nac_list_add(&tape->variables, v))
+        return NULL;
+    if (!nac_list_add(&tape->reads, value)) {   /* the two stay in step */
+        nac_release(tape->variables.items[--tape->variables.n]);
+        return NULL;
+    }
+    return map_put(&tape->watched, value->id, NULL) ? value : NULL;
 }
 
 static bool assign(nac_interpreter *self, nac_variable *v, nac_tensor *value)

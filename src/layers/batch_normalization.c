@@ -83,7 +83,9 @@ static bool call(nac_layer *self, nac_layer_call *c)
             return false;
         nac_return(c, normalize(l, x, mean, variance, axis, o->epsilon));
     } else {
-        nac_tensor *y = nac_batch_norm(x, l->gamma ? nac_value(l->gamma) : NULL, l->beta ? nac_value(l->beta) : NULL, axis, o->epsilon);
+        nac_tensor *gamma, *beta, *y = NULL;
+        if (nac_optional_value(l->gamma, &gamma) && nac_optional_value(l->beta, &beta))
+            y = nac_batch_norm(x, gamma, beta, axis, o->epsilon);
         if (!y)
             return false;
         nac_return(c, nac_at(y, 0));

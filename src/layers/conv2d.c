@@ -46,7 +46,7 @@ static bool call(nac_layer *self, nac_layer_call *c)
     const nac_conv2d_options *o = nac_options(self);
     const conv2d *l = (conv2d *)self;
     nac_conv_spec spec = {o->strides, o->dilation_rate, o->padding, o->data_format, o->groups};
-    nac_tensor *y = nac_convolve(c->in[0], nac_value(l->kernel), l->bias ? nac_value(l->bias) : NULL, &spec);
+    nac_tensor *bias, *y = nac_optional_value(l->bias, &bias) ? nac_convolve(c->in[0], nac_value(l->kernel), bias, &spec) : NULL;
     return nac_return(c, nac_activate(o->activation, y));
 }
 

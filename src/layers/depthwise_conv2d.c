@@ -32,7 +32,7 @@ static bool call(nac_layer *self, nac_layer_call *c)
     const nac_depthwise_conv2d_options *o = nac_options(self);
     const depthwise_conv2d *l = (depthwise_conv2d *)self;
     nac_conv_spec spec = {o->strides, o->dilation_rate, o->padding, o->data_format, 1};
-    nac_tensor *y = nac_depthwise_conv(c->in[0], nac_value(l->kernel), l->bias ? nac_value(l->bias) : NULL, &spec);
+    nac_tensor *bias, *y = nac_optional_value(l->bias, &bias) ? nac_depthwise_conv(c->in[0], nac_value(l->kernel), bias, &spec) : NULL;
     return nac_return(c, nac_activate(o->activation, y));
 }
 

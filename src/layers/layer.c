@@ -463,6 +463,12 @@ bool nac_return(nac_layer_call *c, nac_tensor *t)
     return t;
 }
 
+bool nac_optional_value(nac_variable *v, nac_tensor **value)
+{
+    *value = v ? nac_value(v) : NULL;
+    return *value || !v;
+}
+
 nac_tensor *nac_activate(nac_spec activation, nac_tensor *x)
 {
     if (!activation || !x)

@@ -53,7 +53,8 @@ static bool call(nac_layer *self, nac_layer_call *c)
     bool last = nac_axes_count(&o->axis) == 1 && nac_axis((int)o->axis.d[0], nac_rank(x)) == nac_rank(x) - 1;
     if (!last)
         return nac_return(c, composite(l, o, x));
-    return nac_return(c, nac_layer_norm(x, l->gamma ? nac_value(l->gamma) : NULL, l->beta ? nac_value(l->beta) : NULL, o->epsilon));
+    nac_tensor *gamma, *beta;
+    return nac_optional_value(l->gamma, &gamma) && nac_optional_value(l->beta, &beta) && nac_return(c, nac_layer_norm(x, gamma, beta, o->epsilon));
 }
 
 NAC_DEFINE_LAYER(layer_normalization, NAC_LAYER_NORMALIZATION_OPTIONS, (.name = "LayerNormalization", .size = sizeof(layer_normalization)),

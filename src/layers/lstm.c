@@ -170,8 +170,9 @@ static bool call(nac_layer *self, nac_layer_call *c)
     if (c->training && o->recurrent_dropout > 0)
         h = nac_random_dropout(nac_layer_seed(&l->cell->base, o->seed), h, o->recurrent_dropout, NULL);
     if (is_named(o->activation, "tanh") && is_named(o->recurrent_activation, "sigmoid")) {
-        nac_tensor *y = nac_lstm_op(x, nac_value(l->cell->kernel), nac_value(l->cell->recurrent_kernel), l->cell->bias ? nac_value(l->cell->bias) : NULL,
-                                    h, s, mask, o->go_backwards);
+        nac_tensor *bias, *y = NULL;
+        if (nac_optional_value(l->cell->bias, &bias))
+            y = nac_lstm_op(x, nac_value(l->cell->kernel), nac_value(l->cell->recurrent_kernel), bias, h, s, mask, o->go_backwards);
         if (!y)
             return false;
         sequence = nac_at(y, 0);

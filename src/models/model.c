@@ -257,7 +257,8 @@ static bool call(nac_layer *self, nac_layer_call *c)
         o.mask = substitute(&s, node->options.mask);
         o.initial_state = substitute(&s, node->options.initial_state);
         o.attention_mask = substitute(&s, node->options.attention_mask);
-        ok = (s.values[k] = nac_call_with(&o));
+        ok = (o.mask || !node->options.mask) && (o.initial_state || !node->options.initial_state) && (o.attention_mask || !node->options.attention_mask)
+             && (s.values[k] = nac_call_with(&o));
     }
     c->n_out = m->n_out;
     for (int i = 0; ok && i < m->n_out; i++)

@@ -153,6 +153,12 @@ bool nac_compile_with(const nac_compile_arguments *a)
 
 /* ---- what the first batch tells ---- */
 
+static nac_metric *mean_of(const char *name)
+{
+    nac_metric *m = nac_mean_metric(.name = name);
+    return nac_is(m, NAC_KIND_METRIC) ? nac_retain(m) : NULL;
+}
+
 static void name_outputs(trainer *t, int n)
 {
     const model *m = nac_as_model(t->model);
@@ -219,7 +225,7 @@ static bool build_losses(trainer *t, nac_tensor *const *y, nac_tensor *const *p)
     for (int i = 0; i < t->n_outputs; i++)
         losses += t->losses[i] != NULL;
     for (int i = 0; i < t->n_outputs && losses > 1; i++)
-        if (t->losses[i] && !(t->output_loss[i] = nac_retain(nac_mean_metric())))
+        if (t->losses[i] && !(t->output_loss[i] = mean_of("mean")))
             return false;
     return true;
 }
@@ -274,8 +280,7 @@ static bool build(trainer *t, int n, nac_tensor *const *y, nac_tensor *const *p)
     if (t->built)
         return true;
     name_outputs(t, n);
-    t->loss_tracker = nac_retain(nac_mean_metric(.name = "loss"));
-    bool ok = t->loss_tracker && build_losses(t, y, p) && build_metrics(t, &t->metrics, false, y, p) && build_metrics(t, &t->weighted_metrics, true, y, p);
+    bool ok = (t->loss_tracker || (t->loss_tracker = mean_of("loss"))) && build_losses(t, y, p) && build_metrics(t, &t->metrics, false, y, p) && build_metrics(t, &t->weighted_metrics, true, y, p);
     t->built = ok;
     if (!ok)
         forget_build(t);
@@ -352,7 +357,7 @@ bool nac_model_update_metrics(nac_model *m, nac_tensor *y, nac_tensor *y_pred, n
 static bool track_loss(trainer *t, nac_tensor *loss, nac_tensor *x)
 {
     nac_tensor *flat[NAC_MAX_IO];
-    if (!t->loss_tracker && !(t->loss_tracker = nac_retain(nac_mean_metric(.name = "loss"))))
+    if (!t->loss_tracker && !(t->loss_tracker = mean_of("loss")))
         return false;
     int n = nac_flatten_into(x, flat, NAC_MAX_IO);
     return n > 0 && nac_metric_update(t->loss_tracker, loss, NULL, nac_scalar((double)nac_dim(flat[0], 0)));

@@ -273,7 +273,8 @@ static bool step_one(nac_optimizer *o, const common *c, nac_slots *s, nac_tensor
     int block[NAC_OPTIMIZER_SLOTS], n = type_of(o)->slot_names(o, names, block);
     nac_tensor *slot[NAC_OPTIMIZER_SLOTS], *new[NAC_OPTIMIZER_SLOTS + 1], *w = nac_value(s->variable), *before = w;
     for (int k = 0; k < n; k++)
-        slot[k] = nac_value(s->slot[k]);
+        if (!(slot[k] = nac_value(s->slot[k])))
+            return false;
     nac_tensor *rate = nac_cast(lr, s->variable->type.dtype);
     if (!isnan(c->weight_decay))
         w = nac_subtract(w, nac_multiply(w, nac_mul_scalar(rate, c->weight_decay)));
