@@ -54,6 +54,9 @@ static nac_tensor *draw(const char *name, int kind, nac_tensor *seed, nac_dtype 
     random_attrs attrs = {.kind = kind, .dtype = (int64_t)dtype, .rank = nac_shape_rank(&shape), .a = a, .b = b};
     if (!nac_is_float(dtype))
         return nac_fail(NAC_E_TYPE, "%s: dtype: expected float32 or float64, found %s", name, nac_dtype_name(dtype));
+    for (int d = 0; d < attrs.rank && d < NAC_MAX_RANK; d++)
+        if (shape.d[d] < 0)
+            return nac_fail(NAC_E_SHAPE, "%s: extent %d is %lld", name, d, (long long)shape.d[d]);
     if (attrs.rank > NAC_MAX_RANK || isnan(a + b))
         return nac_fail(NAC_E_ARGUMENT, "%s: the shape or the distribution is not valid", name);
     memcpy(attrs.dim, shape.d, (size_t)attrs.rank * sizeof(int64_t));
