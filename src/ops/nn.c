@@ -964,7 +964,9 @@ nac_tensor *nac_lstm_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, nac_tenso
     }
     if (!nac_apply_n(&nac_op_lstm, mask ? 7 : 6, in, &(lstm_attrs){reverse, mask != NULL}, out, &n))
         return NULL;
-    nac_tensor *h = nac_squeeze(nac_slice_axis(out[0], 1, -1, NAC_NONE, 1), 1), *c = nac_squeeze(nac_slice_axis(out[1], 1, -1, NAC_NONE, 1), 1);
+    int64_t units = nac_dim(wh, 0);     /* the number of steps may be unknown */
+    nac_tensor *h = nac_reshape(nac_slice_axis(out[0], 1, -1, NAC_NONE, 1), NAC_SAME_DIM, units);
+    nac_tensor *c = nac_reshape(nac_slice_axis(out[1], 1, -1, NAC_NONE, 1), NAC_SAME_DIM, units);
     return nac_list(out[0], h, c);
 }
 
