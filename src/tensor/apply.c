@@ -119,9 +119,6 @@ bool nac_apply_n(const nac_op *op, int n_in, nac_tensor *const *in, const void *
     nac_infer infer = {.op = op, .attrs = attrs, .n_in = n_in, .in = in_type, .n_out = op->n_out, .out = out_type};
     if (!op->infer(&infer))
         return false;
-    for (int i = 0; i < infer.n_out && !thread->abstract; i++)
-        if (nac_type_size(&out_type[i]) < 0)
-            return nac_fail(NAC_E_SHAPE, "%s: an extent of its result was not known when it was drawn up; give the input layer a batch size", op->name);
     nac_application a = {op, attrs, n_in, infer.n_out, in, out_type};
     *n_out = infer.n_out;
     if (thread->abstract)
