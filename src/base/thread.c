@@ -133,16 +133,21 @@ void nac_scope_end(nac_scope *scope)
     self.scope_mark = scope->mark;
 }
 
-/* The object moves below the mark, so that the innermost scope no longer covers it. */
+/* The object moves below the mark, so that the innermost scope no longer covers it. One that the scope does not own lives by something else, a
+   list for example, that may end with the scope: it gets an owner of its own. */
 void *nac_keep(void *object)
 {
     if (!object)
         return NULL;
-    for (size_t i = self.n_owned; i > self.scope_mark; i--)
-        if (self.owned[i - 1] == object) {
-            memmove(self.owned + self.scope_mark + 1, self.owned + self.scope_mark, (i - 1 - self.scope_mark) * sizeof *self.owned);
-            self.owned[self.scope_mark++] = object;
-            break;
-        }
+    size_t i = self.n_owned;
+    while (i > self.scope_mark && self.owned[i - 1] != object)
+        i--;
+    if (i == self.scope_mark) {
+        if (!nac_own(nac_retain(object)))
+            return NULL;
+        i = self.n_owned;
+    }
+    memmove(self.owned + self.scope_mark + 1, self.owned + self.scope_mark, (i - 1 - self.scope_mark) * sizeof *self.owned);
+    self.owned[self.scope_mark++] = object;
     return object;
 }

@@ -671,7 +671,7 @@ nac_tensor *nac_call_with(const nac_call_options *o)
     }
     if (!result && self->name)
         nac_trail("in %s \"%s\"", self->base.cls->name, self->name);
-    nac_keep(result);
+    result = nac_keep(result);
     nac_scope_end(&scope);
     return result;
 }

@@ -98,6 +98,7 @@ static bool build(nac_layer *self, int n_in, const nac_type *in)
     (void)n_in;
     if (!nac_expect_rank(self, in, 3, 3) || !nac_expect_known(self, in, 2))
         return false;
+    l->cell->base.dtype = self->dtype;  /* a config may have set it since the cell was made */
     nac_type step = {.dtype = in->dtype, .rank = 2, .dim = {in->dim[0], in->dim[2]}};
     return nac_build_layer(&l->cell->base, 1, &step);
 }
@@ -148,7 +149,7 @@ static nac_tensor *initial(lstm *l, const nac_layer_call *c, int k)
         return c->in[1 + k];
     int64_t batch = nac_dim(x, 0);
     if (!o->stateful)
-        return batch < 0 ? nac_mul_scalar(nac_matmul(step_of(x, 0), nac_zeros(nac_dtype_of(x), NAC_SHAPE(nac_dim(x, 2), o->units))), 0)
+        return batch < 0 ? nac_mul_scalar(nac_matmul(nac_sum(x, .axis = 1), nac_zeros(nac_dtype_of(x), NAC_SHAPE(nac_dim(x, 2), o->units))), 0)
                          : nac_zeros(nac_dtype_of(x), NAC_SHAPE(batch, o->units));
     if (!l->state[k]) {
         if (batch < 0)

@@ -229,7 +229,7 @@ nac_layer *nac_sequential_from_config(const void *json)
         if (!nac_build_layer(m, 1, &type))
             return NULL;
     }
-    return m;
+    return common(m, config) ? m : NULL;
 }
 
 #define MAX_CALLS 64                    /* of one layer in a file */

@@ -422,6 +422,7 @@ nac_tensor *nac_rsub_scalar(nac_tensor *x, double s)
 
 nac_tensor *nac_rdiv_scalar(nac_tensor *x, double s)
 {
+    x = floating(x, s);
     return nac_divide(number(x, s), x);
 }
 
@@ -504,6 +505,7 @@ COMPARISONS(DEFINE_COMPARISON)
 
 nac_tensor *nac_greater_scalar(nac_tensor *x, double s)
 {
+    x = floating(x, s);
     return nac_greater(x, number(x, s));
 }
 

@@ -40,12 +40,6 @@ static bool take_vjp(nac_vjp *v)
 
 static const nac_op nac_op_take = {.name = "take", .n_in = 2, .n_out = 1, .infer = take_infer, .eval = take_eval, .vjp = take_vjp};
 
-/* Python's negative indices count from the end. */
-static nac_tensor *positive(nac_tensor *ids, int64_t n)
-{
-    return nac_where(nac_less(ids, nac_scalar_of(NAC_INT64, 0)), nac_add(ids, nac_scalar_int(NAC_INT64, n)), ids);
-}
-
 nac_tensor *nac_take(nac_tensor *x, nac_tensor *ids, int axis)
 {
     if (!x || !ids)
@@ -102,29 +96,115 @@ static const nac_op nac_op_segment_sum = {.name = "segment_sum", .n_in = 2, .n_o
 
 nac_tensor *nac_segment_sum(nac_tensor *values, nac_tensor *ids, int64_t rows)
 {
+    if (rows < 0)
+        return nac_fail(NAC_E_ARGUMENT, "segment_sum: rows: expected 0 or more, found %lld", (long long)rows);
     return NAC_APPLY(&nac_op_segment_sum, (&(rows_attrs){rows}), values, nac_cast(ids, NAC_INT64));
+}
+
+/* ---- take along one axis: an id for each element of the result; negative ids count from the end, and out of range gives zeros ---- */
+
+typedef struct {
+    int64_t axis;
+} along_attrs;
+
+static bool along_fits(const nac_op *op, const nac_type *x, const nac_type *ids, int axis)
+{
+    if (ids->dtype != NAC_INT64 || ids->rank != x->rank)
+        return nac_fail(NAC_E_SHAPE, "%s: expected integer ids of rank %d, found rank %d", op->name, x->rank, ids->rank);
+    for (int d = 0; d < x->rank; d++)
+        if (d != axis && ids->dim[d] != x->dim[d] && ids->dim[d] >= 0 && x->dim[d] >= 0)
+            return nac_fail(NAC_E_SHAPE, "%s: axis %d has extent %lld in the ids and %lld in the tensor", op->name, d, (long long)ids->dim[d],
+                            (long long)x->dim[d]);
+    return true;
+}
+
+static bool along_infer(nac_infer *i)
+{
+    i->out[0] = i->in[1];
+    i->out[0].dtype = i->in[0].dtype;
+    return along_fits(i->op, &i->in[0], &i->in[1], (int)((const along_attrs *)i->attrs)->axis);
+}
+
+/* Where element `id` of row (o, i) lies among n; -1 outside. */
+static int64_t along_at(int64_t id, int64_t n, int64_t o, int64_t inner, int64_t i)
+{
+    id += id < 0 ? n : 0;
+    return id < 0 || id >= n ? -1 : (o * n + id) * inner + i;
+}
+
+static void along_extents(const nac_type *ids, int64_t axis, int64_t *outer, int64_t *inner)
+{
+    *outer = *inner = 1;
+    for (int d = 0; d < ids->rank; d++)
+        if (d != axis)
+            *(d < axis ? outer : inner) *= ids->dim[d];
+}
+
+static void along_eval(const nac_eval *e)
+{
+    int64_t axis = ((const along_attrs *)e->attrs)->axis, outer, inner, n = e->in[0].type->dim[axis], k = e->in[1].type->dim[axis];
+    const int64_t *ids = e->in[1].data;
+    size_t size = nac_dtype_size(e->in[0].type->dtype);
+    along_extents(e->in[1].type, axis, &outer, &inner);
+    for (int64_t r = 0; r < outer * k * inner; r++) {
+        int64_t from = along_at(ids[r], n, r / inner / k, inner, r % inner);
+        char *to = (char *)e->out[0].data + (size_t)r * size;
+        if (from < 0)
+            memset(to, 0, size);
+        else
+            memcpy(to, (const char *)e->in[0].data + (size_t)from * size, size);
+    }
+}
+
+/* in: values (as ids), ids, and a tensor for its shape alone; its opposite: zeros of that shape with the values added at their places */
+static bool along_sum_infer(nac_infer *i)
+{
+    i->out[0] = i->in[2];
+    return nac_need_float(i) && along_fits(i->op, &i->in[2], &i->in[1], (int)((const along_attrs *)i->attrs)->axis);
+}
+
+static void along_sum_eval(const nac_eval *e)
+{
+    int64_t axis = ((const along_attrs *)e->attrs)->axis, outer, inner, n = e->out[0].type->dim[axis], k = e->in[1].type->dim[axis];
+    const int64_t *ids = e->in[1].data;
+    along_extents(e->in[1].type, axis, &outer, &inner);
+    memset(e->out[0].data, 0, nac_type_bytes(e->out[0].type));
+    for (int64_t r = 0; r < outer * k * inner; r++) {
+        int64_t to = along_at(ids[r], n, r / inner / k, inner, r % inner);
+        if (to >= 0 && e->out[0].type->dtype == NAC_FLOAT32)
+            ((float *)e->out[0].data)[to] += ((const float *)e->in[0].data)[r];
+        else if (to >= 0)
+            ((double *)e->out[0].data)[to] += ((const double *)e->in[0].data)[r];
+    }
+}
+
+static bool along_vjp(nac_vjp *v);
+static bool along_sum_vjp(nac_vjp *v);
+static const nac_op nac_op_take_along = {.name = "take_along_axis", .n_in = 2, .n_out = 1, .attrs_size = sizeof(along_attrs), .infer = along_infer,
+                                         .eval = along_eval, .vjp = along_vjp};
+static const nac_op nac_op_along_sum = {.name = "sum_along_axis", .n_in = 3, .n_out = 1, .attrs_size = sizeof(along_attrs), .infer = along_sum_infer,
+                                        .eval = along_sum_eval, .vjp = along_sum_vjp};
+
+static bool along_vjp(nac_vjp *v)
+{
+    return !v->need[0] || (v->din[0] = NAC_APPLY(&nac_op_along_sum, v->attrs, v->dout[0], v->in[1], v->in[0]));
+}
+
+static bool along_sum_vjp(nac_vjp *v)
+{
+    return !v->need[0] || (v->din[0] = NAC_APPLY(&nac_op_take_along, v->attrs, v->dout[0], v->in[1]));
 }
 
 nac_tensor *nac_take_along_axis(nac_tensor *x, nac_tensor *ids, int axis)
 {
     if (!x || !ids)
         return NULL;
-    int a = nac_axis_of("take_along_axis", axis, x->type.rank), rank = x->type.rank;
-    if (a < 0)
+    along_attrs a = {nac_axis_of("take_along_axis", axis, x->type.rank)};
+    if (a.axis < 0)
         return NULL;
-    if (ids->type.rank != rank)
-        return nac_fail(NAC_E_SHAPE, "take_along_axis: expected ids of rank %d, found %d", rank, ids->type.rank);
-    for (int d = 0; d < rank; d++)
-        if (d != a && ids->type.dim[d] != x->type.dim[d])
-            return nac_fail(NAC_E_SHAPE, "take_along_axis: axis %d has extent %lld in the ids and %lld in the tensor", d, (long long)ids->type.dim[d],
-                            (long long)x->type.dim[d]);
-    /* rows of x with the axis last, addressed as one flat array */
-    nac_tensor *xs = nac_swapaxes(x, a, -1), *is = positive(nac_cast(nac_swapaxes(ids, a, -1), NAC_INT64), x->type.dim[a]);
-    int64_t n = x->type.dim[a], k = nac_dim(is, -1), rows = n ? nac_size_of(x) / n : 0;
-    nac_tensor *base = nac_mul_scalar(nac_reshape(nac_arange(NAC_INT64, 0, (double)rows, 1), rows, 1), (double)n);
-    nac_tensor *flat = nac_reshape(nac_add(nac_reshape(is, rows, k), base), rows * k);
-    nac_tensor *y = nac_reshape_to(nac_take(nac_reshape(xs, -1), flat, 0), nac_shape_of_tensor(is));
-    return nac_swapaxes(y, a, -1);
+    if (nac_is_float(ids->type.dtype))
+        return nac_fail(NAC_E_TYPE, "take_along_axis: ids: expected integers, found %s", nac_dtype_name(ids->type.dtype));
+    return NAC_APPLY(&nac_op_take_along, &a, x, nac_cast(ids, NAC_INT64));
 }
 
 /* ---- one_hot ---- */
@@ -178,7 +258,9 @@ static const nac_op nac_op_one_hot = {.name = "one_hot", .n_in = 1, .n_out = 1, 
 
 nac_tensor *nac_one_hot(nac_tensor *ids, int64_t classes, nac_dtype dtype)
 {
-    if (classes < 1 || !nac_dtype_size(dtype))
+    if (!nac_dtype_size(dtype))
+        return nac_fail(NAC_E_TYPE, "one_hot: %d is no dtype", (int)dtype);
+    if (classes < 1)
         return nac_fail(NAC_E_ARGUMENT, "one_hot: classes: expected at least 1, found %lld", (long long)classes);
     ids = nac_cast(ids, NAC_INT64);
     return nac_apply(&nac_op_one_hot, 1, &ids, &(one_hot_attrs){classes, (int64_t)dtype});
@@ -255,6 +337,8 @@ nac_tensor *nac_sort(nac_tensor *x, int axis)
     int a = nac_axis_of("sort", axis, x->type.rank);
     if (a < 0)
         return NULL;
+    if (x->type.dim[a] < 0)
+        return nac_fail(NAC_E_SHAPE, "sort: the extent of axis %d must be known", axis);
     nac_tensor *rows = nac_neg(nac_swapaxes(x, a, -1));
     nac_tensor *ids = nac_apply(&nac_op_order, 1, &rows, &(sort_attrs){x->type.dim[a]});
     return nac_swapaxes(nac_neg(nac_take_along_axis(rows, ids, -1)), a, -1);
@@ -263,8 +347,13 @@ nac_tensor *nac_sort(nac_tensor *x, int axis)
 /* Of equal scores all count, as in TensorFlow: an id is in the top k when fewer than k scores are larger. */
 nac_tensor *nac_in_top_k(nac_tensor *targets, nac_tensor *predictions, int64_t k)
 {
+    char a[96], b[96];
     if (!targets || !predictions)
         return NULL;
+    if (targets->type.rank != 1 || predictions->type.rank != 2 || nac_is_float(targets->type.dtype)
+        || (targets->type.dim[0] != predictions->type.dim[0] && targets->type.dim[0] >= 0 && predictions->type.dim[0] >= 0))
+        return nac_fail(NAC_E_SHAPE, "in_top_k: targets %s do not fit predictions %s", nac_type_text(&targets->type, a, sizeof a),
+                        nac_type_text(&predictions->type, b, sizeof b));
     nac_tensor *own = nac_take_along_axis(predictions, nac_expand_dims(nac_cast(targets, NAC_INT64), -1), -1);
     nac_tensor *larger = nac_sum(nac_cast(nac_greater(predictions, own), NAC_FLOAT32), .axis = -1);
     return nac_less(larger, nac_scalar((double)k));

@@ -168,6 +168,14 @@ static int find(const term *t, char label)
     return -1;
 }
 
+static bool repeats(const term *t)
+{
+    for (int i = 0; i < t->n; i++)
+        if (find(t, t->label[i]) < i)
+            return true;
+    return false;
+}
+
 /* Sums away labels that neither `other` nor the output has. */
 static nac_tensor *sum_lonely(nac_tensor *x, term *t, const term *other, const term *out)
 {
@@ -213,12 +221,16 @@ nac_tensor *nac_einsum(const char *equation, nac_tensor *a, nac_tensor *b)
     const char *at = equation;
     term ta, tb = {.n = 0}, out;
     int ellipsis = 0;
-    if (!a || (strchr(equation, ',') && !b))
+    if (!a)
+        return NULL;
+    if (!equation)
+        return nac_fail(NAC_E_ARGUMENT, "einsum: equation: expected a text, found NULL");
+    if (strchr(equation, ',') && !b)
         return NULL;
     if (!read_term(&at, a->type.rank, &ta, &ellipsis) || (*at == ',' && (!b || (at++, !read_term(&at, b->type.rank, &tb, &ellipsis)))) || strncmp(at, "->", 2))
         return reject(equation, a, b);
     at += 2;
-    if (!read_term(&at, -1, &out, &ellipsis) || *at)
+    if (!read_term(&at, -1, &out, &ellipsis) || *at || repeats(&ta) || repeats(&tb) || repeats(&out))
         return reject(equation, a, b);
     for (int i = 0; i < out.n; i++)
         if (find(&ta, out.label[i]) < 0 && find(&tb, out.label[i]) < 0)

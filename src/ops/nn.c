@@ -118,10 +118,15 @@ static void xent_eval(const nac_eval *e)
     nac_kernels_for(e->in[1].type->dtype)->sparse_xent(rows, n, e->in[1].data, e->in[0].data, e->out[0].data, e->out[1].data);
 }
 
-static bool xent_vjp(nac_vjp *v)        /* p - onehot, of the loss alone: p is only for this */
+static bool xent_vjp(nac_vjp *v)        /* p - onehot; p itself has a gradient where this one is differentiated again */
 {
-    nac_tensor *p = v->out[1], *hot = nac_one_hot(v->in[0], nac_dim(p, -1), p->type.dtype);
-    return !v->dout[0] || !v->need[1] || (v->din[1] = nac_multiply(nac_expand_dims(v->dout[0], -1), nac_subtract(p, hot)));
+    nac_tensor *p = v->out[1], *through = v->dout[1] ? NAC_APPLY(&nac_op_softmax_grad, (&(softmax_attrs){false}), v->dout[1], p) : NULL;
+    if (!v->need[1] || (v->dout[1] && !through))
+        return !v->need[1];
+    if (!v->dout[0])
+        return (v->din[1] = through);
+    nac_tensor *hot = nac_one_hot(v->in[0], nac_dim(p, -1), p->type.dtype), *d = nac_multiply(nac_expand_dims(v->dout[0], -1), nac_subtract(p, hot));
+    return (v->din[1] = through ? nac_add(d, through) : d);
 }
 
 static const nac_op nac_op_xent = {.name = "sparse_softmax_crossentropy", .n_in = 2, .n_out = 2, .infer = xent_infer, .eval = xent_eval, .vjp = xent_vjp};
@@ -151,7 +156,7 @@ static void window(int64_t in, int64_t k, int64_t stride, int64_t dilation, bool
         *pad = total > 0 ? total / 2 : 0;
     } else {
         *pad = causal ? span - 1 : 0;
-        *out = (in + *pad - span) / stride + 1;
+        *out = in + *pad < span ? 0 : (in + *pad - span) / stride + 1;
     }
 }
 
@@ -329,9 +334,11 @@ static nac_tensor *channels(nac_tensor *x, bool to_last)
     return nac_transpose_by(x, nac_shape_of(rank, perm));
 }
 
-static bool is_first(const char *data_format)
+static bool format_of(const char *op, const char *data_format, bool *first)
 {
-    return data_format && strcmp(data_format, "channels_first") == 0;
+    *first = data_format && strcmp(data_format, "channels_first") == 0;
+    return !data_format || *first || strcmp(data_format, "channels_last") == 0
+           || nac_fail(NAC_E_ARGUMENT, "%s: data_format: expected channels_last or channels_first, found \"%s\"", op, data_format);
 }
 
 static bool spatial(const char *op, nac_tensor *x, int *axes)
@@ -351,9 +358,12 @@ static bool padding_of(const char *op, const char *padding, int axes, bool *same
 static nac_tensor *conv(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec, bool depthwise)
 {
     int axes;
-    bool same, causal, first = is_first(spec->data_format);
-    if (!x || !kernel || !spatial("conv", x, &axes) || !padding_of("conv", spec->padding, axes, &same, &causal))
+    bool same, causal, first;
+    if (!x || !kernel || !spatial("conv", x, &axes) || !padding_of("conv", spec->padding, axes, &same, &causal)
+        || !format_of("conv", spec->data_format, &first))
         return NULL;
+    if (spec->groups < 0)
+        return nac_fail(NAC_E_ARGUMENT, "conv: groups: expected at least 1, found %lld", (long long)spec->groups);
     conv_attrs a = {.axes = axes, .groups = spec->groups ? spec->groups : 1, .depthwise = depthwise, .same = same, .causal = causal};
     for (int d = 0; d < axes; d++) {
         a.stride[d] = nac_size_at(&spec->strides, d) ? nac_size_at(&spec->strides, d) : 1;
@@ -529,8 +539,8 @@ static const nac_op nac_op_max_pool = {.name = "max_pool", .n_in = 1, .n_out = 2
 static nac_tensor *pool(const nac_op *op, nac_tensor *x, const nac_size *pool_size, const nac_size *strides, const char *padding, const char *data_format)
 {
     int axes;
-    bool same, causal, first = is_first(data_format);
-    if (!x || !spatial(op->name, x, &axes) || !padding_of(op->name, padding, 0, &same, &causal))
+    bool same, causal, first;
+    if (!x || !spatial(op->name, x, &axes) || !padding_of(op->name, padding, 0, &same, &causal) || !format_of(op->name, data_format, &first))
         return NULL;
     pool_attrs a = {.axes = axes, .same = same};
     for (int d = 0; d < axes; d++) {
@@ -828,6 +838,13 @@ static bool lstm_infer(nac_infer *i)
     for (int k = 4; k < 6; k++)
         if (i->in[k].rank != 2 || i->in[k].dim[1] != u || (x->dim[0] >= 0 && i->in[k].dim[0] >= 0 && i->in[k].dim[0] != x->dim[0]))
             return nac_fail(NAC_E_SHAPE, "lstm: initial state %s does not fit %lld units", nac_type_text(&i->in[k], a, sizeof a), (long long)u);
+    if (i->in[3].rank != 1 || i->in[3].dim[0] != 4 * u)
+        return nac_fail(NAC_E_SHAPE, "lstm: bias %s does not fit %lld units", nac_type_text(&i->in[3], a, sizeof a), (long long)u);
+    for (int k = 0; i->n_in > 6 && k < 2; k++)
+        if (i->in[6].dtype != NAC_BOOL || i->in[6].rank != 2 || (i->in[6].dim[k] >= 0 && x->dim[k] >= 0 && i->in[6].dim[k] != x->dim[k]))
+            return nac_fail(NAC_E_SHAPE, "lstm: mask %s does not fit input %s", nac_type_text(&i->in[6], b, sizeof b), nac_type_text(x, a, sizeof a));
+    if (x->dim[1] == 0)
+        return nac_fail(NAC_E_SHAPE, "lstm: input %s has no time steps", nac_type_text(x, a, sizeof a));
     for (int k = 0; k < 3; k++) {
         i->out[k] = *x;
         i->out[k].dim[2] = k == 2 ? 4 * u : u;
@@ -906,6 +923,26 @@ static bool lstm_vjp(nac_vjp *v)
 static const nac_op nac_op_lstm = {.name = "lstm", .n_in = -1, .n_out = 3, .attrs_size = sizeof(lstm_attrs), .infer = lstm_infer, .eval = lstm_eval,
                                    .vjp = lstm_vjp, .scratch = lstm_scratch};
 
+/* The composite, for gradients of gradients: in as the op has it; all hidden states, the last hidden, the last cell state. */
+static nac_tensor *unrolled(nac_tensor *const *in, bool masked, bool reverse)
+{
+    nac_tensor *h = in[4], *c = in[5], *all = NULL;
+    for (int64_t t = 0, time = in[0]->type.dim[1]; t < time; t++) {
+        int64_t at = reverse ? time - 1 - t : t;
+        nac_tensor *x = nac_squeeze(nac_slice_axis(in[0], 1, at, at + 1, 1), 1);
+        nac_tensor *z = nac_split(nac_add(nac_add(nac_matmul(x, in[1]), nac_matmul(h, in[2])), in[3]), 4, 1);
+        nac_tensor *taken = nac_multiply(nac_sigmoid(nac_at(z, 0)), nac_tanh(nac_at(z, 2)));
+        nac_tensor *state = nac_add(nac_multiply(nac_sigmoid(nac_at(z, 1)), c), taken);
+        nac_tensor *shown = nac_multiply(nac_sigmoid(nac_at(z, 3)), nac_tanh(state));
+        nac_tensor *keep = masked ? nac_slice_axis(in[6], 1, at, at + 1, 1) : NULL;
+        h = masked ? nac_where(keep, shown, h) : shown;
+        c = masked ? nac_where(keep, state, c) : state;
+        nac_tensor *step = nac_expand_dims(h, 1);
+        all = all ? nac_concatenate(nac_list(all, step), 1) : step;
+    }
+    return nac_list(all, h, c);
+}
+
 nac_tensor *nac_lstm_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, nac_tensor *bias, nac_tensor *h0, nac_tensor *c0, nac_tensor *mask, bool reverse)
 {
     nac_tensor *out[NAC_MAX_IO];
@@ -915,9 +952,21 @@ nac_tensor *nac_lstm_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, nac_tenso
     if (!bias)
         bias = nac_zeros(x->type.dtype, NAC_SHAPE(nac_dim(wx, -1)));
     nac_tensor *in[7] = {x, wx, wh, bias, h0, c0, mask};
+    if (gradient_of_gradient() && h0 && c0) {
+        nac_type types[7], out_types[3];
+        nac_infer i = {.op = &nac_op_lstm, .n_in = mask ? 7 : 6, .in = types, .n_out = 3, .out = out_types};
+        for (int k = 0; k < i.n_in; k++)
+            types[k] = in[k]->type;
+        if (!lstm_infer(&i))
+            return NULL;
+        if (x->type.dim[1] > 0)
+            return unrolled(in, mask != NULL, reverse);
+    }
     if (!nac_apply_n(&nac_op_lstm, mask ? 7 : 6, in, &(lstm_attrs){reverse, mask != NULL}, out, &n))
         return NULL;
-    nac_tensor *h = nac_squeeze(nac_slice_axis(out[0], 1, -1, NAC_NONE, 1), 1), *c = nac_squeeze(nac_slice_axis(out[1], 1, -1, NAC_NONE, 1), 1);
+    int64_t units = nac_dim(wh, 0);     /* the number of steps may be unknown */
+    nac_tensor *h = nac_reshape(nac_slice_axis(out[0], 1, -1, NAC_NONE, 1), NAC_SAME_DIM, units);
+    nac_tensor *c = nac_reshape(nac_slice_axis(out[1], 1, -1, NAC_NONE, 1), NAC_SAME_DIM, units);
     return nac_list(out[0], h, c);
 }
 

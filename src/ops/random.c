@@ -54,6 +54,9 @@ static nac_tensor *draw(const char *name, int kind, nac_tensor *seed, nac_dtype 
     random_attrs attrs = {.kind = kind, .dtype = (int64_t)dtype, .rank = nac_shape_rank(&shape), .a = a, .b = b};
     if (!nac_is_float(dtype))
         return nac_fail(NAC_E_TYPE, "%s: dtype: expected float32 or float64, found %s", name, nac_dtype_name(dtype));
+    for (int d = 0; d < attrs.rank && d < NAC_MAX_RANK; d++)
+        if (shape.d[d] < 0)
+            return nac_fail(NAC_E_SHAPE, "%s: extent %d is %lld", name, d, (long long)shape.d[d]);
     if (attrs.rank > NAC_MAX_RANK || isnan(a + b))
         return nac_fail(NAC_E_ARGUMENT, "%s: the shape or the distribution is not valid", name);
     memcpy(attrs.dim, shape.d, (size_t)attrs.rank * sizeof(int64_t));
@@ -120,7 +123,17 @@ nac_tensor *nac_random_dropout(nac_tensor *seed, nac_tensor *x, double rate, con
         return nac_zeros_like(x);
     if (!noise_shape)
         return NAC_APPLY(&nac_op_dropout, (&(dropout_attrs){rate}), x, seed);
-    return nac_multiply(x, NAC_APPLY(&nac_op_dropout, (&(dropout_attrs){rate}), nac_ones(x->type.dtype, *noise_shape), seed));
+    int rank = nac_shape_rank(noise_shape);
+    nac_tensor *like = x;               /* x cut to one element where the noise is shared: x alone knows extents that are not known yet */
+    if (rank != x->type.rank)
+        return nac_fail(NAC_E_SHAPE, "dropout: noise_shape: expected rank %d, found %d", x->type.rank, rank);
+    for (int d = 0; d < rank; d++)
+        if (noise_shape->d[d] == 1 && x->type.dim[d] != 1)
+            like = nac_slice_axis(like, d, 0, 1, 1);
+        else if (noise_shape->d[d] >= 0 && noise_shape->d[d] != x->type.dim[d] && x->type.dim[d] >= 0)
+            return nac_fail(NAC_E_SHAPE, "dropout: noise_shape: axis %d: expected 1 or %lld, found %lld", d, (long long)x->type.dim[d],
+                            (long long)noise_shape->d[d]);
+    return nac_multiply(x, NAC_APPLY(&nac_op_dropout, (&(dropout_attrs){rate}), nac_ones_like(like), seed));
 }
 
 /* ---- permutation ---- */

@@ -93,6 +93,8 @@ nac_tensor *nac_expand_dims(nac_tensor *x, int axis)
     int a = nac_axis_of("expand_dims", axis, x->type.rank + 1);
     if (a < 0)
         return NULL;
+    if (x->type.rank == NAC_MAX_RANK)
+        return nac_fail(NAC_E_SHAPE, "expand_dims: a result of rank %d, at most %d", NAC_MAX_RANK + 1, NAC_MAX_RANK);
     for (int d = 0; d <= x->type.rank; d++)
         dim[d] = d < a ? NAC_SAME_DIM : d == a ? 1 : x->type.dim[d - 1];
     return nac_reshape_to(x, nac_shape_of(x->type.rank + 1, dim));
@@ -187,8 +189,9 @@ static bool broadcast_infer(nac_infer *i)
     memcpy(y.dim, a->d, sizeof y.dim);
     bool fits = y.rank >= x->rank;
     for (int d = 0; fits && d < x->rank; d++) {
-        int64_t want = y.dim[d + y.rank - x->rank];
-        fits = x->dim[d] == want || x->dim[d] == 1 || x->dim[d] < 0 || want < 0;
+        int64_t *want = &y.dim[d + y.rank - x->rank];
+        fits = x->dim[d] == *want || x->dim[d] == 1 || x->dim[d] < 0 || *want < 0;
+        *want = *want < 0 ? x->dim[d] : *want;      /* it was unknown when a model was drawn up */
     }
     i->out[0] = y;
     return fits || nac_fail(NAC_E_SHAPE, "broadcast_to: %s to %s", nac_dims_text(x->rank, x->dim, from, sizeof from),
@@ -589,13 +592,25 @@ nac_tensor *nac_ones(nac_dtype dtype, nac_shape shape)
     return nac_full(dtype, shape, 1);
 }
 
-/* A constant of one number, spread out: no memory where it is only multiplied or added. */
+typedef struct {
+    double value;
+} like_attrs;
+
+static void like_eval(const nac_eval *e)
+{
+    fill(e->out[0].type, ((const like_attrs *)e->attrs)->value, e->out[0].data);
+}
+
+static const nac_op nac_op_full_like = {.name = "full_like", .n_in = 1, .n_out = 1, .attrs_size = sizeof(like_attrs), .infer = nac_infer_same,
+                                        .eval = like_eval};
+
+/* A constant of one number, spread out: it is folded, and keeps no x alive. Where extents are unknown only x can tell them. */
 static nac_tensor *full_like(nac_tensor *x, double value)
 {
     if (!x)
         return NULL;
-    if (x->n_items)
-        return nac_fail(NAC_E_TYPE, "expected a tensor, found a list of %d", x->n_items);
+    if (x->n_items || nac_type_size(&x->type) < 0)
+        return nac_apply(&nac_op_full_like, 1, &x, &(like_attrs){value});
     return nac_broadcast_to(nac_scalar_of(x->type.dtype, value), nac_shape_of_tensor(x));
 }
 
@@ -611,11 +626,15 @@ nac_tensor *nac_ones_like(nac_tensor *x)
 
 nac_tensor *nac_arange(nac_dtype dtype, double start, double stop, double step)
 {
-    if (step == 0 || isnan(start + stop + step))
+    if (!nac_dtype_size(dtype))
+        return nac_fail(NAC_E_TYPE, "arange: %d is no dtype", (int)dtype);
+    if (step == 0 || isnan(step))
         return nac_fail(NAC_E_ARGUMENT, "arange: step: expected a number other than 0");
+    if (!isfinite(start) || !isfinite(stop) || fabs((stop - start) / step) > 1e15)
+        return nac_fail(NAC_E_ARGUMENT, "arange: expected finite bounds, found %g and %g by %g", start, stop, step);
     double n = ceil((stop - start) / step);
     nac_type type = {.dtype = dtype, .rank = 1, .dim = {n > 0 ? (int64_t)n : 0}};
-    nac_tensor *t = nac_dtype_size(dtype) ? nac_tensor_alloc(&type) : NULL;
+    nac_tensor *t = nac_tensor_alloc(&type);
     for (int64_t i = 0; t && i < type.dim[0]; i++)
         fill(&(nac_type){.dtype = dtype}, start + (double)i * step, (char *)nac_tensor_data(t) + (size_t)i * nac_dtype_size(dtype));
     return t;
