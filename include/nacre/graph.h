@@ -45,6 +45,10 @@ NAC_API bool nac_function_run(nac_function *f, nac_tensor *input);
 NAC_API bool nac_function_print(nac_function *f, FILE *file);
 /* The same as a Graphviz digraph. */
 NAC_API bool nac_function_print_dot(nac_function *f, FILE *file);
+/* Switches the timing of nodes in later calls on (and forgets what was timed before) or off; off, as at first, it costs nothing. */
+NAC_API bool nac_function_profile(nac_function *f, bool on);
+/* For each signature that was called while timing was on: milliseconds of each node, mean and least of the calls, and their sums. */
+NAC_API bool nac_function_print_profile(nac_function *f, FILE *file);
 /* Figures of the newest signature: nodes replayed a call, bytes of the arena. 0 before the first call. */
 NAC_API int64_t nac_function_nodes(const nac_function *f);
 NAC_API int64_t nac_function_arena_bytes(const nac_function *f);

@@ -1,6 +1,7 @@
 /* Compiled functions: a cache of signatures, and the executor that replays them. */
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 #include "graph/graph.h"
 
 #define MAX_SIGNATURES 64
@@ -21,6 +22,8 @@ typedef struct arena {
     int           n_patches[3];
     void        **variable_data;        /* what the variables' patches were resolved to */
     nac_tensor  **outputs;
+    double       *seconds, *least;      /* of each node, while the function is profiled: in all calls, in the shortest */
+    int64_t       timed;                /* calls that they sum */
 } arena;
 
 enum { PATCH_INPUT, PATCH_VARIABLE, PATCH_OUTPUT };
@@ -44,6 +47,7 @@ struct nac_function {
     void             *context;
     pthread_mutex_t   lock;
     program          *programs;
+    _Atomic bool      profiled;
 };
 
 /* ---- arenas ---- */
@@ -56,6 +60,8 @@ static void arena_free(arena *a, const program *p)
         nac_free(a->patches[i]);
     nac_free(a->variable_data);
     nac_free(a->outputs);
+    nac_free(a->seconds);
+    nac_free(a->least);
     nac_free(a->memory);
     nac_free(a->steps);
     nac_free(a->args);
@@ -89,7 +95,9 @@ static arena *arena_new(const program *p)
     a->args = nac_calloc((size_t)p->n_args + 1, sizeof *a->args);
     a->variable_data = nac_calloc((size_t)g->variables.n + 1, sizeof *a->variable_data);
     a->outputs = nac_calloc((size_t)g->n_outputs + 1, sizeof *a->outputs);
-    if (!ok || !a->memory || !a->steps || !a->args || !a->variable_data || !a->outputs) {
+    a->seconds = nac_calloc((size_t)g->n_nodes + 1, sizeof *a->seconds);
+    a->least = nac_calloc((size_t)g->n_nodes + 1, sizeof *a->least);
+    if (!ok || !a->memory || !a->steps || !a->args || !a->variable_data || !a->outputs || !a->seconds || !a->least) {
         arena_free(a, p);
         return NULL;
     }
@@ -279,10 +287,33 @@ static void *place_data(const program *p, const arena *a, nac_tensor *const *inp
     return base + place->offset;
 }
 
-static void replay(const program *p, const arena *a, nac_tensor *const *inputs)
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void eval_timed(const program *p, arena *a)
+{
+    double before = now();
+    for (int i = 0; i < p->graph.n_nodes; i++)
+        if (p->graph.nodes[i].op->eval) {
+            p->graph.nodes[i].op->eval(&a->steps[i]);
+            double after = now(), took = after - before;
+            a->seconds[i] += took;
+            a->least[i] = a->timed && a->least[i] < took ? a->least[i] : took;
+            before = after;
+        }
+    a->timed++;
+}
+
+static void replay(const program *p, arena *a, nac_tensor *const *inputs, bool profiled)
 {
     const nac_graph *g = &p->graph;
-    for (int i = 0; i < g->n_nodes; i++)
+    if (profiled)
+        eval_timed(p, a);
+    for (int i = 0; i < g->n_nodes && !profiled; i++)
         if (g->nodes[i].op->eval)
             g->nodes[i].op->eval(&a->steps[i]);
     for (int i = 0; i < p->plan.n_copies; i++) {
@@ -316,7 +347,7 @@ static bool run(nac_function *f, nac_tensor *input, nac_tensor **result)
     bool ok = a && own_variables(p) && fresh_outputs(a, p);
     if (ok) {
         point(a, p, flat);
-        replay(p, a, flat);
+        replay(p, a, flat, f->profiled);
     }
     if (ok && result) {
         for (int i = 0; ok && i < p->graph.n_outputs; i++)
@@ -383,6 +414,65 @@ bool nac_function_print_dot(nac_function *f, FILE *file)
     if (f && f->programs)
         nac_graph_print_dot(&f->programs->graph, file);
     return f;
+}
+
+bool nac_function_profile(nac_function *f, bool on)
+{
+    if (!f)
+        return false;
+    pthread_mutex_lock(&f->lock);
+    for (program *p = on ? f->programs : NULL; p; p = p->next)
+        for (arena *a = p->idle; a; a = a->next) {
+            memset(a->seconds, 0, (size_t)p->graph.n_nodes * sizeof *a->seconds);
+            a->timed = 0;
+        }
+    f->profiled = on;
+    pthread_mutex_unlock(&f->lock);
+    return true;
+}
+
+static bool print_times(const program *p, FILE *file)
+{
+    int n = p->graph.n_nodes;
+    int64_t calls = 0;
+    double *mean = nac_calloc((size_t)n + 1, sizeof *mean), *least = nac_calloc((size_t)n + 1, sizeof *least), sum = 0, least_sum = 0;
+    for (const arena *a = mean && least ? p->idle : NULL; a; a = a->next) {
+        for (int i = 0; a->timed && i < n; i++) {
+            mean[i] += 1e3 * a->seconds[i];
+            least[i] = calls && least[i] < 1e3 * a->least[i] ? least[i] : 1e3 * a->least[i];
+        }
+        calls += a->timed;
+    }
+    for (int left = calls ? n : 0; left > 0; left--) {
+        int most = 0;
+        for (int i = 1; i < n; i++)
+            most = mean[i] > mean[most] ? i : most;
+        if (mean[most] > 0) {           /* a view takes none */
+            sum += mean[most] / (double)calls;
+            least_sum += least[most];
+            fprintf(file, "%9.4f %9.4f", mean[most] / (double)calls, least[most]);
+            nac_graph_print_node(&p->graph, most, file);
+        }
+        mean[most] = -1;
+    }
+    if (calls)
+        fprintf(file, "%9.4f %9.4f  ms a call, mean and least of %lld\n", sum, least_sum, (long long)calls);
+    bool ok = mean && least;
+    nac_free(mean);
+    nac_free(least);
+    return ok;
+}
+
+bool nac_function_print_profile(nac_function *f, FILE *file)
+{
+    bool ok = f;
+    if (!f)
+        return false;
+    pthread_mutex_lock(&f->lock);
+    for (const program *p = f->programs; ok && p; p = p->next)
+        ok = print_times(p, file);
+    pthread_mutex_unlock(&f->lock);
+    return ok;
 }
 
 int64_t nac_function_nodes(const nac_function *f)

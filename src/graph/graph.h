@@ -47,6 +47,7 @@ bool nac_graph_add_node(nac_graph *g, const nac_op *op, const void *attrs, int n
                         int *out);
 bool nac_graph_verify(const nac_graph *g);          /* false with an error when the graph breaks a rule above */
 void nac_graph_print(const nac_graph *g, FILE *file);
+void nac_graph_print_node(const nac_graph *g, int node, FILE *file);
 void nac_graph_print_dot(const nac_graph *g, FILE *file);
 
 /* Passes; each may fail only for memory. */

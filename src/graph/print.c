@@ -13,23 +13,27 @@ static void print_value(const nac_graph *g, int value, FILE *file)
         fprintf(file, "%%%c%d", prefix[v->kind], value);
 }
 
-void nac_graph_print(const nac_graph *g, FILE *file)
+void nac_graph_print_node(const nac_graph *g, int i, FILE *file)
 {
     char text[160];
-    for (int i = 0; i < g->n_nodes; i++) {
-        const nac_graph_node *node = &g->nodes[i];
-        for (int k = 0; k < node->n_out; k++) {
-            fprintf(file, k ? ", " : "  ");
-            print_value(g, node->out[k], file);
-            fprintf(file, ": %s", nac_type_text(&g->values[node->out[k]].type, text, sizeof text));
-        }
-        fprintf(file, " = %s", node->op->name);
-        for (int k = 0; k < node->n_in; k++) {
-            fputc(' ', file);
-            print_value(g, node->in[k], file);
-        }
-        fputc('\n', file);
+    const nac_graph_node *node = &g->nodes[i];
+    for (int k = 0; k < node->n_out; k++) {
+        fprintf(file, k ? ", " : "  ");
+        print_value(g, node->out[k], file);
+        fprintf(file, ": %s", nac_type_text(&g->values[node->out[k]].type, text, sizeof text));
     }
+    fprintf(file, " = %s", node->op->name);
+    for (int k = 0; k < node->n_in; k++) {
+        fputc(' ', file);
+        print_value(g, node->in[k], file);
+    }
+    fputc('\n', file);
+}
+
+void nac_graph_print(const nac_graph *g, FILE *file)
+{
+    for (int i = 0; i < g->n_nodes; i++)
+        nac_graph_print_node(g, i, file);
     for (int i = 0; i < g->n_updates; i++) {
         fprintf(file, "  %s <- ", ((nac_variable *)g->variables.items[g->updates[i].variable])->path);
         print_value(g, g->updates[i].value, file);
