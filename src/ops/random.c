@@ -55,7 +55,7 @@ static nac_tensor *draw(const char *name, int kind, nac_tensor *seed, nac_dtype 
     if (!nac_is_float(dtype))
         return nac_fail(NAC_E_TYPE, "%s: dtype: expected float32 or float64, found %s", name, nac_dtype_name(dtype));
     for (int d = 0; d < attrs.rank && d < NAC_MAX_RANK; d++)
-        if (shape.d[d] < 0)
+        if (shape.d[d] < -1)
             return nac_fail(NAC_E_SHAPE, "%s: extent %d is %lld", name, d, (long long)shape.d[d]);
     if (attrs.rank > NAC_MAX_RANK || isnan(a + b))
         return nac_fail(NAC_E_ARGUMENT, "%s: the shape or the distribution is not valid", name);
