@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the golden numbers by real Keras (3.15.1), by hand: KERAS_BACKEND=tensorflow make.py; KERAS_BACKEND=torch make.py
 
-PyTorch writes layers-first.json, which holds what TensorFlow cannot do on a CPU (channels_first, gradients of grouped convolutions), and
+Further classes have makers of their own, make_*.py, which use this one; they write KIND-*.json. PyTorch writes layers-first.json, which holds what TensorFlow cannot do on a CPU (channels_first, gradients of grouped convolutions), and
 training.json, because TensorFlow clips and squares the gradient of an Embedding before it has added up the rows that occur twice. TensorFlow
 writes all others. All numbers follow from the seeds below. tests/unit/test_golden.c reads them and says which classes have no case."""
 import json
@@ -679,10 +679,16 @@ def make_training():
     write("training.json", out)
 
 
-MAKERS = [make_first, make_training] if BACKEND == "torch" else [make_layers, make_losses, make_metrics, make_parts, make_optimizers]
-for number, maker in enumerate(MAKERS):
-    if len(sys.argv) > 1 and maker.__name__ not in sys.argv[1:]:
-        continue
-    rng = np.random.default_rng(len(maker.__name__) + number)
-    keras.utils.set_random_seed(number)
-    maker()
+def run(makers):
+    """Writes the files of all makers, or of those that the command line names."""
+    global rng
+    for number, maker in enumerate(makers):
+        if len(sys.argv) > 1 and maker.__name__ not in sys.argv[1:]:
+            continue
+        rng = np.random.default_rng(len(maker.__name__) + number)
+        keras.utils.set_random_seed(number)
+        maker()
+
+
+if __name__ == "__main__":
+    run([make_first, make_training] if BACKEND == "torch" else [make_layers, make_losses, make_metrics, make_parts, make_optimizers])
