@@ -111,15 +111,29 @@ static bool has(const char *path, const char *name)
     return nac_list_arrays(path, "", is_there, wanted) && wanted[1];
 }
 
+/* The dataset of an input or output: its name, and a number after it when another one before it has the same. */
+static const char *data_name(nac_model *m, bool inputs, int i, char *text, size_t size)
+{
+    const char *name = inputs ? nac_input_name(m, i) : nac_output_name(m, i);
+    int before = 0;
+    for (int k = 0; name && k < i; k++)
+        before += strcmp(name, inputs ? nac_input_name(m, k) : nac_output_name(m, k)) == 0;
+    if (!before)
+        return name;
+    snprintf(text, size, "%s_%d", name, before);
+    return text;
+}
+
 /* One dataset of the plain name, or one for each input or output by its own. */
 static nac_tensor *read_all(const char *path, const char *plain, nac_model *m, bool inputs)
 {
     nac_tensor *items[NAC_MAX_IO];
+    char text[256];
     int n = inputs ? nac_input_count(m) : nac_output_count(m);
     if (n == 1 && has(path, plain))
         return nac_load_array(path, plain);
     for (int i = 0; i < n; i++)
-        items[i] = nac_load_array(path, inputs ? nac_input_name(m, i) : nac_output_name(m, i));
+        items[i] = nac_load_array(path, data_name(m, inputs, i, text, sizeof text));
     return n == 1 ? items[0] : n ? nac_list_of(n, items) : NULL;
 }
 
@@ -207,11 +221,12 @@ static int predict(const arguments *a)
     nac_model *m = nac_load(a->file, .compile = false);
     nac_tensor *y = nac_predict(m, m ? read_all(a->data, "x", m, true) : NULL, .batch_size = a->batch_size);
     const char *names[NAC_MAX_IO] = {"y"};
+    char texts[NAC_MAX_IO][256];
     nac_tensor *items[NAC_MAX_IO];
     int n = nac_list_length(y);
     for (int i = 0; i < n; i++) {
         items[i] = nac_at(y, i);
-        names[i] = n > 1 ? nac_output_name(m, i) : "y";
+        names[i] = n > 1 ? data_name(m, false, i, texts[i], sizeof texts[i]) : "y";
     }
     if (y)
         nac_save_arrays(a->out, n, names, items);

@@ -57,6 +57,11 @@ static cJSON *number(const nac_tensor *t)
     return nac_is_float(t->type.dtype) ? nac_json_float(nac_item(t)) : nac_json_int((int64_t)nac_item(t));
 }
 
+static cJSON *tensor_or_number(const model *m, const nac_tensor *t)
+{
+    return t->node ? argument(m, t) : number(t);
+}
+
 /* A multi-head attention takes its tensors one by one, an op its literals too; others one argument. */
 static cJSON *arguments(const model *m, const layer_node *node)
 {
@@ -66,10 +71,19 @@ static cJSON *arguments(const model *m, const layer_node *node)
         const op_layer *op = (const op_layer *)node->layer;
         const cJSON *arg;
         int used = 0;
-        for (int i = 0; op->op && i < nac_list_length(s); i++)
-            cJSON_AddItemToArray(args, nac_at(s, i)->node ? argument(m, nac_at(s, i)) : number(nac_at(s, i)));
+        /* joining takes its tensors in a list */
+        cJSON *list = op->op && !op->args && strcmp(op->op->name, "concatenate") == 0 ? cJSON_CreateArray() : args;
+        for (int i = 0; !op->args && i < nac_list_length(s); i++)
+            cJSON_AddItemToArray(list, tensor_or_number(m, nac_at(s, i)));
         cJSON_ArrayForEach(arg, op->args)
-            cJSON_AddItemToArray(args, cJSON_IsNull(arg) ? argument(m, nac_at(s, used++)) : cJSON_Duplicate(arg, true));
+        {
+            cJSON *items = cJSON_IsArray(arg) && cJSON_IsNull(arg->child) ? cJSON_CreateArray() : NULL;
+            for (int i = 0, n = cJSON_GetArraySize(arg); items && i < n; i++)
+                cJSON_AddItemToArray(items, tensor_or_number(m, nac_at(s, used++)));
+            cJSON_AddItemToArray(args, items ? items : cJSON_IsNull(arg) ? tensor_or_number(m, nac_at(s, used++)) : cJSON_Duplicate(arg, true));
+        }
+        if (list != args)
+            cJSON_AddItemToArray(args, list);
     } else if (nac_is_list(s) && strcmp(node->layer->base.cls->name, "MultiHeadAttention") == 0) {
         for (int i = 0; i < s->n_items; i++)
             cJSON_AddItemToArray(args, argument(m, s->items[i]));
@@ -329,6 +343,14 @@ static bool read_keyword(const reader *r, const cJSON *item, nac_call_options *o
     return nac_fail(NAC_E_UNSUPPORTED, "Functional \"%s\": the call argument \"%.100s\"", r->model_name, item->string);
 }
 
+static cJSON *nulls(int n)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < n; i++)
+        cJSON_AddItemToArray(list, cJSON_CreateNull());
+    return list;
+}
+
 /* args of one call: one tensor or list, several tensors, or an op's mixture with literals. */
 static bool read_arguments(const reader *r, entry *e, const cJSON *args, const cJSON *kwargs, nac_call_options *o, bool *ready)
 {
@@ -349,7 +371,7 @@ static bool read_arguments(const reader *r, entry *e, const cJSON *args, const c
             return false;
         }
         if (literals)
-            cJSON_AddItemToArray(literals, t ? cJSON_CreateNull() : cJSON_Duplicate(arg, true));
+            cJSON_AddItemToArray(literals, t && nac_is_list(t) ? nulls(nac_list_length(t)) : t ? cJSON_CreateNull() : cJSON_Duplicate(arg, true));
     }
     const cJSON *value = get(kwargs, "value"), *key = get(kwargs, "key");
     const cJSON *named[] = {get(kwargs, "query"), value, key};
