@@ -16,6 +16,7 @@ typedef struct {
     int         n_in;
     nac_tensor *in[NAC_MAX_IO];         /* flattened; floats are in the layer's dtype; extents may be -1 while a model is drawn up */
     nac_tensor *mask[NAC_MAX_IO];       /* of each input, or NULL */
+    bool        mask_given;             /* by the caller, not carried by the input */
     bool        training;
     nac_tensor *attention_mask;         /* or NULL */
     bool        use_causal_mask, return_attention_scores;
@@ -29,6 +30,7 @@ typedef struct nac_layer_type {
     bool (*call)(nac_layer *self, nac_layer_call *c);               /* computes, through ops alone */
     bool      supports_masking;         /* the first input's mask is the first output's, unless compute_mask says otherwise */
     bool (*compute_mask)(nac_layer *self, const nac_layer_call *c, nac_tensor **mask);   /* (optional) of each output; NULL, as they come: none */
+    const char *build_shapes;           /* (optional) Keras's names of the shapes that build takes, "query_shape value_shape"; a last one with * takes the rest */
     bool      takes_mask;               /* Keras records a mask argument in functional models */
     /* (recurrent cells) fills in the types of the states for a step's input of that type; how many, or 0 on failure. Such a layer is called
        with the input and the states, and gives the output and the new states. */

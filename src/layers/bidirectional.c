@@ -97,10 +97,11 @@ static bool call(nac_layer *self, nac_layer_call *c)
     bidirectional *l = (bidirectional *)self;
     const char *mode = ((const nac_bidirectional_options *)nac_options(self))->merge_mode;
     int half = (c->n_in - 1) / 2;
+    nac_tensor *mask = c->mask_given || !half ? c->mask[0] : NULL;
     if ((c->n_in - 1) % 2)
         return nac_fail(NAC_E_ARGUMENT, "Bidirectional \"%s\": initial_state: expected as many tensors for each direction, found %d in all", self->name, c->n_in - 1);
-    nac_tensor *y = nac_call(l->forward, c->in[0], .training = c->training, .mask = c->mask[0], .initial_state = half ? nac_list_of(half, c->in + 1) : NULL);
-    nac_tensor *z = nac_call(l->backward, c->in[0], .training = c->training, .mask = c->mask[0], .initial_state = half ? nac_list_of(half, c->in + 1 + half) : NULL);
+    nac_tensor *y = nac_call(l->forward, c->in[0], .training = c->training, .mask = mask, .initial_state = half ? nac_list_of(half, c->in + 1) : NULL);
+    nac_tensor *z = nac_call(l->backward, c->in[0], .training = c->training, .mask = mask, .initial_state = half ? nac_list_of(half, c->in + 1 + half) : NULL);
     if (!y || !z)
         return false;
     nac_tensor *a = nac_at(y, 0), *b = nac_at(z, 0);
@@ -127,4 +128,4 @@ static bool compute_mask(nac_layer *self, const nac_layer_call *c, nac_tensor **
 }
 
 NAC_DEFINE_LAYER(bidirectional, NAC_BIDIRECTIONAL_OPTIONS, (.name = "Bidirectional", .size = sizeof(bidirectional), .init = init), .build = build, .call = call,
-                 .compute_mask = compute_mask, .takes_mask = true)
+                 .compute_mask = compute_mask, .takes_mask = true, .build_shapes = "sequences_shape initial_state_shape*")

@@ -43,22 +43,35 @@ static cJSON *shape_json(const nac_type *t)
     return array;
 }
 
+/* {"query_shape": .., "value_shape": ..}: a shape for each name; a name with * takes a list of what is left. */
+static cJSON *named_shapes(const char *names, const nac_layer *l)
+{
+    cJSON *shapes = cJSON_CreateObject();
+    char name[64];
+    for (int i = 0; i < l->n_build; i++, names += *names == ' ') {
+        size_t length = strcspn(names, " ");
+        bool rest = length && names[length - 1] == '*';
+        snprintf(name, sizeof name, "%.*s", (int)length - rest, names);
+        names += length;
+        if (rest) {
+            cJSON *list = cJSON_AddArrayToObject(shapes, name);
+            for (; i < l->n_build; i++)
+                cJSON_AddItemToArray(list, shape_json(&l->build_type[i]));
+        } else {
+            cJSON_AddItemToObject(shapes, name, shape_json(&l->build_type[i]));
+        }
+    }
+    return shapes;
+}
+
 static cJSON *build_config(const nac_layer *l)
 {
     cJSON *config = cJSON_CreateObject(), *shapes;
-    if (strcmp(l->base.cls->name, "MultiHeadAttention") == 0) {
-        static const char *const names[] = {"query_shape", "value_shape", "key_shape"};
-        shapes = cJSON_AddObjectToObject(config, "shapes_dict");
-        for (int i = 0; i < l->n_build && i < 3; i++)
-            cJSON_AddItemToObject(shapes, names[i], shape_json(&l->build_type[i]));
-    } else if (strcmp(l->base.cls->name, "Functional") == 0) {
+    const char *names = nac_layer_class(l)->build_shapes;
+    if (strcmp(l->base.cls->name, "Functional") == 0) {
         cJSON_AddNullToObject(config, "input_shape");
-    } else if (strcmp(l->base.cls->name, "LSTM") == 0 && l->n_build > 1) {
-        shapes = cJSON_AddObjectToObject(config, "shapes_dict");
-        cJSON_AddItemToObject(shapes, "sequences_shape", shape_json(&l->build_type[0]));
-        cJSON *states = cJSON_AddArrayToObject(shapes, "initial_state_shape");
-        for (int i = 1; i < l->n_build; i++)
-            cJSON_AddItemToArray(states, shape_json(&l->build_type[i]));
+    } else if (names && l->n_build > 1) {
+        cJSON_AddItemToObject(config, "shapes_dict", named_shapes(names, l));
     } else if (l->n_build == 1) {
         cJSON_AddItemToObject(config, "input_shape", shape_json(&l->build_type[0]));
     } else {

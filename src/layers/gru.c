@@ -83,4 +83,4 @@ static bool call(nac_layer *self, nac_layer_call *c)
 }
 
 NAC_DEFINE_LAYER(gru, NAC_GRU_OPTIONS, (.name = "GRU", .size = sizeof(nac_rnn_layer), .init = init, .release = nac_rnn_release), .build = nac_rnn_build,
-                 .call = call, .compute_mask = nac_rnn_compute_mask, .takes_mask = true, .reset_state = nac_rnn_reset_state)
+                 .call = call, .compute_mask = nac_rnn_compute_mask, .takes_mask = true, .build_shapes = "sequences_shape initial_state_shape*", .reset_state = nac_rnn_reset_state)

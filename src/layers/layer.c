@@ -500,6 +500,7 @@ static bool prepare(nac_layer *self, const nac_call_options *o, nac_layer_call *
     int n = o->initial_state ? nac_flatten_into(o->initial_state, states, NAC_MAX_IO - c->n_in) : 0;
     for (int i = 0; i < n; i++)
         c->in[c->n_in++] = states[i];
+    c->mask_given = o->mask;
     c->attention_mask = o->attention_mask;
     c->use_causal_mask = o->use_causal_mask;
     c->return_attention_scores = o->return_attention_scores;

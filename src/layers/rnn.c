@@ -112,7 +112,7 @@ bool nac_rnn_build(nac_layer *self, int n_in, const nac_type *in)
     types[0] = step_type(in);
     int n = nac_layer_class(l->cell)->state_types(l->cell, types, types + 1);
     l->n_states = n;
-    return n > 0 && nac_build_layer(l->cell, 1 + n, types);
+    return n > 0 && nac_build_layer(l->cell, 1, types);
 }
 
 /* ---- calling ---- */
@@ -240,7 +240,9 @@ static bool initial_states(nac_rnn_layer *l, const nac_layer_call *c, nac_rnn_pa
 
 bool nac_rnn_call(nac_rnn_layer *l, nac_layer_call *c, bool (*pass)(nac_rnn_layer *l, nac_rnn_pass *p))
 {
-    nac_rnn_pass p = {.x = c->in[0], .mask = c->mask[0], .training = c->training};
+    nac_rnn_pass p = {.x = c->in[0], .training = c->training};
+    if (c->mask_given || c->n_in == 1)  /* as in Keras, whose layers find the mask of a single tensor only */
+        p.mask = c->mask[0];
     if (nac_dim(p.x, 1) == 0)
         return nac_fail(NAC_E_SHAPE, "%s \"%s\": the input has no time steps", l->base.base.cls->name, l->base.name);
     if (p.mask && nac_rank(p.mask) != 2)
@@ -287,7 +289,7 @@ static bool call(nac_layer *self, nac_layer_call *c)
 }
 
 NAC_DEFINE_LAYER(rnn, NAC_RNN_OPTIONS, (.name = "RNN", .size = sizeof(nac_rnn_layer), .init = init, .release = nac_rnn_release), .build = nac_rnn_build,
-                 .call = call, .compute_mask = nac_rnn_compute_mask, .takes_mask = true, .reset_state = nac_rnn_reset_state)
+                 .call = call, .compute_mask = nac_rnn_compute_mask, .takes_mask = true, .build_shapes = "sequences_shape initial_state_shape*", .reset_state = nac_rnn_reset_state)
 
 /* ---- StackedRNNCells ---- */
 
@@ -331,7 +333,7 @@ static bool stack_build(nac_layer *self, int n_in, const nac_type *in)
     for (int i = 0; i < self->n_children; i++) {
         nac_layer *cell = self->children[i].layer;
         int m = nac_layer_class(cell)->state_types(cell, types, types + 1);
-        if (m <= 0 || !nac_build_layer(cell, 1 + m, types))
+        if (m <= 0 || !nac_build_layer(cell, 1, types))
             return false;
         types[0] = types[1];
     }

@@ -54,7 +54,8 @@ static bool call(nac_layer *self, nac_layer_call *c)
     if (nac_this_thread()->abstract)
         return nac_return(c, inferred(inner, c));
     int64_t batch = nac_dim(x, 0), time = nac_dim(x, 1);
-    bool stepwise = c->training && nac_weight_count(inner) > nac_trainable_weights(inner, 0, NULL);
+    int learnt = nac_trainable_weights(inner, 0, NULL);
+    bool stepwise = c->training && learnt && nac_weight_count(inner) > learnt;
     if (mask && (nac_rank(mask) < 2 || nac_dim(mask, 0) != batch || nac_dim(mask, 1) != time))
         return nac_fail(NAC_E_SHAPE, "TimeDistributed \"%s\": mask: expected (%lld, %lld, ..), found rank %d", self->name, (long long)batch, (long long)time, nac_rank(mask));
     if (mask && (nac_rank(mask) == 2 || !nac_layer_class(inner)->takes_mask))

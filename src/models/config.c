@@ -62,11 +62,12 @@ static cJSON *tensor_or_number(const model *m, const nac_tensor *t)
     return t->node ? argument(m, t) : number(t);
 }
 
-/* A multi-head attention takes its tensors one by one, an op its literals too; others one argument. */
+/* An op takes tensors and literals one by one, a layer whose build takes several shapes its tensors; others take one argument. */
 static cJSON *arguments(const model *m, const layer_node *node)
 {
     cJSON *args = cJSON_CreateArray();
     const nac_tensor *s = node->structure;
+    const char *shapes = nac_layer_class(node->layer)->build_shapes;
     if (nac_is_operation(node->layer)) {
         const op_layer *op = (const op_layer *)node->layer;
         const cJSON *arg;
@@ -84,7 +85,7 @@ static cJSON *arguments(const model *m, const layer_node *node)
         }
         if (list != args)
             cJSON_AddItemToArray(args, list);
-    } else if (nac_is_list(s) && strcmp(node->layer->base.cls->name, "MultiHeadAttention") == 0) {
+    } else if (nac_is_list(s) && shapes && !strchr(shapes, '*')) {
         for (int i = 0; i < s->n_items; i++)
             cJSON_AddItemToArray(args, argument(m, s->items[i]));
     } else {

@@ -226,3 +226,46 @@ def padded_and_pooled():
     x = L.MaxPooling2D((3, 2), strides=2, padding="same")(a)
     y = L.AveragePooling2D(2, strides=(1, 2))(L.DepthwiseConv2D((3, 2), padding="same", depthwise_regularizer="l2", activation="relu")(x))
     return keras.Model(a, L.Flatten()(y)), normal(8, 9, 7, 2), normal(8, 16), dict(optimizer="adam", loss="mse")
+
+
+@case
+def ops_between_layers():
+    a, b = keras.Input((6, 4), name="a"), keras.Input((6, 4), name="b")
+    x = a * 2.0 + b[:, ::1]
+    y = keras.ops.concatenate([x[:, 1:3], keras.ops.mean(b, axis=1, keepdims=True), 1.0 - a[:, -1:]], axis=1)
+    z = keras.ops.reshape(keras.ops.softmax(L.Dense(5)(y), axis=-1), (-1, 20))
+    w = keras.ops.stack([keras.ops.max(a, axis=(1, 2)), keras.ops.sum(keras.ops.tanh(b), axis=(1, 2))], axis=1)
+    u, v = keras.ops.split(L.Dense(6)(z), 2, axis=-1)
+    m = keras.Model([a, b], [L.Dense(2)(keras.ops.where(u > 0, u, 0.3 * v)), L.Dense(1)(w ** 2) * np.array([0.5], "float32")])
+    return m, [normal(14, 6, 4), normal(14, 6, 4)], [normal(14, 2), normal(14, 1)], dict(optimizer="adam", loss="mse")
+
+
+@case
+def gated_recurrence():
+    a = keras.Input((7,), dtype="int32")
+    x = L.Embedding(9, 4, mask_zero=True)(a)
+    x = L.Bidirectional(L.GRU(3, return_sequences=True))(x)
+    x = L.Bidirectional(L.LSTM(3), merge_mode="ave")(x)
+    ids = rng.integers(0, 9, (12, 7)).astype("int32")
+    ids[:, 0] = 1
+    return keras.Model(a, L.Dense(2)(x)), ids, normal(12, 2), dict(optimizer="adam", loss="mse")
+
+
+@case
+def cells():
+    a = keras.Input((5, 3))
+    h, _ = L.SimpleRNN(4, return_sequences=True, return_state=True)(a)
+    x = L.RNN([L.LSTMCell(3), L.GRUCell(4, reset_after=False)], return_sequences=True)(h)
+    x = L.TimeDistributed(L.Dense(3, activation="relu"))(x)
+    x = L.RNN(L.SimpleRNNCell(2), go_backwards=True)(x)
+    return keras.Model(a, x), normal(12, 5, 3), normal(12, 2), dict(optimizer="sgd", loss="mse", metrics=["mae"])
+
+
+@case
+def encoder_and_decoder():
+    source, target = keras.Input((5, 3)), keras.Input((4, 2))
+    _, h, c = L.LSTM(6, return_state=True)(source)
+    x = L.LSTM(6, return_sequences=True)(target, initial_state=[h, c])
+    _, g = L.GRU(5, return_state=True)(source)
+    y = L.GRU(5, return_sequences=True)(target, initial_state=g)
+    return keras.Model([source, target], L.Dense(2)(L.Concatenate()([x, y]))), [normal(9, 5, 3), normal(9, 4, 2)], normal(9, 4, 2), dict(optimizer="adam", loss="mse")
