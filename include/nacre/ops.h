@@ -55,6 +55,7 @@ NAC_API nac_tensor *nac_add(nac_tensor *a, nac_tensor *b);
 NAC_API nac_tensor *nac_subtract(nac_tensor *a, nac_tensor *b);
 NAC_API nac_tensor *nac_multiply(nac_tensor *a, nac_tensor *b);
 NAC_API nac_tensor *nac_divide(nac_tensor *a, nac_tensor *b);           /* integers become float32 */
+NAC_API nac_tensor *nac_divide_no_nan(nac_tensor *a, nac_tensor *b);    /* a / b, and 0 where b is 0 */
 NAC_API nac_tensor *nac_floor_divide(nac_tensor *a, nac_tensor *b);
 NAC_API nac_tensor *nac_mod(nac_tensor *a, nac_tensor *b);              /* the sign is b's */
 NAC_API nac_tensor *nac_power(nac_tensor *a, nac_tensor *b);

@@ -115,8 +115,8 @@ static nac_tensor *log_probabilities(nac_tensor *p, bool from_logits, int axis)
 
 nac_tensor *nac_categorical_values(nac_tensor *t, nac_tensor *p, bool from_logits, double smoothing, int axis)
 {
-    if (smoothing > 0 && p)
-        t = nac_add_scalar(nac_mul_scalar(t, 1 - smoothing), smoothing / (double)nac_dim(p, axis));
+    if (smoothing > 0 && t)             /* Keras counts the last axis as classes, whatever `axis` is */
+        t = nac_add_scalar(nac_mul_scalar(t, 1 - smoothing), smoothing / (double)nac_dim(t, -1));
     return nac_neg(nac_sum(nac_multiply(t, log_probabilities(p, from_logits, axis)), .axis = axis));
 }
 
