@@ -52,19 +52,20 @@ void nac_metric_release(void *self)
     nac_free(m->name);
 }
 
-static nac_tensor *mean_from(nac_tensor *x, int axis)   /* over axes from `axis` on */
+static nac_tensor *reduce_from(nac_tensor *(*reduce)(const nac_reduce_options *), nac_tensor *x, int axis)      /* over axes from `axis` on */
 {
     nac_axes axes = {{0}};
     int n = 0;
     for (int d = axis; x && d < nac_rank(x); d++)
         axes.d[n++] = d;
-    return n ? nac_mean_with(&(nac_reduce_options){x, axes, false}) : x;
+    return n ? reduce(&(nac_reduce_options){x, axes, false}) : x;
 }
 
-/* Keras's reduce_to_samplewise_values, then total and count. */
-static bool add_mean(nac_metric *m, nac_tensor *values, nac_tensor *weight, bool counts)
+/* Keras's reduce_to_samplewise_values, then total and count; without a count the total of sums. */
+bool nac_metric_add(nac_metric *m, nac_tensor *values, nac_tensor *weight)
 {
     nac_tensor *mask = values ? values->mask : NULL;
+    nac_tensor *(*reduce)(const nac_reduce_options *) = m->n_state > 1 ? nac_mean_with : nac_sum_with;
     bool ok;
     values = nac_cast(values, NAC_FLOAT32);
     if (!values)
@@ -75,15 +76,15 @@ static bool add_mean(nac_metric *m, nac_tensor *values, nac_tensor *weight, bool
             return false;
         int rank = nac_rank(weight);
         if (nac_rank(values) > rank)
-            values = mean_from(values, rank);
+            values = reduce_from(reduce, values, rank);
         weight = nac_broadcast_to(weight, nac_shape_of_tensor(values));
         values = nac_multiply(values, weight);
-        weight = mean_from(weight, 1);
+        weight = reduce_from(reduce, weight, 1);
     }
-    values = mean_from(values, 1);
+    values = reduce_from(reduce, values, 1);
     nac_tensor *count = weight ? nac_sum(weight) : nac_scalar(values && nac_rank(values) ? (double)nac_dim(values, 0) : 1);
     return nac_assign(m->state[0], nac_add(nac_value(m->state[0]), nac_sum(values)))
-           && (!counts || nac_assign(m->state[1], nac_add(nac_value(m->state[1]), count)));
+           && (m->n_state < 2 || nac_assign(m->state[1], nac_add(nac_value(m->state[1]), count)));
 }
 
 bool nac_metric_update(nac_metric *m, nac_tensor *y_true, nac_tensor *y_pred, nac_tensor *sample_weight)
@@ -96,11 +97,10 @@ bool nac_metric_update(nac_metric *m, nac_tensor *y_true, nac_tensor *y_pred, na
     if (type->update) {
         ok = type->update(m, y_true, y_pred, sample_weight);
     } else if (!type->values) {         /* Mean and Sum */
-        nac_tensor *weight = nac_apply_mask(sample_weight, sample_weight ? y_true->mask : NULL, NAC_FLOAT32, false, &ok);
-        ok = ok && add_mean(m, y_true, weight, m->n_state > 1);
+        ok = nac_metric_add(m, y_true, sample_weight);
     } else {
         nac_tensor *weight = nac_apply_mask(sample_weight, y_pred ? y_pred->mask : NULL, NAC_FLOAT32, false, &ok);
-        ok = ok && add_mean(m, type->values(&m->base, y_true, y_pred), weight, true);
+        ok = ok && nac_metric_add(m, type->values(&m->base, y_true, y_pred), weight);
     }
     nac_scope_end(&scope);
     return ok || nac_trail("in metric \"%s\"", m->name);
@@ -115,8 +115,7 @@ nac_tensor *nac_metric_result(nac_metric *m)
     nac_tensor *total = nac_value(m->state[0]);
     if (m->n_state < 2)
         return total;
-    nac_tensor *count = nac_value(m->state[1]), *zero = nac_scalar(0), *none = nac_equal(count, zero);
-    return nac_where(none, zero, nac_divide(total, nac_where(none, nac_scalar(1), count)));
+    return nac_divide_no_nan(total, nac_value(m->state[1]));
 }
 
 bool nac_metric_reset(nac_metric *m)

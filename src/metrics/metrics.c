@@ -103,14 +103,15 @@ static bool one_state(nac_metric *self)
 
 static nac_tensor *root(nac_metric *self)
 {
-    nac_tensor *count = nac_maximum(nac_value(self->state[1]), nac_scalar(1e-30));
-    return nac_sqrt(nac_divide(nac_value(self->state[0]), count));
+    return nac_sqrt(nac_divide_no_nan(nac_value(self->state[0]), nac_value(self->state[1])));
 }
 
-static nac_tensor *each_squared(const nac_instance *self, nac_tensor *t, nac_tensor *p)
+/* As in Keras, a mask of the predictions is not looked at. */
+static bool squares_update(nac_metric *self, nac_tensor *t, nac_tensor *p, nac_tensor *weight)
 {
-    (void)self;
-    return nac_match_ranks(&t, &p) ? nac_square(nac_subtract(nac_cast(t, nac_dtype_of(p)), p)) : NULL;
+    t = as_float(t);
+    p = as_float(p);
+    return nac_match_ranks(&t, &p) && nac_metric_add(self, nac_square(nac_subtract(t, p)), weight);
 }
 
 /* ---- precision and recall ---- */
@@ -195,7 +196,7 @@ static bool recall_update(nac_metric *self, nac_tensor *t, nac_tensor *p, nac_te
 static nac_tensor *share(nac_metric *self)
 {
     nac_tensor *hits = nac_value(self->state[0]), *all = nac_add(hits, nac_value(self->state[1]));
-    nac_tensor *y = nac_divide(hits, nac_maximum(all, nac_scalar(1e-30)));
+    nac_tensor *y = nac_divide_no_nan(hits, all);
     return threshold_count(self) == 1 ? nac_reshape_to(y, (nac_shape){.rank = NAC_SCALAR}) : y;
 }
 
@@ -211,7 +212,7 @@ static nac_tensor *share(nac_metric *self)
       "sparse_top_k_categorical_accuracy", .values = sparse_top_k)                                                                   \
     O(precision, NAC_PRECISION_OPTIONS, "Precision", "", .build = confusion_build, .update = precision_update, .result = share)      \
     O(recall, NAC_RECALL_OPTIONS, "Recall", "", .build = confusion_build, .update = recall_update, .result = share)                  \
-    O(root_mean_squared_error, NAC_ROOT_MEAN_SQUARED_ERROR_OPTIONS, "RootMeanSquaredError", "", .values = each_squared, .result = root)               \
+    O(root_mean_squared_error, NAC_ROOT_MEAN_SQUARED_ERROR_OPTIONS, "RootMeanSquaredError", "", .update = squares_update, .result = root)              \
     O(mean_squared_error_metric, NAC_MEAN_SQUARED_ERROR_METRIC_OPTIONS, "MeanSquaredError", "mse MSE", .values = mse)                \
     O(mean_absolute_error_metric, NAC_MEAN_ABSOLUTE_ERROR_METRIC_OPTIONS, "MeanAbsoluteError", "mae MAE", .values = mae)             \
     O(mean_absolute_percentage_error_metric, NAC_MEAN_ABSOLUTE_PERCENTAGE_ERROR_METRIC_OPTIONS, "MeanAbsolutePercentageError", "mape MAPE", .values = mape)   \
