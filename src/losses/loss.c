@@ -88,7 +88,7 @@ nac_tensor *nac_compute_loss(nac_spec spec, nac_tensor *y_true, nac_tensor *y_pr
     nac_tensor *mask = y_pred->mask, *t = y_true, *p = y_pred;
     if (!nac_is_float(nac_dtype_of(p)))
         return nac_fail(NAC_E_TYPE, "%s: predictions: expected floats, found %s", loss->base.cls->name, nac_dtype_name(nac_dtype_of(p)));
-    if (strncmp(loss->base.cls->name, "Sparse", 6) != 0) {
+    if (!type->ids) {
         if (!nac_match_ranks(&t, &p))
             return NULL;
         t = nac_cast(t, nac_dtype_of(p));
