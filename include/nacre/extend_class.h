@@ -59,6 +59,7 @@ typedef struct {
 #define NAC_OR_NONE .none = true
 #define NAC_REQUIRED .required = true
 #define NAC_HIDDEN .hidden = true
+#define NAC_LIST .list = true
 #define NAC_OPTIONAL_LIST .none = true, .optional = true, .list = true
 #define NAC_ONE_OF(c) .choices = c
 #define NAC_IS(k) .kind = NAC_KIND_##k, .none = true

@@ -7,17 +7,27 @@ static const nac_metric_type *type_of(const nac_metric *m)
     return (const nac_metric_type *)m->base.cls;
 }
 
-nac_variable *nac_metric_state(nac_metric *self, const char *name, nac_shape shape)
+nac_variable *nac_metric_state_of(nac_metric *self, const char *name, nac_dtype dtype, nac_shape shape)
 {
     if (self->n_state == NAC_METRIC_STATES)
         return nac_fail(NAC_E_UNSUPPORTED, "%s: more than %d state variables", self->base.cls->name, NAC_METRIC_STATES);
     nac_scope scope = nac_scope_begin();
-    nac_tensor *zeros = nac_zeros(NAC_FLOAT32, shape);
+    nac_tensor *zeros = nac_zeros(dtype, shape);
     nac_variable *v = zeros ? nac_retain(nac_variable_alloc(name, nac_type_of(zeros), zeros, false)) : NULL;
     nac_scope_end(&scope);
     if (v)
         self->state[self->n_state++] = v;
     return v;
+}
+
+nac_variable *nac_metric_state(nac_metric *self, const char *name, nac_shape shape)
+{
+    return nac_metric_state_of(self, name, NAC_FLOAT32, shape);
+}
+
+bool nac_metric_grow(nac_metric *m, int state, nac_tensor *x)
+{
+    return nac_assign(m->state[state], nac_add(nac_value(m->state[state]), x));
 }
 
 bool nac_metric_set_name(nac_metric *m, const char *name)
@@ -83,8 +93,7 @@ bool nac_metric_add(nac_metric *m, nac_tensor *values, nac_tensor *weight)
     }
     values = reduce_from(reduce, values, 1);
     nac_tensor *count = weight ? nac_sum(weight) : nac_scalar(values && nac_rank(values) ? (double)nac_dim(values, 0) : 1);
-    return nac_assign(m->state[0], nac_add(nac_value(m->state[0]), nac_sum(values)))
-           && (m->n_state < 2 || nac_assign(m->state[1], nac_add(nac_value(m->state[1]), count)));
+    return nac_metric_grow(m, 0, nac_sum(values)) && (m->n_state < 2 || nac_metric_grow(m, 1, count));
 }
 
 bool nac_metric_update(nac_metric *m, nac_tensor *y_true, nac_tensor *y_pred, nac_tensor *sample_weight)
@@ -110,6 +119,8 @@ nac_tensor *nac_metric_result(nac_metric *m)
 {
     if (!nac_is(m, NAC_KIND_METRIC))
         return NULL;
+    if (!m->n_state)
+        return nac_fail(NAC_E_STATE, "metric \"%s\": there is no result before the first batch", m->name);
     if (type_of(m)->result)
         return type_of(m)->result(m);
     nac_tensor *total = nac_value(m->state[0]);
@@ -125,7 +136,7 @@ bool nac_metric_reset(nac_metric *m)
     nac_scope scope = nac_scope_begin();
     bool ok = true;
     for (int i = 0; ok && i < m->n_state; i++)
-        ok = nac_assign(m->state[i], nac_zeros(NAC_FLOAT32, nac_variable_shape(m->state[i])));
+        ok = nac_assign(m->state[i], nac_zeros(nac_variable_dtype(m->state[i]), nac_variable_shape(m->state[i])));
     nac_scope_end(&scope);
     return ok;
 }
@@ -148,7 +159,8 @@ cJSON *nac_metric_to_json(const void *metric)
     cJSON_AddStringToObject(json, "class_name", m->base.cls->name);
     config = cJSON_AddObjectToObject(json, "config");
     cJSON_AddStringToObject(config, "name", m->name);
-    cJSON_AddStringToObject(config, "dtype", "float32");
+    if (!nac_option_find(m->base.cls, "dtype"))
+        cJSON_AddStringToObject(config, "dtype", "float32");
     while (options->child) {
         cJSON *item = cJSON_DetachItemViaPointer(options, options->child);
         cJSON_AddItemToObject(config, item->string, item);
@@ -158,29 +170,30 @@ cJSON *nac_metric_to_json(const void *metric)
     return json;
 }
 
-/* The config without name and dtype; MeanMetricWrapper holds a function by its name. */
+/* The config without name and dtype, unless the class has one. MeanMetricWrapper holds a function by its name: the class of that name takes
+   the rest of the config. */
 void *nac_metric_from_json(const cJSON *json, const char *where)
 {
     const cJSON *class_name = cJSON_GetObjectItemCaseSensitive(json, "class_name"), *config = cJSON_GetObjectItemCaseSensitive(json, "config");
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(config, "name"), *fn = cJSON_GetObjectItemCaseSensitive(config, "fn");
-    nac_metric *m = NULL;
+    if (cJSON_IsObject(fn))
+        fn = cJSON_GetObjectItemCaseSensitive(fn, "config");
+    if (cJSON_IsString(class_name) && strcmp(class_name->valuestring, "MeanMetricWrapper") == 0)
+        class_name = fn;
     if (!cJSON_IsString(class_name))
         return nac_fail(NAC_E_FORMAT, "%s: expected a metric: a name or an object with class_name", where);
-    if (strcmp(class_name->valuestring, "MeanMetricWrapper") == 0) {
-        bool ok;
-        m = nac_own(nac_instance_from_json(NAC_KIND_METRIC, fn, where, &ok));
-    } else {
-        const nac_class *cls = nac_class_find(NAC_KIND_METRIC, class_name->valuestring);
-        if (!cls)
-            return nac_fail(NAC_E_NOT_FOUND, "%s: unknown metric \"%.100s\"", where, class_name->valuestring);
-        cJSON *rest = cJSON_Duplicate(config, true);
-        if (!rest)
-            return nac_fail(NAC_E_MEMORY, "out of memory: the config of a metric");
-        cJSON_DeleteItemFromObjectCaseSensitive(rest, "name");
+    const nac_class *cls = nac_class_find(NAC_KIND_METRIC, class_name->valuestring);
+    if (!cls)
+        return nac_fail(NAC_E_NOT_FOUND, "%s: unknown metric \"%.100s\"", where, class_name->valuestring);
+    cJSON *rest = cJSON_Duplicate(config, true);
+    if (!rest)
+        return nac_fail(NAC_E_MEMORY, "out of memory: the config of a metric");
+    cJSON_DeleteItemFromObjectCaseSensitive(rest, "name");
+    cJSON_DeleteItemFromObjectCaseSensitive(rest, "fn");
+    if (!nac_option_find(cls, "dtype"))
         cJSON_DeleteItemFromObjectCaseSensitive(rest, "dtype");
-        m = nac_from_config(cls, rest);
-        cJSON_Delete(rest);
-    }
+    nac_metric *m = nac_from_config(cls, rest);
+    cJSON_Delete(rest);
     if (m && cJSON_IsString(name) && !nac_metric_set_name(m, name->valuestring))
         return NULL;
     return m;
