@@ -136,7 +136,7 @@ NAC_DECLARE(nac_metric, false_negatives, NAC_FALSE_NEGATIVES_OPTIONS)
 /* The best sensitivity (of what is right, the share that is found) where the specificity (of what is wrong, the share that is
    left out) is at least so much, tried at num_thresholds thresholds. Keras: SensitivityAtSpecificity. */
 #define NAC_SENSITIVITY_AT_SPECIFICITY_OPTIONS(O, S) \
-    O(S, FLOAT, specificity, 0, NAC_REQUIRED, NAC_WITHIN(0, 1)) \
+    O(S, FLOAT, specificity, -1, NAC_REQUIRED, NAC_WITHIN(0, 1)) \
     O(S, INT, num_thresholds, 200, NAC_AT_LEAST(1)) \
     O(S, INT, class_id, NAC_NONE, NAC_OR_NONE, NAC_AT_LEAST(0)) \
     O(S, STRING, name, NULL, NAC_HIDDEN, NAC_OR_NONE)
@@ -145,7 +145,7 @@ NAC_DECLARE(nac_metric, sensitivity_at_specificity, NAC_SENSITIVITY_AT_SPECIFICI
 
 /* Keras: SpecificityAtSensitivity. */
 #define NAC_SPECIFICITY_AT_SENSITIVITY_OPTIONS(O, S) \
-    O(S, FLOAT, sensitivity, 0, NAC_REQUIRED, NAC_WITHIN(0, 1)) \
+    O(S, FLOAT, sensitivity, -1, NAC_REQUIRED, NAC_WITHIN(0, 1)) \
     O(S, INT, num_thresholds, 200, NAC_AT_LEAST(1)) \
     O(S, INT, class_id, NAC_NONE, NAC_OR_NONE, NAC_AT_LEAST(0)) \
     O(S, STRING, name, NULL, NAC_HIDDEN, NAC_OR_NONE)
@@ -154,7 +154,7 @@ NAC_DECLARE(nac_metric, specificity_at_sensitivity, NAC_SPECIFICITY_AT_SENSITIVI
 
 /* Keras: PrecisionAtRecall. */
 #define NAC_PRECISION_AT_RECALL_OPTIONS(O, S) \
-    O(S, FLOAT, recall, 0, NAC_REQUIRED, NAC_WITHIN(0, 1)) \
+    O(S, FLOAT, recall, -1, NAC_REQUIRED, NAC_WITHIN(0, 1)) \
     O(S, INT, num_thresholds, 200, NAC_AT_LEAST(1)) \
     O(S, INT, class_id, NAC_NONE, NAC_OR_NONE, NAC_AT_LEAST(0)) \
     O(S, STRING, name, NULL, NAC_HIDDEN, NAC_OR_NONE)
@@ -163,7 +163,7 @@ NAC_DECLARE(nac_metric, precision_at_recall, NAC_PRECISION_AT_RECALL_OPTIONS)
 
 /* Keras: RecallAtPrecision. */
 #define NAC_RECALL_AT_PRECISION_OPTIONS(O, S) \
-    O(S, FLOAT, precision, 0, NAC_REQUIRED, NAC_WITHIN(0, 1)) \
+    O(S, FLOAT, precision, -1, NAC_REQUIRED, NAC_WITHIN(0, 1)) \
     O(S, INT, num_thresholds, 200, NAC_AT_LEAST(1)) \
     O(S, INT, class_id, NAC_NONE, NAC_OR_NONE, NAC_AT_LEAST(0)) \
     O(S, STRING, name, NULL, NAC_HIDDEN, NAC_OR_NONE)

@@ -247,8 +247,8 @@ static nac_tensor *share_result(nac_metric *self)
 
 static bool all_states(nac_metric *self, nac_shape shape)
 {
-    return nac_metric_state(self, "true_positives", shape) && nac_metric_state(self, "false_positives", shape)
-           && nac_metric_state(self, "true_negatives", shape) && nac_metric_state(self, "false_negatives", shape);
+    static const char *const names[] = {"true_positives", "false_positives", "true_negatives", "false_negatives"};
+    return nac_metric_states(self, shape, NAC_COUNT(names), names);
 }
 
 static bool at_build(nac_metric *self)

@@ -25,6 +25,18 @@ nac_variable *nac_metric_state(nac_metric *self, const char *name, nac_shape sha
     return nac_metric_state_of(self, name, NAC_FLOAT32, shape);
 }
 
+bool nac_metric_states(nac_metric *self, nac_shape shape, int n, const char *const *names)
+{
+    int before = self->n_state;
+    for (int i = 0; i < n; i++)
+        if (!nac_metric_state(self, names[i], shape)) {
+            while (self->n_state > before)
+                nac_release(self->state[--self->n_state]);
+            return false;
+        }
+    return true;
+}
+
 bool nac_metric_grow(nac_metric *m, int state, nac_tensor *x)
 {
     return nac_assign(m->state[state], nac_add(nac_value(m->state[state]), x));

@@ -33,12 +33,6 @@ static bool fbeta_build(nac_metric *self)
     return fbeta(self).threshold != 0 || nac_fail(NAC_E_ARGUMENT, "%s: threshold: expected more than 0, found 0", self->base.cls->name);
 }
 
-static bool fbeta_states(nac_metric *self, nac_shape shape)
-{
-    return nac_metric_state(self, "true_positives", shape) && nac_metric_state(self, "false_positives", shape)
-           && nac_metric_state(self, "false_negatives", shape) && nac_metric_state(self, "intermediate_weights", shape);
-}
-
 static bool grow(nac_metric *self, int state, nac_tensor *x, nac_tensor *weight, bool together)
 {
     x = weight ? nac_multiply(x, weight) : x;
@@ -47,13 +41,14 @@ static bool grow(nac_metric *self, int state, nac_tensor *x, nac_tensor *weight,
 
 static bool fbeta_update(nac_metric *self, nac_tensor *t, nac_tensor *p, nac_tensor *weight)
 {
+    static const char *const names[] = {"true_positives", "false_positives", "false_negatives", "intermediate_weights"};
     nac_fbeta_score_options o = fbeta(self);
     bool micro = is(o.average, "micro");
     t = nac_cast(t, NAC_FLOAT32);
     p = nac_cast(p, NAC_FLOAT32);
     if (!t || !p || !check_rank(self, t, p))
         return false;
-    if (!self->n_state && !fbeta_states(self, micro ? nac_shape_of(0, NULL) : NAC_SHAPE(nac_dim(p, 1))))
+    if (!self->n_state && !nac_metric_states(self, micro ? nac_shape_of(0, NULL) : NAC_SHAPE(nac_dim(p, 1)), NAC_COUNT(names), names))
         return false;
     if (isnan(o.threshold))             /* the largest of a row, unless the row is all zeros */
         p = nac_logical_and(nac_greater_equal(p, nac_max(p, .axis = -1, .keepdims = true)), nac_greater_scalar(nac_abs(p), 1e-9));
@@ -91,14 +86,12 @@ static bool r2_build(nac_metric *self)
 
 static bool r2_update(nac_metric *self, nac_tensor *t, nac_tensor *p, nac_tensor *weight)
 {
+    static const char *const names[] = {"squared_sum", "sum", "residual", "count"};
     t = nac_cast(t, NAC_FLOAT32);
     p = nac_cast(p, NAC_FLOAT32);
     if (!nac_match_ranks(&t, &p) || !check_rank(self, t, p))
         return false;
-    nac_shape outputs = NAC_SHAPE(nac_dim(p, 1));
-    if (self->n_state == 1
-        && !(nac_metric_state(self, "squared_sum", outputs) && nac_metric_state(self, "sum", outputs) && nac_metric_state(self, "residual", outputs)
-             && nac_metric_state(self, "count", outputs)))
+    if (self->n_state == 1 && !nac_metric_states(self, NAC_SHAPE(nac_dim(p, 1)), NAC_COUNT(names), names))
         return false;
     weight = weight ? nac_cast(weight, NAC_FLOAT32) : nac_scalar(1);
     weight = nac_broadcast_to(weight && nac_rank(weight) == 1 ? nac_expand_dims(weight, 1) : weight, nac_shape_of_tensor(t));
