@@ -3,12 +3,13 @@
 #include "optimizers/optimizer.h"
 
 extern const nac_class *const nac_layer_classes[], *const nac_activation_classes[], *const nac_initializer_classes[], *const nac_regularizer_classes[],
-    *const nac_constraint_classes[], *const nac_loss_classes[], *const nac_metric_classes[], *const nac_optimizer_classes[], *const nac_schedule_classes[],
+    *const nac_constraint_classes[], *const nac_loss_classes[], *const nac_metric_classes[], *const nac_confusion_classes[], *const nac_score_classes[], *const nac_iou_classes[], *const nac_optimizer_classes[], *const nac_schedule_classes[],
     *const nac_callback_classes[];
 cJSON *nac_activation_to_json(const void *instance);
 
 const nac_class *const *const nac_builtin_classes[] = {nac_layer_classes,       nac_activation_classes, nac_initializer_classes,
                                                        nac_regularizer_classes, nac_constraint_classes, nac_loss_classes,       nac_metric_classes,
+                                                       nac_confusion_classes,   nac_score_classes,      nac_iou_classes,
                                                        nac_optimizer_classes,   nac_schedule_classes,   nac_callback_classes,   NULL};
 
 const nac_kind_hooks nac_hooks[NAC_KIND_COUNT] = {

@@ -55,9 +55,11 @@ typedef struct {
 #define NAC_AT_LEAST(a) .min = (a), .max = (double)INFINITY
 #define NAC_ABOVE(a) .min = (a), .max = (double)INFINITY, .open = true
 #define NAC_WITHIN(a, b) .min = (a), .max = (b)
+#define NAC_BETWEEN(a, b) .min = (a), .max = (b), .open = true
 #define NAC_OR_NONE .none = true
 #define NAC_REQUIRED .required = true
 #define NAC_HIDDEN .hidden = true
+#define NAC_LIST .list = true
 #define NAC_OPTIONAL_LIST .none = true, .optional = true, .list = true
 #define NAC_ONE_OF(c) .choices = c
 #define NAC_IS(k) .kind = NAC_KIND_##k, .none = true

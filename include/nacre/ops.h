@@ -55,6 +55,7 @@ NAC_API nac_tensor *nac_add(nac_tensor *a, nac_tensor *b);
 NAC_API nac_tensor *nac_subtract(nac_tensor *a, nac_tensor *b);
 NAC_API nac_tensor *nac_multiply(nac_tensor *a, nac_tensor *b);
 NAC_API nac_tensor *nac_divide(nac_tensor *a, nac_tensor *b);           /* integers become float32 */
+NAC_API nac_tensor *nac_divide_no_nan(nac_tensor *a, nac_tensor *b);    /* a / b, and 0 where b is 0 */
 NAC_API nac_tensor *nac_floor_divide(nac_tensor *a, nac_tensor *b);
 NAC_API nac_tensor *nac_mod(nac_tensor *a, nac_tensor *b);              /* the sign is b's */
 NAC_API nac_tensor *nac_power(nac_tensor *a, nac_tensor *b);
@@ -177,6 +178,9 @@ NAC_API nac_tensor *nac_softmax_op(nac_tensor *x, int axis);
 NAC_API nac_tensor *nac_log_softmax(nac_tensor *x, int axis);
 /* Loss of each row: logits (..., classes), ids (...) integers. */
 NAC_API nac_tensor *nac_sparse_softmax_crossentropy(nac_tensor *ids, nac_tensor *logits);
+/* CTC loss of each sequence: target (batch, labels) and both lengths (batch) are integers, output is logits (batch, time, classes), mask_index
+   the class that stands for nothing. Infinite, with a gradient of 0, where no path gives the labels; there is no second derivative. */
+NAC_API nac_tensor *nac_ctc_loss(nac_tensor *target, nac_tensor *output, nac_tensor *target_length, nac_tensor *output_length, int64_t mask_index);
 /* x (n, spatial.., c_in) and kernel (spatial.., c_in / groups, c_out), or the depthwise kernel (spatial.., c_in, multiplier); one to three
    spatial axes; bias (c_out) or NULL. padding "valid", "same" or "causal" (one axis); data_format "channels_last" or "channels_first". */
 typedef struct {

@@ -534,7 +534,7 @@ static cJSON *option_to_json(const nac_option *row, const void *value)
         return pads_to_json(value, row->axes ? row->axes : 1);
     case NAC_OPTION_FLOATS: {
         const nac_floats *f = value;
-        if (row->none && f->n < 2)
+        if (row->none && f->n < 2 && !(row->list && f->n))
             return f->n ? nac_json_float(f->v[0]) : cJSON_CreateNull();
         cJSON *array = cJSON_CreateArray();
         for (int i = 0; i < ((const nac_floats *)value)->n; i++)
@@ -759,6 +759,9 @@ static bool option_from_json(const nac_class *cls, const nac_option *row, const 
         nac_floats *f = to;
         const cJSON *item;
         f->n = 0;
+        const cJSON *array = cJSON_GetObjectItemCaseSensitive(json, "config");      /* as Keras writes a tensor */
+        if (cJSON_GetObjectItemCaseSensitive(array, "value"))
+            json = cJSON_GetObjectItemCaseSensitive(array, "value");
         if (nac_json_number(json, &number)) {
             f->v[f->n++] = number;
             return true;

@@ -9,7 +9,8 @@
 /* Keras's "auto": losses and errors fall, the metrics known to be better when larger rise. */
 static inline bool nac_rises(const char *mode, const char *monitor)
 {
-    static const char *const rising[] = {"acc", "auc", "precision", "recall", "top_k", "f1", "iou", "r2", "cosine_similarity"};
+    static const char *const rising[] = {"acc", "auc", "precision", "recall", "top_k", "f1", "fbeta", "iou", "io_u", "r2", "cosine_similarity",
+                                         "correlation", "sensitivity", "specificity"};
     if (strcmp(mode, "auto") != 0)
         return strcmp(mode, "max") == 0;
     for (int i = 0; i < NAC_COUNT(rising); i++)

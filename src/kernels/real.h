@@ -88,7 +88,7 @@ static inline float fast_exp(float x)
     p = p * (r * r) + r + 1.0f;
     int32_t half = k / 2;               /* two steps, so that the largest and subnormal results come out */
     float y = p * bits_to_float((half + 127) * 0x800000) * bits_to_float((k - half + 127) * 0x800000);
-    y = x > 88.72284f ? INFINITY : y;
+    y = x > 88.72284f ? INFINITY : x < -103.97f ? 0 : y;
     return x == x ? y : x;
 }
 

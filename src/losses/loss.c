@@ -70,10 +70,8 @@ static nac_tensor *reduce(const char *how, nac_tensor *values, nac_tensor *weigh
         return values;
     if (strcmp(how, "sum") == 0)
         return nac_sum(values);
-    if (strcmp(how, "mean_with_sample_weight") == 0 && weight) {
-        nac_tensor *total = nac_sum(nac_broadcast_to(weight, nac_shape_of_tensor(values)));
-        return nac_divide(nac_sum(values), nac_maximum(total, nac_scalar_of(nac_dtype_of(values), 1e-30)));
-    }
+    if (strcmp(how, "mean_with_sample_weight") == 0 && weight)     /* a weight counts once, for however many values it stands */
+        return nac_divide_no_nan(nac_sum(values), nac_sum(weight));
     return nac_mean(values);
 }
 
@@ -90,7 +88,7 @@ nac_tensor *nac_compute_loss(nac_spec spec, nac_tensor *y_true, nac_tensor *y_pr
     nac_tensor *mask = y_pred->mask, *t = y_true, *p = y_pred;
     if (!nac_is_float(nac_dtype_of(p)))
         return nac_fail(NAC_E_TYPE, "%s: predictions: expected floats, found %s", loss->base.cls->name, nac_dtype_name(nac_dtype_of(p)));
-    if (strncmp(loss->base.cls->name, "Sparse", 6) != 0) {
+    if (!type->ids) {
         if (!nac_match_ranks(&t, &p))
             return NULL;
         t = nac_cast(t, nac_dtype_of(p));

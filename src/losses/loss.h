@@ -15,6 +15,7 @@ nac_tensor *nac_squared_error(const nac_instance *self, nac_tensor *t, nac_tenso
 nac_tensor *nac_absolute_error(const nac_instance *self, nac_tensor *t, nac_tensor *p);
 nac_tensor *nac_percentage_error(const nac_instance *self, nac_tensor *t, nac_tensor *p);
 nac_tensor *nac_logarithmic_error(const nac_instance *self, nac_tensor *t, nac_tensor *p);
+nac_tensor *nac_cosine_values(nac_tensor *t, nac_tensor *p, int axis);
 nac_tensor *nac_log_cosh_error(const nac_instance *self, nac_tensor *t, nac_tensor *p);
 nac_tensor *nac_hinge_values(const nac_instance *self, nac_tensor *t, nac_tensor *p);
 nac_tensor *nac_squared_hinge_values(const nac_instance *self, nac_tensor *t, nac_tensor *p);

@@ -37,6 +37,16 @@ nac_tensor *nac_logarithmic_error(const nac_instance *self, nac_tensor *t, nac_t
     return last_mean(nac_square(nac_subtract(nac_log1p(at_least(p, EPSILON)), nac_log1p(at_least(t, EPSILON)))));
 }
 
+static nac_tensor *unit(nac_tensor *x, int axis)
+{
+    return nac_multiply(x, nac_rsqrt(at_least(nac_sum(nac_square(x), .axis = axis, .keepdims = true), EPSILON * EPSILON)));
+}
+
+nac_tensor *nac_cosine_values(nac_tensor *t, nac_tensor *p, int axis)
+{
+    return nac_sum(nac_multiply(unit(t, axis), unit(p, axis)), .axis = axis);
+}
+
 nac_tensor *nac_log_cosh_error(const nac_instance *self, nac_tensor *t, nac_tensor *p)
 {
     nac_tensor *d = nac_subtract(p, t);
@@ -91,32 +101,42 @@ nac_tensor *nac_kl_values(const nac_instance *self, nac_tensor *t, nac_tensor *p
     return nac_sum(nac_multiply(t, nac_log(nac_divide(t, p))), .axis = -1);
 }
 
+static nac_tensor *smoothed(nac_tensor *t, double smoothing, double classes)
+{
+    return smoothing > 0 ? nac_add_scalar(nac_mul_scalar(t, 1 - smoothing), smoothing / classes) : t;
+}
+
+/* Where the predictions are right: t p + (1 - t)(1 - p). */
+static nac_tensor *agreement(nac_tensor *t, nac_tensor *p)
+{
+    return nac_add(nac_multiply(t, p), nac_multiply(nac_rsub_scalar(t, 1), nac_rsub_scalar(p, 1)));
+}
+
+static nac_tensor *binary_terms(nac_tensor *t, nac_tensor *p)
+{
+    p = nac_clip(p, EPSILON, 1 - EPSILON);
+    return nac_neg(nac_add(nac_multiply(t, nac_log(p)), nac_multiply(nac_rsub_scalar(t, 1), nac_log(nac_rsub_scalar(p, 1)))));
+}
+
 nac_tensor *nac_binary_values(nac_tensor *t, nac_tensor *p, bool from_logits, double smoothing, int axis)
 {
-    nac_tensor *x;
-    if (smoothing > 0)
-        t = nac_add_scalar(nac_mul_scalar(t, 1 - smoothing), 0.5 * smoothing);
-    if (from_logits) {                  /* softplus(p) - t p */
-        x = nac_subtract(nac_softplus(p), nac_multiply(t, p));
-    } else {
-        p = nac_clip(p, EPSILON, 1 - EPSILON);
-        x = nac_neg(nac_add(nac_multiply(t, nac_log(p)), nac_multiply(nac_rsub_scalar(t, 1), nac_log(nac_rsub_scalar(p, 1)))));
-    }
-    return nac_mean(x, .axis = axis);
+    t = smoothed(t, smoothing, 2);
+    return nac_mean(from_logits ? nac_subtract(nac_softplus(p), nac_multiply(t, p)) : binary_terms(t, p), .axis = axis);
+}
+
+static nac_tensor *probabilities(nac_tensor *p, int axis)
+{
+    return nac_clip(nac_divide(p, nac_sum(p, .axis = axis, .keepdims = true)), EPSILON, 1 - EPSILON);
 }
 
 static nac_tensor *log_probabilities(nac_tensor *p, bool from_logits, int axis)
 {
-    if (from_logits)
-        return nac_log_softmax(p, axis);
-    p = nac_divide(p, nac_sum(p, .axis = axis, .keepdims = true));
-    return nac_log(nac_clip(p, EPSILON, 1 - EPSILON));
+    return from_logits ? nac_log_softmax(p, axis) : nac_log(probabilities(p, axis));
 }
 
 nac_tensor *nac_categorical_values(nac_tensor *t, nac_tensor *p, bool from_logits, double smoothing, int axis)
 {
-    if (smoothing > 0 && p)
-        t = nac_add_scalar(nac_mul_scalar(t, 1 - smoothing), smoothing / (double)nac_dim(p, axis));
+    t = smoothed(t, smoothing, (double)nac_dim(t, -1));     /* Keras counts the last axis as classes, whatever `axis` is */
     return nac_neg(nac_sum(nac_multiply(t, log_probabilities(p, from_logits, axis)), .axis = axis));
 }
 
@@ -163,10 +183,26 @@ static nac_tensor *huber(const nac_instance *self, nac_tensor *t, nac_tensor *p)
     return last_mean(nac_where(nac_less_equal(e, nac_scalar_of(nac_dtype_of(e), delta)), near, far));
 }
 
+static nac_tensor *cosine(const nac_instance *self, nac_tensor *t, nac_tensor *p)
+{
+    return nac_neg(nac_cosine_values(t, p, (int)((const nac_cosine_similarity_options *)self->options)->axis));
+}
+
 static nac_tensor *binary(const nac_instance *self, nac_tensor *t, nac_tensor *p)
 {
     const nac_binary_crossentropy_options *o = self->options;
     return nac_binary_values(t, p, o->from_logits, o->label_smoothing, (int)o->axis);
+}
+
+static nac_tensor *binary_focal(const nac_instance *self, nac_tensor *t, nac_tensor *p)
+{
+    const nac_binary_focal_crossentropy_options *o = self->options;
+    t = smoothed(t, o->label_smoothing, 2);
+    p = o->from_logits ? nac_sigmoid(p) : p;
+    nac_tensor *x = nac_multiply(nac_pow_scalar(nac_rsub_scalar(agreement(t, p), 1), o->gamma), binary_terms(t, p));
+    if (o->apply_class_balancing)       /* alpha t + (1 - alpha)(1 - t) */
+        x = nac_multiply(nac_add_scalar(nac_mul_scalar(t, 2 * o->alpha - 1), 1 - o->alpha), x);
+    return nac_mean(x, .axis = (int)o->axis);
 }
 
 static nac_tensor *categorical(const nac_instance *self, nac_tensor *t, nac_tensor *p)
@@ -175,34 +211,128 @@ static nac_tensor *categorical(const nac_instance *self, nac_tensor *t, nac_tens
     return nac_categorical_values(t, p, o->from_logits, o->label_smoothing, (int)o->axis);
 }
 
+static nac_tensor *categorical_focal(const nac_instance *self, nac_tensor *t, nac_tensor *p)
+{
+    const nac_categorical_focal_crossentropy_options *o = self->options;
+    nac_tensor *alpha = nac_tensor_new(NAC_FLOAT64, o->alpha.n > 1 ? NAC_SHAPE(o->alpha.n) : nac_shape_of(0, NULL), o->alpha.v);
+    if (!t || !p)
+        return NULL;
+    t = smoothed(t, o->label_smoothing, (double)nac_dim(t, -1));
+    p = probabilities(o->from_logits ? nac_softmax_op(p, (int)o->axis) : p, (int)o->axis);
+    nac_tensor *factor = nac_multiply(nac_pow_scalar(nac_rsub_scalar(p, 1), o->gamma), nac_cast(alpha, nac_dtype_of(t)));
+    return nac_neg(nac_sum(nac_multiply(factor, nac_multiply(t, nac_log(p))), .axis = (int)o->axis));
+}
+
+/* ---- against ids ---- */
+
+static nac_tensor *misfit(const nac_instance *self, nac_tensor *t, nac_tensor *p)
+{
+    char a[128], b[128];
+    return nac_fail(NAC_E_SHAPE, "%s: targets %s do not fit predictions %s", self->cls->name, nac_type_text(nac_type_of(t), a, sizeof a),
+                    nac_type_text(nac_type_of(p), b, sizeof b));
+}
+
+static nac_tensor *generalized(const nac_instance *self, nac_tensor *t, nac_tensor *p)
+{
+    double q = ((const nac_categorical_generalized_cross_entropy_options *)self->options)->q;
+    bool fits = nac_rank(t) == nac_rank(p) - 1;
+    for (int d = 0; fits && d < nac_rank(t); d++)
+        fits = nac_dim(t, d) == nac_dim(p, d);
+    if (!fits)
+        return misfit(self, t, p);
+    nac_tensor *right = nac_sum(nac_multiply(p, nac_one_hot(t, nac_dim(p, -1), nac_dtype_of(p))), .axis = -1);
+    return nac_mul_scalar(nac_rsub_scalar(nac_pow_scalar(right, q), 1), 1 / q);
+}
+
 static nac_tensor *sparse(const nac_instance *self, nac_tensor *t, nac_tensor *p)
 {
     const nac_sparse_categorical_crossentropy_options *o = self->options;
     return nac_sparse_values(t, p, o->from_logits, o->ignore_class, (int)o->axis);
 }
 
-/* C name, option list, Keras name, function, other names */
-#define LOSSES(O)                                                                                                                    \
-    O(mean_squared_error, NAC_MEAN_SQUARED_ERROR_OPTIONS, "MeanSquaredError", nac_squared_error, "mse MSE")                          \
-    O(mean_absolute_error, NAC_MEAN_ABSOLUTE_ERROR_OPTIONS, "MeanAbsoluteError", nac_absolute_error, "mae MAE")                      \
-    O(mean_absolute_percentage_error, NAC_MEAN_ABSOLUTE_PERCENTAGE_ERROR_OPTIONS, "MeanAbsolutePercentageError", nac_percentage_error, "mape MAPE")   \
-    O(mean_squared_logarithmic_error, NAC_MEAN_SQUARED_LOGARITHMIC_ERROR_OPTIONS, "MeanSquaredLogarithmicError", nac_logarithmic_error, "msle MSLE")  \
-    O(huber, NAC_HUBER_OPTIONS, "Huber", huber, "Huber huber_loss")                                                                  \
-    O(log_cosh, NAC_LOG_COSH_OPTIONS, "LogCosh", nac_log_cosh_error, "logcosh LogCosh")                                              \
-    O(hinge, NAC_HINGE_OPTIONS, "Hinge", nac_hinge_values, "")                                                                       \
-    O(squared_hinge, NAC_SQUARED_HINGE_OPTIONS, "SquaredHinge", nac_squared_hinge_values, "")                                        \
-    O(categorical_hinge, NAC_CATEGORICAL_HINGE_OPTIONS, "CategoricalHinge", nac_categorical_hinge_values, "")                        \
-    O(poisson, NAC_POISSON_OPTIONS, "Poisson", nac_poisson_values, "")                                                               \
-    O(kl_divergence, NAC_KL_DIVERGENCE_OPTIONS, "KLDivergence", nac_kl_values, "kld KLD kullback_leibler_divergence")                \
-    O(binary_crossentropy, NAC_BINARY_CROSSENTROPY_OPTIONS, "BinaryCrossentropy", binary, "bce BCE")                                 \
-    O(categorical_crossentropy, NAC_CATEGORICAL_CROSSENTROPY_OPTIONS, "CategoricalCrossentropy", categorical, "")                    \
-    O(sparse_categorical_crossentropy, NAC_SPARSE_CATEGORICAL_CROSSENTROPY_OPTIONS, "SparseCategoricalCrossentropy", sparse, "")
+static nac_tensor *ctc(const nac_instance *self, nac_tensor *t, nac_tensor *p)
+{
+    if (nac_rank(t) != 2 || nac_rank(p) != 3)
+        return misfit(self, t, p);
+    nac_tensor *ids = nac_cast(t, NAC_INT64), *length = nac_sum(nac_cast(nac_cast(ids, NAC_BOOL), NAC_INT64), .axis = 1);
+    return nac_ctc_loss(ids, p, length, nac_full(NAC_INT64, NAC_SHAPE(nac_dim(p, 0)), (double)nac_dim(p, 1)), 0);
+}
 
-#define DEFINE(cname, LIST, keras, fn, other_names)                                                                                  \
+/* ---- overlap ---- */
+
+static nac_tensor *sum_over(nac_tensor *x, nac_axes axis)
+{
+    return nac_sum_with(&(nac_reduce_options){x, axis, false});
+}
+
+static nac_tensor *dice(const nac_instance *self, nac_tensor *t, nac_tensor *p)
+{
+    nac_axes axis = ((const nac_dice_options *)self->options)->axis;
+    nac_tensor *all = nac_add_scalar(nac_add(sum_over(t, axis), sum_over(p, axis)), EPSILON);
+    return nac_rsub_scalar(nac_divide(nac_mul_scalar(sum_over(nac_multiply(t, p), axis), 2), all), 1);
+}
+
+static nac_tensor *tversky(const nac_instance *self, nac_tensor *t, nac_tensor *p)
+{
+    const nac_tversky_options *o = self->options;
+    nac_tensor *hits = sum_over(nac_multiply(t, p), o->axis), *missed = sum_over(nac_multiply(t, nac_rsub_scalar(p, 1)), o->axis);
+    nac_tensor *wrong = sum_over(nac_multiply(p, nac_rsub_scalar(t, 1)), o->axis);
+    nac_tensor *all = nac_add_scalar(nac_add(hits, nac_add(nac_mul_scalar(missed, o->alpha), nac_mul_scalar(wrong, o->beta))), EPSILON);
+    return nac_rsub_scalar(nac_divide(hits, all), 1);
+}
+
+/* ---- embeddings ---- */
+
+static nac_tensor *lse_where(nac_tensor *condition, nac_tensor *x)
+{
+    return x ? nac_logsumexp(nac_where(condition, x, nac_scalar_of(nac_dtype_of(x), -INFINITY)), .axis = 1) : NULL;
+}
+
+static nac_tensor *circle(const nac_instance *self, nac_tensor *t, nac_tensor *p)
+{
+    const nac_circle_options *o = self->options;
+    if (nac_rank(p) != 2 || nac_size_of(t) != nac_dim(p, 0))
+        return misfit(self, t, p);
+    nac_tensor *ids = nac_cast(t, NAC_INT64), *alike = nac_equal(nac_reshape(ids, -1, 1), nac_reshape(ids, 1, -1)), *other = nac_logical_not(alike);
+    if (o->remove_diagonal)
+        alike = nac_logical_and(alike, nac_logical_not(nac_eye(NAC_BOOL, nac_dim(p, 0))));
+    nac_tensor *d = nac_relu(nac_rsub_scalar(nac_matmul_t(p, false, p, true), 1));      /* 1 - cosine */
+    nac_tensor *pull = nac_multiply(nac_relu(nac_add_scalar(d, o->margin)), nac_add_scalar(d, -o->margin));
+    nac_tensor *push = nac_multiply(nac_relu(nac_rsub_scalar(d, 1 + o->margin)), nac_rsub_scalar(d, 1 - o->margin));
+    nac_tensor *y = nac_softplus(nac_add(lse_where(alike, nac_mul_scalar(pull, o->gamma)), lse_where(other, nac_mul_scalar(push, o->gamma))));
+    return nac_with_mask(y, nac_greater_scalar(y, 0));      /* who has no partner does not count */
+}
+
+/* C name, option list, Keras name, other names, the rest */
+#define LOSSES(O)                                                                                                                    \
+    O(mean_squared_error, NAC_MEAN_SQUARED_ERROR_OPTIONS, "MeanSquaredError", "mse MSE", .call = nac_squared_error)                  \
+    O(mean_absolute_error, NAC_MEAN_ABSOLUTE_ERROR_OPTIONS, "MeanAbsoluteError", "mae MAE", .call = nac_absolute_error)              \
+    O(mean_absolute_percentage_error, NAC_MEAN_ABSOLUTE_PERCENTAGE_ERROR_OPTIONS, "MeanAbsolutePercentageError", "mape MAPE", .call = nac_percentage_error)\
+    O(mean_squared_logarithmic_error, NAC_MEAN_SQUARED_LOGARITHMIC_ERROR_OPTIONS, "MeanSquaredLogarithmicError", "msle MSLE", .call = nac_logarithmic_error)\
+    O(cosine_similarity, NAC_COSINE_SIMILARITY_OPTIONS, "CosineSimilarity", "", .call = cosine)                                      \
+    O(huber, NAC_HUBER_OPTIONS, "Huber", "Huber huber_loss", .call = huber)                                                          \
+    O(log_cosh, NAC_LOG_COSH_OPTIONS, "LogCosh", "logcosh LogCosh", .call = nac_log_cosh_error)                                      \
+    O(hinge, NAC_HINGE_OPTIONS, "Hinge", "", .call = nac_hinge_values)                                                               \
+    O(squared_hinge, NAC_SQUARED_HINGE_OPTIONS, "SquaredHinge", "", .call = nac_squared_hinge_values)                                \
+    O(categorical_hinge, NAC_CATEGORICAL_HINGE_OPTIONS, "CategoricalHinge", "", .call = nac_categorical_hinge_values)                \
+    O(poisson, NAC_POISSON_OPTIONS, "Poisson", "", .call = nac_poisson_values)                                                       \
+    O(kl_divergence, NAC_KL_DIVERGENCE_OPTIONS, "KLDivergence", "kld KLD kullback_leibler_divergence", .call = nac_kl_values)        \
+    O(binary_crossentropy, NAC_BINARY_CROSSENTROPY_OPTIONS, "BinaryCrossentropy", "bce BCE", .call = binary)                         \
+    O(binary_focal_crossentropy, NAC_BINARY_FOCAL_CROSSENTROPY_OPTIONS, "BinaryFocalCrossentropy", "", .call = binary_focal)         \
+    O(categorical_crossentropy, NAC_CATEGORICAL_CROSSENTROPY_OPTIONS, "CategoricalCrossentropy", "", .call = categorical)            \
+    O(categorical_focal_crossentropy, NAC_CATEGORICAL_FOCAL_CROSSENTROPY_OPTIONS, "CategoricalFocalCrossentropy", "", .call = categorical_focal)\
+    O(categorical_generalized_cross_entropy, NAC_CATEGORICAL_GENERALIZED_CROSS_ENTROPY_OPTIONS, "CategoricalGeneralizedCrossEntropy", "", .call = generalized, .ids = true)\
+    O(sparse_categorical_crossentropy, NAC_SPARSE_CATEGORICAL_CROSSENTROPY_OPTIONS, "SparseCategoricalCrossentropy", "", .call = sparse, .ids = true)\
+    O(ctc, NAC_CTC_OPTIONS, "CTC", "", .call = ctc, .ids = true)                                                                     \
+    O(dice, NAC_DICE_OPTIONS, "Dice", "", .call = dice)                                                                              \
+    O(tversky, NAC_TVERSKY_OPTIONS, "Tversky", "", .call = tversky)                                                                  \
+    O(circle, NAC_CIRCLE_OPTIONS, "Circle", "", .call = circle, .ids = true)
+
+#define DEFINE(cname, LIST, keras, other_names, ...)                                                                                 \
     NAC_DEFINE_OPTIONS(cname, LIST)                                                                                                  \
     const nac_loss_type nac_##cname##_loss_type = {                                                                                  \
         .cls = {.name = keras, .module = "keras.losses", .kind = NAC_KIND_LOSS, .aliases = other_names, .size = sizeof(nac_loss), NAC_CLASS(cname)},      \
-        .call = fn};                                                                                                                 \
+        __VA_ARGS__};                                                                                                                \
     nac_loss *nac_##cname##_with(const nac_##cname##_options *options)                                                               \
     {                                                                                                                                \
         nac_loss *made = nac_instance_new(&nac_##cname##_loss_type.cls, options);                                                    \

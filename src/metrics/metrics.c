@@ -55,7 +55,12 @@ static nac_tensor *top_k(const nac_instance *self, nac_tensor *t, nac_tensor *p)
 
 static nac_tensor *sparse_top_k(const nac_instance *self, nac_tensor *t, nac_tensor *p)
 {
-    return in_top_k(ids_of(t, p), p, ((const nac_sparse_top_k_categorical_accuracy_options *)self->options)->k);
+    const nac_sparse_top_k_categorical_accuracy_options *o = self->options;
+    nac_tensor *ids = ids_of(t, p);
+    if (!o->from_sorted_ids || !ids || !p)
+        return in_top_k(ids, p, o->k);
+    nac_tensor *best = nac_slice_axis(p, -1, 0, o->k, 1);
+    return as_float(nac_any(nac_equal(nac_cast(nac_expand_dims(ids, -1), nac_dtype_of(p)), best), .axis = -1));
 }
 
 /* ---- losses as metrics ---- */
@@ -76,10 +81,16 @@ ADAPT(categorical_hinge, nac_categorical_hinge_values)
 ADAPT(poisson, nac_poisson_values)
 ADAPT(kld, nac_kl_values)
 
+static nac_tensor *cosine(const nac_instance *self, nac_tensor *t, nac_tensor *p)
+{
+    int axis = (int)((const nac_cosine_similarity_metric_options *)self->options)->axis;
+    return nac_match_ranks(&t, &p) ? nac_cosine_values(nac_cast(t, nac_dtype_of(p)), p, axis) : NULL;
+}
+
 static nac_tensor *binary(const nac_instance *self, nac_tensor *t, nac_tensor *p)
 {
     const nac_binary_crossentropy_metric_options *o = self->options;
-    return nac_match_ranks(&t, &p) ? nac_binary_values(nac_cast(t, nac_dtype_of(p)), p, o->from_logits, o->label_smoothing, (int)o->axis) : NULL;
+    return nac_match_ranks(&t, &p) ? nac_binary_values(nac_cast(t, nac_dtype_of(p)), p, o->from_logits, o->label_smoothing, -1) : NULL;
 }
 
 static nac_tensor *categorical(const nac_instance *self, nac_tensor *t, nac_tensor *p)
@@ -94,6 +105,42 @@ static nac_tensor *sparse(const nac_instance *self, nac_tensor *t, nac_tensor *p
     return nac_sparse_values(t, p, o->from_logits, o->ignore_class, (int)o->axis);
 }
 
+/* ---- correlation ---- */
+
+static nac_tensor *mean_over(nac_tensor *x, nac_axes axis, bool keepdims)
+{
+    return nac_mean_with(&(nac_reduce_options){x, axis, keepdims});
+}
+
+static nac_tensor *centered(nac_tensor *x, nac_axes axis)
+{
+    return nac_subtract(x, mean_over(x, axis, true));
+}
+
+static nac_tensor *pearson(const nac_instance *self, nac_tensor *t, nac_tensor *p)
+{
+    nac_axes axis = ((const nac_pearson_correlation_options *)self->options)->axis;
+    if (!nac_match_ranks(&t, &p))
+        return NULL;
+    t = centered(nac_cast(t, nac_dtype_of(p)), axis);
+    p = centered(p, axis);
+    t = nac_divide(t, nac_std_with(&(nac_reduce_options){t, axis, true}));
+    p = nac_divide(p, nac_std_with(&(nac_reduce_options){p, axis, true}));
+    return mean_over(nac_multiply(t, p), axis, false);
+}
+
+static nac_tensor *concordance(const nac_instance *self, nac_tensor *t, nac_tensor *p)
+{
+    nac_axes axis = ((const nac_concordance_correlation_options *)self->options)->axis;
+    if (!nac_match_ranks(&t, &p))
+        return NULL;
+    t = nac_cast(t, nac_dtype_of(p));
+    nac_tensor *apart = nac_subtract(mean_over(t, axis, true), mean_over(p, axis, true));
+    nac_tensor *spread = nac_add(nac_var_with(&(nac_reduce_options){t, axis, true}), nac_var_with(&(nac_reduce_options){p, axis, true}));
+    nac_tensor *together = nac_multiply(nac_subtract(t, mean_over(p, axis, true)), centered(p, axis));     /* Keras takes p's mean from both */
+    return mean_over(nac_divide(nac_mul_scalar(together, 2), nac_add_scalar(nac_add(spread, nac_square(apart)), 1e-7)), axis, false);
+}
+
 /* ---- Sum; root of the mean ---- */
 
 static bool one_state(nac_metric *self)
@@ -103,100 +150,15 @@ static bool one_state(nac_metric *self)
 
 static nac_tensor *root(nac_metric *self)
 {
-    nac_tensor *count = nac_maximum(nac_value(self->state[1]), nac_scalar(1e-30));
-    return nac_sqrt(nac_divide(nac_value(self->state[0]), count));
+    return nac_sqrt(nac_divide_no_nan(nac_value(self->state[0]), nac_value(self->state[1])));
 }
 
-static nac_tensor *each_squared(const nac_instance *self, nac_tensor *t, nac_tensor *p)
+/* As in Keras, a mask of the predictions is not looked at. */
+static bool squares_update(nac_metric *self, nac_tensor *t, nac_tensor *p, nac_tensor *weight)
 {
-    (void)self;
-    return nac_match_ranks(&t, &p) ? nac_square(nac_subtract(nac_cast(t, nac_dtype_of(p)), p)) : NULL;
-}
-
-/* ---- precision and recall ---- */
-
-/* The two have the same options; state: true positives, and false positives or negatives, one a threshold. */
-static const nac_precision_options *confusion(const nac_metric *self)
-{
-    return self->base.options;
-}
-
-static int64_t threshold_count(const nac_metric *self)
-{
-    return confusion(self)->thresholds.n ? confusion(self)->thresholds.n : 1;
-}
-
-static bool confusion_build(nac_metric *self)
-{
-    const nac_floats *f = &confusion(self)->thresholds;
-    for (int i = 0; i < f->n; i++)
-        if (!(f->v[i] >= 0 && f->v[i] <= 1))
-            return nac_fail(NAC_E_ARGUMENT, "%s: thresholds: expected between 0 and 1, found %g", self->base.cls->name, f->v[i]);
-    nac_shape shape = NAC_SHAPE(threshold_count(self));
-    return nac_metric_state(self, "true_positives", shape) && nac_metric_state(self, "false", shape);
-}
-
-static nac_tensor *thresholds(const nac_metric *self)
-{
-    const nac_precision_options *o = confusion(self);
-    float v[NAC_MAX_IO];
-    for (int i = 0; i < o->thresholds.n; i++)
-        v[i] = (float)o->thresholds.v[i];
-    if (!o->thresholds.n)               /* with top_k what is not among the best is -inf */
-        v[0] = o->top_k == NAC_NONE ? 0.5f : -1e30f;
-    return nac_reshape(nac_vector_of(threshold_count(self), v), -1, 1);
-}
-
-static bool confusion_update(nac_metric *self, nac_tensor *t, nac_tensor *p, nac_tensor *weight, bool precision)
-{
-    const nac_precision_options *o = confusion(self);
-    bool ok;
-    if (!p || !nac_match_ranks(&t, &p))
-        return false;
-    weight = nac_apply_mask(weight, p->mask, NAC_FLOAT32, false, &ok);
     t = as_float(t);
     p = as_float(p);
-    if (!ok || !t || !p)
-        return false;
-    if (o->top_k != NAC_NONE) {
-        nac_tensor *best = nac_top_k(p, o->top_k), *least = nac_slice_axis(nac_at(best, 0), -1, -1, NAC_NONE, 1);
-        p = nac_where(nac_greater_equal(p, least), p, nac_scalar(-INFINITY));
-    }
-    if (o->class_id != NAC_NONE) {
-        t = nac_slice_axis(t, -1, o->class_id, o->class_id + 1, 1);
-        p = nac_slice_axis(p, -1, o->class_id, o->class_id + 1, 1);
-    }
-    if (weight) {
-        while (weight && nac_rank(weight) < nac_rank(p))
-            weight = nac_expand_dims(weight, -1);
-        weight = nac_reshape(nac_broadcast_to(weight, nac_shape_of_tensor(p)), 1, -1);
-    }
-    nac_tensor *positive = nac_greater(nac_reshape(p, 1, -1), thresholds(self)), *label = nac_greater_scalar(nac_reshape(t, 1, -1), 0);
-    nac_tensor *hit = as_float(nac_logical_and(positive, label));
-    nac_tensor *miss = as_float(precision ? nac_logical_and(positive, nac_logical_not(label)) : nac_logical_and(nac_logical_not(positive), label));
-    if (weight) {
-        hit = nac_multiply(hit, weight);
-        miss = nac_multiply(miss, weight);
-    }
-    return nac_assign(self->state[0], nac_add(nac_value(self->state[0]), nac_sum(hit, .axis = 1)))
-           && nac_assign(self->state[1], nac_add(nac_value(self->state[1]), nac_sum(miss, .axis = 1)));
-}
-
-static bool precision_update(nac_metric *self, nac_tensor *t, nac_tensor *p, nac_tensor *weight)
-{
-    return confusion_update(self, t, p, weight, true);
-}
-
-static bool recall_update(nac_metric *self, nac_tensor *t, nac_tensor *p, nac_tensor *weight)
-{
-    return confusion_update(self, t, p, weight, false);
-}
-
-static nac_tensor *share(nac_metric *self)
-{
-    nac_tensor *hits = nac_value(self->state[0]), *all = nac_add(hits, nac_value(self->state[1]));
-    nac_tensor *y = nac_divide(hits, nac_maximum(all, nac_scalar(1e-30)));
-    return threshold_count(self) == 1 ? nac_reshape_to(y, (nac_shape){.rank = NAC_SCALAR}) : y;
+    return nac_match_ranks(&t, &p) && nac_metric_add(self, nac_square(nac_subtract(t, p)), weight);
 }
 
 #define METRICS(O)                                                                                                                   \
@@ -209,9 +171,7 @@ static nac_tensor *share(nac_metric *self)
     O(top_k_categorical_accuracy, NAC_TOP_K_CATEGORICAL_ACCURACY_OPTIONS, "TopKCategoricalAccuracy", "top_k_categorical_accuracy", .values = top_k)   \
     O(sparse_top_k_categorical_accuracy, NAC_SPARSE_TOP_K_CATEGORICAL_ACCURACY_OPTIONS, "SparseTopKCategoricalAccuracy",             \
       "sparse_top_k_categorical_accuracy", .values = sparse_top_k)                                                                   \
-    O(precision, NAC_PRECISION_OPTIONS, "Precision", "", .build = confusion_build, .update = precision_update, .result = share)      \
-    O(recall, NAC_RECALL_OPTIONS, "Recall", "", .build = confusion_build, .update = recall_update, .result = share)                  \
-    O(root_mean_squared_error, NAC_ROOT_MEAN_SQUARED_ERROR_OPTIONS, "RootMeanSquaredError", "", .values = each_squared, .result = root)               \
+    O(root_mean_squared_error, NAC_ROOT_MEAN_SQUARED_ERROR_OPTIONS, "RootMeanSquaredError", "", .update = squares_update, .result = root)              \
     O(mean_squared_error_metric, NAC_MEAN_SQUARED_ERROR_METRIC_OPTIONS, "MeanSquaredError", "mse MSE", .values = mse)                \
     O(mean_absolute_error_metric, NAC_MEAN_ABSOLUTE_ERROR_METRIC_OPTIONS, "MeanAbsoluteError", "mae MAE", .values = mae)             \
     O(mean_absolute_percentage_error_metric, NAC_MEAN_ABSOLUTE_PERCENTAGE_ERROR_METRIC_OPTIONS, "MeanAbsolutePercentageError", "mape MAPE", .values = mape)   \
@@ -222,21 +182,12 @@ static nac_tensor *share(nac_metric *self)
     O(categorical_hinge_metric, NAC_CATEGORICAL_HINGE_METRIC_OPTIONS, "CategoricalHinge", "", .values = categorical_hinge)           \
     O(poisson_metric, NAC_POISSON_METRIC_OPTIONS, "Poisson", "", .values = poisson)                                                  \
     O(kl_divergence_metric, NAC_KL_DIVERGENCE_METRIC_OPTIONS, "KLDivergence", "kld KLD kullback_leibler_divergence", .values = kld)  \
+    O(cosine_similarity_metric, NAC_COSINE_SIMILARITY_METRIC_OPTIONS, "CosineSimilarity", "", .values = cosine)                      \
+    O(pearson_correlation, NAC_PEARSON_CORRELATION_OPTIONS, "PearsonCorrelation", "", .values = pearson)                             \
+    O(concordance_correlation, NAC_CONCORDANCE_CORRELATION_OPTIONS, "ConcordanceCorrelation", "", .values = concordance)             \
     O(binary_crossentropy_metric, NAC_BINARY_CROSSENTROPY_METRIC_OPTIONS, "BinaryCrossentropy", "bce BCE", .values = binary)         \
     O(categorical_crossentropy_metric, NAC_CATEGORICAL_CROSSENTROPY_METRIC_OPTIONS, "CategoricalCrossentropy", "", .values = categorical)             \
     O(sparse_categorical_crossentropy_metric, NAC_SPARSE_CATEGORICAL_CROSSENTROPY_METRIC_OPTIONS, "SparseCategoricalCrossentropy", "", .values = sparse)
 
-#define DEFINE(cname, LIST, keras, other_names, ...)                                                                                 \
-    NAC_DEFINE_OPTIONS(cname, LIST)                                                                                                  \
-    const nac_metric_type nac_##cname##_type = {                                                                                     \
-        .cls = {.name = keras, .module = "keras.metrics", .kind = NAC_KIND_METRIC, .aliases = other_names, .size = sizeof(nac_metric), NAC_CLASS(cname)}, \
-        __VA_ARGS__};                                                                                                                \
-    nac_metric *nac_##cname##_with(const nac_##cname##_options *options)                                                             \
-    {                                                                                                                                \
-        nac_metric *made = nac_instance_new(&nac_##cname##_type.cls, options);                                                       \
-        return made ? made : (nac_metric *)&nac_poison;                                                                              \
-    }
-METRICS(DEFINE)
-
-#define ROW(cname, ...) &nac_##cname##_type.cls,
-const nac_class *const nac_metric_classes[] = {METRICS(ROW) NULL};
+METRICS(NAC_DEFINE_METRIC)
+const nac_class *const nac_metric_classes[] = {METRICS(NAC_METRIC_ROW) NULL};

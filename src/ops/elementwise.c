@@ -515,6 +515,12 @@ nac_tensor *nac_isfinite(nac_tensor *x)
     return nac_less(nac_abs(x), number(x, INFINITY));
 }
 
+nac_tensor *nac_divide_no_nan(nac_tensor *a, nac_tensor *b)
+{
+    nac_tensor *none = nac_equal(b, number(b, 0)), *y = nac_divide(a, nac_where(none, number(b, 1), b));
+    return nac_where(none, number(y, 0), y);
+}
+
 /* ---- logic ---- */
 
 static bool infer_logic(nac_infer *i)

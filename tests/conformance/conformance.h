@@ -29,7 +29,7 @@ static inline int parse_inputs(const char *text, input_spec *in)
     int n = 0;
     while (*text) {
         input_spec s = {.kind = *text++, .lo = -2, .hi = 2, .shape = {.rank = NAC_SCALAR}};
-        int rank = 0, used = 0;
+        int rank = 0;
         while (*text == ' ')
             text++;
         if (*text == '-') {
@@ -45,8 +45,11 @@ static inline int parse_inputs(const char *text, input_spec *in)
             } while (*text == 'x');
             s.shape.rank = rank;
         }
-        if (sscanf(text, " %lf..%lf%n", &s.lo, &s.hi, &used) == 2)
-            text += used;
+        const char *dots = strstr(text, "..");
+        if (dots && dots - text < (ptrdiff_t)strcspn(text, ";")) {
+            s.lo = strtod(text, NULL);
+            s.hi = strtod(dots + 2, (char **)&text);
+        }
         for (; *text && *text != ';'; text++)
             if (*text != ' ')
                 s.mark = *text;

@@ -108,6 +108,8 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
     C(multiply_row, "f 4; f n3x4", "f 499; f 331x499", SMOOTH, nac_multiply(x[0], x[1]))                                             \
     C(divide, "f n3x4; f 4 0.4..2", SPREAD " 0.4..2", SMOOTH, nac_divide(x[0], x[1]))                                                \
     C(divide_ints, "j n3x4 -9..9; j 4 1..5", NULL, ONCE, nac_divide(x[0], x[1]))                                                     \
+    C(divide_no_nan, "f n3x4; f 4 0.4..2", SPREAD " 0.4..2", SMOOTH, nac_divide_no_nan(x[0], x[1]))                                  \
+    C(divide_no_nan_zeros, "f n3x4; i n3x4 -1..1", NULL, SMOOTH, nac_divide_no_nan(x[0], x[1]))                                     \
     C(floor_divide, "f n3x4 k; f 4 0.6..0.9", WIDES " 0.6..0.9", ONCE, nac_floor_divide(x[0], nac_stop_gradient(x[1])))              \
     C(floor_divide_ints, "j n3x4 -9..9; j 4 1..5", NULL, ONCE, nac_floor_divide(x[0], x[1]))                                         \
     C(mod, "f n3x4 2.1..2.9; f 4 1.3..2", WIDES " 0.6..0.9", SMOOTH, nac_mod(x[0], x[1]))                                            \
@@ -279,6 +281,10 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
     C(average_pool2d, "f n2x5x6x2", "f 8x32x32x24", SMOOTH, nac_square(nac_average_pool(x[0], (nac_size){{3, 2}}, (nac_size){{2}}, "same", NULL))) \
     C(average_pool2d_valid, "f n2x5x6x2", "f 8x32x32x24", SMOOTH, nac_average_pool(x[0], (nac_size){{2}}, (nac_size){{1}}, "valid", "channels_last")) \
     C(average_pool3d, "f n1x4x4x4x2", NULL, SMOOTH, nac_average_pool(x[0], (nac_size){{2}}, (nac_size){{0}}, "valid", NULL))         \
+    C(ctc_loss, "i n3x3 1..4; f n3x9x5; i n3 0..3; i n3 7..9", "i 40x9 1..29; f 40x60x30; i 40 0..9; i 40 40..60", ONCE,            \
+      nac_ctc_loss(x[0], x[1], x[2], x[3], 0))                                                                                       \
+    C(ctc_loss_last_is_blank, "i n2x4 0..1; f n2x9x3; i n2 4..4; i n2 9..9", NULL, ONCE, nac_ctc_loss(x[0], x[1], x[2], x[3], 2))    \
+    C(ctc_loss_without_a_way, "i n2x4 1..2; g n2x3x3; i n2 4..4; i n2 3..3", NULL, ONCE, nac_greater_scalar(nac_ctc_loss(x[0], x[1], x[2], x[3], 0), 1e300)) \
     C(layer_norm, "f n3x5; f 5; f 5", "f 331x499; f 499; f 499", SMOOTH, nac_layer_norm(x[0], x[1], x[2], 1e-3))                     \
     C(layer_norm_plain, "f n2x3x5", WIDE, SMOOTH, nac_layer_norm(x[0], NULL, NULL, 1e-3))                                            \
     C(batch_norm, "f 6x3; f 3; f 3", "f 4000x64; f 64; f 64", SMOOTH, first(nac_batch_norm(x[0], x[1], x[2], -1, 1e-3)))             \
@@ -730,6 +736,8 @@ static const int64_t bad_pads[2][2] = {{0, 0}, {-1, 0}};
     R(nac_softmax_op(F(2, 3), 2), NAC_E_ARGUMENT, "softmax: axis 2 of a tensor of rank 2")                                           \
     R(nac_log_softmax(I(2, 3), -1), NAC_E_TYPE, "softmax: expected float32 or float64, found int64")                                 \
     R(nac_sparse_softmax_crossentropy(I(3), F(2, 4)), NAC_E_SHAPE, "sparse_softmax_crossentropy: ids int64 (3,) do not fit logits float32 (2, 4)") \
+    R(nac_ctc_loss(I(2, 3), F(3, 4, 5), I(2), I(2), 0), NAC_E_SHAPE, "ctc_loss: targets int64 (2, 3) and their lengths do not fit logits float32 (3, 4, 5)") \
+    R(nac_ctc_loss(I(2, 3), F(2, 4, 5), I(2), I(2), 5), NAC_E_ARGUMENT, "ctc_loss: mask_index: expected one of 5 classes, found 5")  \
     R(nac_convolve(F(1, 5, 5, 3), F(3, 3, 2, 4), NULL, SPEC(.groups = 1)), NAC_E_SHAPE, "conv: input float32 (1, 5, 5, 3) does not fit kernel float32 (3, 3, 2, 4) with 1 groups") \
     R(nac_convolve(F(1, 5, 5, 4), F(3, 3, 2, 3), NULL, SPEC(.groups = 2)), NAC_E_SHAPE, "conv: ")                                    \
     R(nac_convolve(F(1, 5, 5, 4), F(3, 3, 4, 3), NULL, SPEC(.groups = -1)), NAC_E_ARGUMENT, "conv: groups: ")                        \
