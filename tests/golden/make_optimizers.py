@@ -1,9 +1,39 @@
 #!/usr/bin/env python3
-"""Writes optimizers-more.json by real Keras: KERAS_BACKEND=tensorflow make_optimizers.py. See make.py."""
+"""Writes optimizers-more.json by real Keras: KERAS_BACKEND=tensorflow make_optimizers.py; and KERAS_BACKEND=jax make_optimizers.py writes
+optimizers-free.json: with other backends ScheduleFreeAdamW takes the new momentum where its source means the old one. See make.py."""
 import make
 from make import keras, normal
 
 o, s = keras.optimizers, keras.optimizers.schedules
+
+
+def usual(make_one, rate, options):
+    """An optimizer by itself, and with what all optimizers have."""
+    name = make_one.__name__
+    cases = [(name, make_one())] + [(f"{name} options {i}", make_one(rate, **more)) for i, more in enumerate(options)]
+    cases += [
+        (f"{name} weight decay and schedule", make_one(s.CosineDecayRestarts(rate, 4, t_mul=1.5, m_mul=0.8, alpha=0.1), weight_decay=0.1)),
+        (f"{name} clipnorm", make_one(s.InverseTimeDecay(rate, 4, 0.5), clipnorm=0.5)),
+        (f"{name} global clipnorm", make_one(s.PolynomialDecay(rate, 8, rate / 5, power=2.0, cycle=True), global_clipnorm=0.7)),
+        (f"{name} clipvalue ema", make_one(rate, clipvalue=0.3, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=3)),
+        (f"{name} accumulation", make_one(rate, gradient_accumulation_steps=3, weight_decay=0.05)),
+        (f"{name} missing", make_one(rate, use_ema=True, ema_momentum=0.7, ema_overwrite_frequency=4)),
+        (f"{name} constraints", make_one(rate)),
+    ]
+    if make.BACKEND != "jax":           # which keeps what a variable gathered when its gradient is missing
+        cases.append((f"{name} all missing", make_one(rate, gradient_accumulation_steps=2, use_ema=True, ema_momentum=0.7, weight_decay=0.02, loss_scale_factor=2.0)))
+    if make.BACKEND != "jax" and make_one is not o.Muon:        # which have no float64
+        cases.append((f"{name} float64", make_one(rate)))
+    return cases
+
+
+def write(name, cases, steps=20):
+    values = [normal(3, 2), normal(4), normal(2, 1, 2)]
+    make.write(name, make.run_optimizers(cases, values, [[normal(*v.shape) for v in values] for _ in range(steps)]))
+
+
+def make_free():
+    write("optimizers-free.json", usual(o.ScheduleFreeAdamW, 0.05, [dict(beta_1=0.7, beta_2=0.9, epsilon=1e-2), dict(warmup_steps=6)]))
 
 
 def make_optimizers_more():
@@ -14,7 +44,6 @@ def make_optimizers_more():
         (o.Adamax, 0.05, [dict(beta_1=0.7, beta_2=0.9, epsilon=1e-2)]),
         (o.Nadam, 0.05, [dict(beta_1=0.7, beta_2=0.9, epsilon=1e-2)]),
         (o.Lamb, 0.02, [dict(beta_1=0.7, beta_2=0.9, epsilon=1e-2)]),
-        (o.ScheduleFreeAdamW, 0.05, [dict(beta_1=0.7, beta_2=0.9, epsilon=1e-2), dict(warmup_steps=6)]),
         (o.Lion, 0.01, [dict(beta_1=0.6, beta_2=0.8)]),
         (o.Adagrad, 0.1, [dict(initial_accumulator_value=0.0, epsilon=1e-2)]),
         (o.Adadelta, 1.0, [dict(rho=0.7, epsilon=1e-2)]),
@@ -25,22 +54,7 @@ def make_optimizers_more():
                         dict(rms_rate=None, weight_decay=None, adam_weight_decay=None, muon_a=3.0, muon_b=-4.0, muon_c=1.8, epsilon=1e-2),
                         dict(exclude_layers=["^nothing$", "v"])]),
     ]:
-        name = make_one.__name__
-        cases.append((name, make_one()))
-        for i, more in enumerate(options):
-            cases.append((f"{name} options {i}", make_one(rate, **more)))
-        cases += [
-            (f"{name} weight decay and schedule", make_one(s.CosineDecayRestarts(rate, 4, t_mul=1.5, m_mul=0.8, alpha=0.1), weight_decay=0.1)),
-            (f"{name} clipnorm", make_one(s.InverseTimeDecay(rate, 4, 0.5), clipnorm=0.5)),
-            (f"{name} global clipnorm", make_one(s.PolynomialDecay(rate, 8, rate / 5, power=2.0, cycle=True), global_clipnorm=0.7)),
-            (f"{name} clipvalue ema", make_one(rate, clipvalue=0.3, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=3)),
-            (f"{name} accumulation", make_one(rate, gradient_accumulation_steps=3, weight_decay=0.05)),
-            (f"{name} all missing", make_one(rate, gradient_accumulation_steps=2, use_ema=True, ema_momentum=0.7, weight_decay=0.02, loss_scale_factor=2.0)),
-            (f"{name} missing", make_one(rate, use_ema=True, ema_momentum=0.7, ema_overwrite_frequency=4)),
-            (f"{name} constraints", make_one(rate)),
-        ]
-        if make_one is not o.Muon:      # Keras's cannot
-            cases.append((f"{name} float64", make_one(rate)))
+        cases += usual(make_one, rate, options)
     cases += [
         ("inverse time", o.SGD(s.InverseTimeDecay(0.1, 4, 0.5))), ("inverse time staircase", o.SGD(s.InverseTimeDecay(0.1, 4, 1.5, staircase=True))),
         ("polynomial", o.SGD(s.PolynomialDecay(0.1, 12))), ("polynomial options", o.SGD(s.PolynomialDecay(0.1, 30, 0.02, power=0.5))),
@@ -54,9 +68,8 @@ def make_optimizers_more():
         ("loss scale optimizer overflow and accumulation", o.LossScaleOptimizer(o.SGD(0.1, momentum=0.9, gradient_accumulation_steps=3))),
         ("loss scale optimizer constraints", o.LossScaleOptimizer(o.RMSprop(s.ExponentialDecay(0.05, 5, 0.5)), initial_scale=0.5)),
     ]
-    values, steps = [normal(3, 2), normal(4), normal(2, 1, 2)], 20
-    make.write("optimizers-more.json", make.run_optimizers(cases, values, [[normal(*v.shape) for v in values] for _ in range(steps)]))
+    write("optimizers-more.json", cases)
 
 
 if __name__ == "__main__":
-    make.run([make_optimizers_more])
+    make.run([make_free] if make.BACKEND == "jax" else [make_optimizers_more])
