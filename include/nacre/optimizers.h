@@ -26,7 +26,7 @@ struct nac_optimizer {
     nac_variable *learning_rate;                    /* NULL with a schedule */
     nac_slots    *slots;
     int           n_slots;
-    nac_variable *own[2];                           /* what it keeps once for all variables, if anything; made with the first slots */
+    nac_variable *own[2];                           /* what it keeps once for all variables, if anything */
     nac_optimizer *inner;                           /* a LossScaleOptimizer's, borrowed from its options; else NULL */
     bool          is_inner;
 };
@@ -42,7 +42,7 @@ typedef struct {
     nac_tensor *(*slot)(const nac_optimizer *self, const nac_variable *v, int i);
     /* The weight decay of a variable, NaN for none; NULL: the option of that name. */
     double (*weight_decay)(const nac_optimizer *self, const nac_variable *v);
-    bool (*build)(nac_optimizer *self, const nac_variable *first);          /* makes what it keeps in own; NULL if that is nothing */
+    bool (*build)(nac_optimizer *self, const nac_variable *first);          /* makes own with the first slots; NULL if there is none */
     nac_tensor *(*next)(const nac_optimizer *self, nac_tensor *step);       /* the new value of own[0], ahead of the variables' steps; NULL: it stays */
     /* Those of an optimizer that works through another one; else NULL. */
     bool (*apply)(nac_optimizer *self, int n, nac_tensor *const *grads, nac_variable *const *variables);

@@ -12,15 +12,11 @@ static bool init(void *self)
     const nac_option *factor = nac_option_find(o->inner->base.cls, "loss_scale_factor");
     if (factor)                         /* it would scale twice */
         *(double *)((char *)o->inner->base.options + factor->offset) = NAC_NONE_FLOAT;
-    return true;
-}
-
-static bool build(nac_optimizer *self, const nac_variable *first)
-{
-    const nac_loss_scale_optimizer_options *o = self->base.options;
-    (void)first;
-    return (self->own[0] = nac_optimizer_variable(self, "step_counter", nac_scalar_int(NAC_INT64, 0)))
-           && (self->own[1] = nac_optimizer_variable(self, "dynamic_scale", nac_scalar(o->initial_scale)));
+    nac_scope scope = nac_scope_begin();
+    bool ok = (o->own[0] = nac_optimizer_variable(o, "step_counter", nac_scalar_int(NAC_INT64, 0)))
+              && (o->own[1] = nac_optimizer_variable(o, "dynamic_scale", nac_scalar(options->initial_scale)));
+    nac_scope_end(&scope);
+    return ok;
 }
 
 static bool update(nac_optimizer *self, nac_tensor *finite, nac_tensor *counter, nac_tensor *scale)
@@ -51,8 +47,7 @@ static bool apply(nac_optimizer *self, int n, nac_tensor *const *grads, nac_vari
 
 static nac_tensor *scale_loss(const nac_optimizer *self, nac_tensor *loss)
 {
-    const nac_loss_scale_optimizer_options *o = self->base.options;
-    return self->own[1] ? nac_multiply(loss, nac_cast(nac_value(self->own[1]), nac_dtype_of(loss))) : nac_mul_scalar(loss, o->initial_scale);
+    return nac_multiply(loss, nac_cast(nac_value(self->own[1]), nac_dtype_of(loss)));
 }
 
 /* The inner one has the slots and takes the steps. */
@@ -62,5 +57,5 @@ static int slot_names(const nac_optimizer *self, const nac_variable *v, const ch
     return 0;
 }
 
-NAC_DEFINE_OPTIMIZER(loss_scale_optimizer, NAC_LOSS_SCALE_OPTIMIZER_OPTIONS, "LossScaleOptimizer", .cls.init = init, .slot_names = slot_names, .build = build,
-                     .apply = apply, .scale_loss = scale_loss)
+NAC_DEFINE_OPTIMIZER(loss_scale_optimizer, NAC_LOSS_SCALE_OPTIMIZER_OPTIONS, "LossScaleOptimizer", .cls.init = init, .slot_names = slot_names, .apply = apply,
+                     .scale_loss = scale_loss)

@@ -165,6 +165,9 @@ bool nac_optimizer_build(nac_optimizer *o, int n, nac_variable *const *variables
 {
     nac_thread *thread = nac_this_thread();
     nac_interpreter *top = thread->top;
+    for (int i = 0; i < n; i++)
+        if (!variables[i])
+            return false;
     nac_scope scope = nac_scope_begin();
     bool ok = !o->inner || nac_optimizer_build(o->inner, n, variables);
     thread->top = NULL;                 /* making slots is no part of what is traced */
@@ -202,7 +205,7 @@ bool nac_optimizer_variables(nac_optimizer *o, int n, nac_variable *const *varia
 {
     bool ok = nac_list_add(out, o->iterations) && (!o->learning_rate || nac_list_add(out, o->learning_rate));
     if (o->inner)
-        return ok && add_own(o, out) && nac_optimizer_variables(o->inner, n, variables, out);
+        return ok && (!nac_optimizer_built(o) || add_own(o, out)) && nac_optimizer_variables(o->inner, n, variables, out);
     for (int i = 0; i < n; i++)
         if (!find(o, variables[i]))
             return ok;
@@ -221,7 +224,7 @@ bool nac_optimizer_variables(nac_optimizer *o, int n, nac_variable *const *varia
 static nac_tensor *rate_now(nac_optimizer *o)
 {
     const nac_rate *rate = option(o, "learning_rate");
-    if (!rate->schedule)
+    if (o->learning_rate)
         return nac_value(o->learning_rate);
     const nac_instance *schedule = rate->schedule;
     return ((const nac_schedule_type *)schedule->cls)->rate(schedule, nac_cast(nac_value(o->iterations), NAC_FLOAT32));
