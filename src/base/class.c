@@ -1,6 +1,7 @@
 /* Classes by name, and their options: checked, copied, written to and read from config objects by one list of rows. */
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 #include "base/base.h"
 #include "base/json.h"
 
@@ -38,7 +39,7 @@ bool nac_one_of(const char *value, const char *choices)
 static bool is_called(const nac_class *cls, const char *name)
 {
     char snake[128];
-    if (strcmp(cls->name, name) == 0)
+    if (strcmp(cls->name, name) == 0 || (cls->kind == NAC_KIND_OPTIMIZER && strcasecmp(cls->name, name) == 0))  /* as Keras finds optimizers */
         return true;
     nac_snake_case(cls->name, snake, sizeof snake);
     if (strcmp(snake, name) == 0 && cls->kind != NAC_KIND_LAYER)
@@ -716,6 +717,12 @@ static bool option_from_json(const nac_class *cls, const nac_option *row, const 
             return wrong(cls, row, "a list", json);
         cJSON_ArrayForEach(item, json)
         {
+            if (row->kind == NAC_KIND_NONE) {
+                if (!cJSON_IsString(item))
+                    return wrong(cls, row, "a list of texts", json);
+                ((nac_specs *)to)->v[n++] = item->valuestring;
+                continue;
+            }
             ((nac_specs *)to)->v[n] = nac_own(nac_instance_from_json(row->kind, item, where, &ok));
             if (!ok || !((nac_specs *)to)->v[n++])
                 return false;

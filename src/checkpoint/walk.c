@@ -121,6 +121,10 @@ bool nac_slot_map_make(nac_slot_map *map, nac_model *m, nac_optimizer *optimizer
         nac_slot_group *g = add_group(map, "optimizer", optimizer->name);
         ok = g && nac_collect_variables(m, NAC_TRAINABLE_WEIGHTS, &variables)
              && nac_optimizer_variables(optimizer, variables.n, (nac_variable *const *)variables.items, &g->variables);
+        nac_optimizer *inner = optimizer->inner;        /* Keras writes its variables twice */
+        if (ok && inner)
+            ok = (g = add_group(map, "optimizer/inner_optimizer", inner->name))
+                 && nac_optimizer_variables(inner, variables.n, (nac_variable *const *)variables.items, &g->variables);
     }
     nac_list_clear(&variables);
     if (!ok)

@@ -549,9 +549,36 @@ def make_parts():
 
 # ---- optimizers ----
 
+def run_optimizers(cases, values, grads):
+    """Cases of (name, optimizer): the first has the variables and gradients of all. The second variable has no gradient in every third step of a case
+    that says "missing", the gradient of the first is infinite in every fifth of one that says "overflow"."""
+    out = []
+    for name, opt in cases:
+        dtype = "float64" if "float64" in name else "float32"
+        variables = [keras.Variable(v, name=f"v{i}", dtype=dtype) for i, v in enumerate(values)]
+        config, after = envelope(opt), []
+        constraints = [keras.constraints.UnitNorm(), keras.constraints.NonNeg(), None] if "constraints" in name else None
+        for v, c in zip(variables, constraints or []):
+            v.constraint = c
+        opt.build(variables)
+        for step, g in enumerate(grads):
+            some = [None if "missing" in name and i == 1 and step % 3 == 2 else tensor(x, dtype=dtype) for i, x in enumerate(g)]
+            if "overflow" in name and step % 5 == 1:
+                some[0] = some[0] * np.inf
+            opt.apply(some, variables)
+            after.append(arrays(variables))
+        case = {"name": name, "optimizer": config, "missing": "missing" in name, **({"overflow": True} if "overflow" in name else {}), "dtype": dtype, "after": {"5": after[4], "20": after[-1]}, "state": arrays(opt.variables),
+                "rate": float(np.asarray(opt.learning_rate))}
+        if constraints:
+            case["constraints"] = [None if c is None else envelope(c) for c in constraints]
+        if not out:
+            case.update(variables=arrays(values), gradients=[arrays(g) for g in grads])
+        out.append(case)
+    return out
+
+
 def make_optimizers():
-    """Each case takes the first one's variables and gradients; the second variable has no gradient in every third step of a case that says so."""
-    o, s, out = keras.optimizers, keras.optimizers.schedules, []
+    o, s = keras.optimizers, keras.optimizers.schedules
     cases = [
         ("sgd", o.SGD(0.1)), ("sgd momentum", o.SGD(0.1, momentum=0.9)), ("sgd nesterov", o.SGD(0.1, momentum=0.8, nesterov=True)),
         ("sgd weight decay", o.SGD(0.1, weight_decay=0.05)), ("sgd momentum weight decay", o.SGD(0.1, momentum=0.9, weight_decay=0.05)),
@@ -579,26 +606,7 @@ def make_optimizers():
     ]
     values, steps = [normal(3, 2), normal(4), normal(2, 1, 2)], 20
     grads = [[normal(*v.shape) for v in values] for _ in range(steps)]
-    for name, opt in cases:
-        dtype = "float64" if "float64" in name else "float32"
-        variables = [keras.Variable(v, name=f"v{i}", dtype=dtype) for i, v in enumerate(values)]
-        config, after = envelope(opt), []
-        constraints = [keras.constraints.UnitNorm(), keras.constraints.NonNeg(), None] if "constraints" in name else None
-        for v, c in zip(variables, constraints or []):
-            v.constraint = c
-        opt.build(variables)
-        for step, g in enumerate(grads):
-            some = [None if "missing" in name and i == 1 and step % 3 == 2 else tensor(x, dtype=dtype) for i, x in enumerate(g)]
-            opt.apply(some, variables)
-            after.append(arrays(variables))
-        case = {"name": name, "optimizer": config, "missing": "missing" in name, "dtype": dtype, "after": {"5": after[4], "20": after[-1]}, "state": arrays(opt.variables),
-                "rate": float(np.asarray(opt.learning_rate))}
-        if constraints:
-            case["constraints"] = [None if c is None else envelope(c) for c in constraints]
-        if not out:
-            case.update(variables=arrays(values), gradients=[arrays(g) for g in grads])
-        out.append(case)
-    write("optimizers.json", out)
+    write("optimizers.json", run_optimizers(cases, values, grads))
 
 
 # ---- whole runs ----

@@ -269,3 +269,26 @@ def encoder_and_decoder():
     _, g = L.GRU(5, return_state=True)(source)
     y = L.GRU(5, return_sequences=True)(target, initial_state=g)
     return keras.Model([source, target], L.Dense(2)(L.Concatenate()([x, y]))), [normal(9, 5, 3), normal(9, 4, 2)], normal(9, 4, 2), dict(optimizer="adam", loss="mse")
+
+
+def optimizer_case(name, optimizer, layers=lambda: [L.Dense(4, activation="tanh"), L.Dense(2)]):
+    def make():
+        return keras.Sequential([keras.Input((5,)), *layers()]), normal(12, 5), normal(12, 2), dict(optimizer=optimizer(), loss="mse")
+    make.__name__ = name
+    case(make)
+
+
+o, s = keras.optimizers, keras.optimizers.schedules
+optimizer_case("default_optimizer", lambda: "rmsprop")
+optimizer_case("rmsprop", lambda: o.RMSprop(0.01, momentum=0.5, centered=True, weight_decay=0.01))
+optimizer_case("adamw", lambda: o.AdamW(s.InverseTimeDecay(0.05, 2, 0.5), amsgrad=True))
+optimizer_case("adamax", lambda: o.Adamax(s.PolynomialDecay(0.05, 3, cycle=True), clipnorm=0.5))
+optimizer_case("nadam", lambda: o.Nadam(s.CosineDecayRestarts(0.02, 2), use_ema=True, ema_overwrite_frequency=2))
+optimizer_case("lamb", lambda: o.Lamb(0.01))
+optimizer_case("lion", lambda: o.Lion(0.005, weight_decay=0.1))
+optimizer_case("adagrad", lambda: o.Adagrad(0.05, initial_accumulator_value=0.2))
+optimizer_case("adadelta", lambda: o.Adadelta(0.5, gradient_accumulation_steps=2))
+optimizer_case("adafactor", lambda: o.Adafactor(0.05))
+optimizer_case("ftrl", lambda: o.Ftrl(0.05, l1_regularization_strength=0.01, beta=0.1))
+optimizer_case("muon", lambda: o.Muon(0.02, exclude_layers=["head"]), lambda: [L.Dense(4, activation="tanh"), L.Dense(3), L.Dense(2, name="head")])
+optimizer_case("loss_scale_optimizer", lambda: o.LossScaleOptimizer(o.Adam(0.02, clipvalue=0.1), initial_scale=8.0, dynamic_growth_steps=2))

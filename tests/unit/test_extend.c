@@ -172,6 +172,55 @@ START_TEST(minimize_is_fits_step)
 }
 END_TEST
 
+/* A scale that is a power of 2 changes no float, as long as it is undone; what overflows is skipped. */
+START_TEST(a_scaled_loss_trains_the_same)
+{
+    nac_tensor *x = nac_random_normal(nac_seed(1, 1), NAC_FLOAT32, NAC_SHAPE(8, 3), 0, 1), *y = nac_sum(x, .axis = -1, .keepdims = true);
+    nac_optimizer *scaled = nac_loss_scale_optimizer(nac_adam(), .initial_scale = 4, .dynamic_growth_steps = 2), *optimizers[] = {nac_adam(), scaled, nac_adam(.loss_scale_factor = 8)};
+    nac_tensor *p[4];
+    for (int k = 0; k < 4; k++) {
+        nac_set_random_seed(5);
+        nac_model *m = nac_sequential(nac_input_layer(3), nac_dense(4, .activation = "tanh"), nac_dense(1));
+        nac_compile(m, .optimizer = k < 3 ? optimizers[k] : nac_loss_scale_optimizer("adam"), .loss = "mse", .run_eagerly = k == 3);
+        nac_fit(m, nac_arrays(x, .targets = y), .batch_size = 4, .epochs = 3, .shuffle = false, .verbose = 0);
+        p[k] = nac_predict(m, x);
+    }
+    ck_assert_msg(nac_ok(), "%s", nac_error());
+    for (int k = 1; k < 4; k++)
+        for (int i = 0; i < 8; i++)
+            ck_assert_double_eq(nac_item_at(p[0], i), nac_item_at(p[k], i));
+    ck_assert_int_eq(nac_iterations(scaled), 6);
+    ck_assert_double_eq(nac_item(nac_scale_loss(scaled, nac_scalar(1))), 4 * 8);
+    ck_assert(nac_set_learning_rate(scaled, 0.5) && nac_learning_rate(scaled) == 0.5);
+    nac_variable *v = nac_variable_new("v", nac_vector(1, 2), true);
+    nac_tensor *g = nac_vector(NAN, 1), *loss = nac_scalar(1);
+    ck_assert(nac_apply_gradients(scaled, 1, &g, &v));
+    ck_assert_double_eq(nac_item_at(nac_value(v), 1), 2);
+    ck_assert_double_eq(nac_item(nac_scale_loss(scaled, loss)), 4 * 4);
+    ck_assert_int_eq(nac_iterations(scaled), 6);
+    ck_assert_ptr_eq(nac_scale_loss(optimizers[0], loss), loss);
+    nac_loss_scale_optimizer(scaled);
+    assert_error("LossScaleOptimizer: inner_optimizer: expected one that does not scale the loss");
+    nac_loss_scale_optimizer(NULL);
+    assert_error("LossScaleOptimizer: inner_optimizer");
+}
+END_TEST
+
+START_TEST(names_of_optimizers_in_any_case)
+{
+    static const char *const names[] = {"rmsprop", "RMSprop", "ADAM", "adamw", "ScheduleFreeAdamW", "schedulefreeadamw", "nadam", "sgd", "Muon"};
+    nac_model *m = nac_sequential(nac_input_layer(3), nac_dense(1));
+    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
+        ck_assert_msg(nac_compile(m, .optimizer = names[i], .loss = "mse"), "%s: %s", names[i], nac_error());
+    ck_assert(nac_compile(m, .loss = "mse"));
+    ck_assert(strstr(nac_model_optimizer(m)->base.cls->name, "RMSprop"));
+    nac_compile(m, .optimizer = nac_muon(.exclude_layers = {"head", "("}));
+    assert_error("Muon: exclude_layers: expected regular expressions");
+    nac_compile(m, .optimizer = nac_lion(.beta_1 = 0));
+    assert_error("Lion: beta_1");
+}
+END_TEST
+
 /* What a failed maker returns is accepted nowhere, and read by nobody. */
 START_TEST(failed_makers_in_plain_calls)
 {
@@ -259,6 +308,8 @@ int main(void)
     tcase_add_test(t, registered_names_come_first);
     tcase_add_test(t, a_loss_of_ones_own);
     tcase_add_test(t, minimize_is_fits_step);
+    tcase_add_test(t, a_scaled_loss_trains_the_same);
+    tcase_add_test(t, names_of_optimizers_in_any_case);
     tcase_add_test(t, failed_makers_in_plain_calls);
     tcase_add_test(t, unknown_extents_are_for_layers_alone);
     tcase_add_test(t, ops_between_layers_are_saved);

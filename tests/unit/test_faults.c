@@ -89,6 +89,18 @@ static bool tapes(void)
     return gg[0] && top && parts && nac_var(nac_at(parts, 0), .axis = 1) && nac_take(x, nac_argmax(x, 0), 0);
 }
 
+static bool optimizers(void)
+{
+    nac_optimizer *all[] = {nac_loss_scale_optimizer(nac_nadam(.gradient_accumulation_steps = 2)), nac_muon(.exclude_layers = {"nothing"}),
+                            nac_adafactor(.learning_rate = {.schedule = nac_cosine_decay_restarts(0.1)}), nac_rmsprop(.centered = true, .momentum = 0.5)};
+    nac_variable *v[] = {nac_variable_new("v", numbers(NAC_SHAPE(3, 2)), true), nac_variable_new("w", numbers(NAC_SHAPE(2)), true)};
+    nac_tensor *grads[][2] = {{numbers(NAC_SHAPE(3, 2)), numbers(NAC_SHAPE(2))}, {numbers(NAC_SHAPE(3, 2)), NULL}};
+    bool ok = true;
+    for (int i = 0; ok && i < NAC_COUNT(all); i++)
+        ok = nac_apply_gradients(all[i], 2, grads[0], v) && nac_apply_gradients(all[i], 2, grads[1], v);
+    return ok;
+}
+
 /* ---- the loop ---- */
 
 static int64_t cost(bool (*scenario)(void))
@@ -133,6 +145,7 @@ SCENARIO(cnn)
 SCENARIO(functional)
 SCENARIO(masked)
 SCENARIO(tapes)
+SCENARIO(optimizers)
 
 START_TEST(load_and_go_on_survives)
 {
@@ -182,6 +195,7 @@ int main(void)
     tcase_add_test(c, functional_survives);
     tcase_add_test(c, masked_survives);
     tcase_add_test(c, tapes_survives);
+    tcase_add_test(c, optimizers_survives);
     tcase_add_test(c, load_and_go_on_survives);
     tcase_add_test(c, a_model_stays_whole);
     suite_add_tcase(s, c);

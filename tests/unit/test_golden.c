@@ -499,7 +499,7 @@ static void run_optimizer(const cJSON *c)
         first = first->prev;
     const cJSON *values = get(first, "variables"), *gradients = get(first, "gradients"), *constraints = get(c, "constraints");
     nac_dtype dtype = nac_dtype_from_name(text_of(c, "dtype"));
-    bool ok, missing = flag(c, "missing");
+    bool ok, missing = flag(c, "missing"), overflow = flag(c, "overflow");
     optimizer_test t = {.optimizer = nac_own(nac_instance_from_json(NAC_KIND_OPTIMIZER, get(c, "optimizer"), "the file", &ok))};
     NEED(t.optimizer != NULL, "the optimizer");
     for (int i = 0; i < VARIABLES; i++) {
@@ -515,6 +515,8 @@ static void run_optimizer(const cJSON *c)
         for (int i = 0; i < VARIABLES; i++)
             if (!(missing && i == 1 && step % 3 == 2))
                 grads[n++] = nac_cast(tensor_of(cJSON_GetArrayItem(cJSON_GetArrayItem(gradients, step), i)), dtype);
+        if (overflow && step % 5 == 1)
+            grads[0] = nac_mul_scalar(grads[0], INFINITY);
         nac_tensor *input = nac_list_of(n, grads);
         NEED(compiled ? nac_function_run(f, input) : optimizer_body(&t, input) != NULL, "a step");
         for (int i = 0; i < VARIABLES && (step == 4 || step == STEPS - 1); i++)
