@@ -206,6 +206,7 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
     C(pad, "f n3x2x2", "f 80x70x50", SMOOTH, nac_square(nac_pad(x[0], pads3 + 0, 1.5)))                                              \
     C(pad_ints, "j 2x2x2 0..9", NULL, ONCE, nac_pad(x[0], pads3, 7))                                                                 \
     C(tile, "f 2x3", NULL, SMOOTH, nac_square(nac_tile(x[0], NAC_SHAPE(2, 3))))                                                      \
+    C(repeat_unknown, "f n2xn3xn2", NULL, SMOOTH, nac_square(nac_repeat(x[0], 2, 1)))                                                \
     C(repeat, "f n3x2", WIDE, SMOOTH, nac_square(nac_repeat(x[0], 3, 1)))                                                            \
     C(flip, "f n3x4", WIDE, SMOOTH, nac_square(nac_flip(x[0], 1)))                                                                   \
     C(view_of_view, "f n4x6", NULL, SMOOTH, nac_multiply(nac_reshape(nac_reshape(x[0], -1, 3), -1, 6), nac_transpose(nac_transpose(x[0], 1, 0), 1, 0))) \
