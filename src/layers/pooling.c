@@ -12,13 +12,15 @@ static bool init(void *self)
 static bool max_call(nac_layer *self, nac_layer_call *c)
 {
     const nac_max_pooling2d_options *o = nac_options(self);
-    return nac_expect_spatial(self, c->n_in, nac_type_of(c->in[0])) && nac_return(c, nac_max_pool(c->in[0], o->pool_size, o->strides, o->padding, o->data_format));
+    return nac_expect_spatial(self, c->n_in, nac_type_of(c->in[0]))
+           && nac_return(c, nac_max_pool(c->in[0], o->pool_size, o->strides, o->padding, o->data_format));
 }
 
 static bool average_call(nac_layer *self, nac_layer_call *c)
 {
     const nac_average_pooling2d_options *o = nac_options(self);
-    return nac_expect_spatial(self, c->n_in, nac_type_of(c->in[0])) && nac_return(c, nac_average_pool(c->in[0], o->pool_size, o->strides, o->padding, o->data_format));
+    return nac_expect_spatial(self, c->n_in, nac_type_of(c->in[0]))
+           && nac_return(c, nac_average_pool(c->in[0], o->pool_size, o->strides, o->padding, o->data_format));
 }
 
 /* Over the spatial axes. */

@@ -275,7 +275,7 @@ static size_t grad_x_scratch(const nac_eval *e)
 
 static bool grad_x_vjp(nac_vjp *v);
 static const nac_op nac_op_conv_transpose = {.name = "conv_transpose", .n_in = 2, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = grad_x_infer,
-                                   .eval = grad_x_eval, .vjp = grad_x_vjp, .scratch = grad_x_scratch};
+                                             .eval = grad_x_eval, .vjp = grad_x_vjp, .scratch = grad_x_scratch};
 
 /* in: dy, x, and w for its shape alone; the gradient of w */
 static bool grad_w_infer(nac_infer *i)
@@ -438,12 +438,10 @@ nac_tensor *nac_conv_transpose(nac_tensor *x, nac_tensor *kernel, nac_tensor *bi
     a.transposed = true;
     for (int d = 0; d < axes; d++) {
         int64_t span = (kernel->type.dim[d] - 1) * a.dilation[d] + 1, extra = spec->output_padding.d[d];
-        if (given)
-            a.rest[d] = (a.same ? span % 2 : span) + extra;
-        else
-            a.rest[d] = a.same || span < a.stride[d] ? a.stride[d] : span;
+        a.rest[d] = given ? (a.same ? span % 2 : span) + extra : a.same || span < a.stride[d] ? a.stride[d] : span;
         if (given && (extra < 0 || extra >= a.stride[d]))
-            return nac_fail(NAC_E_ARGUMENT, "%s: output_padding: expected less than the stride (%lld), found %lld", op, (long long)a.stride[d], (long long)extra);
+            return nac_fail(NAC_E_ARGUMENT, "%s: output_padding: expected less than the stride (%lld), found %lld", op, (long long)a.stride[d],
+                            (long long)extra);
     }
     nac_tensor *y = NAC_APPLY(&nac_op_conv_transpose, &a, first ? channels(x, true) : x, kernel);
     y = bias ? nac_add(y, bias) : y;

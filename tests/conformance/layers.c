@@ -818,6 +818,39 @@ START_TEST(masked_steps_do_not_matter)
 }
 END_TEST
 
+/* ---- what is refused ---- */
+
+#define REFUSALS(R)                                                                                                                  \
+    R(nac_conv2d(4, 3, .groups = 3), "Conv2D: filters: expected a multiple of groups (3), found 4")                                  \
+    R(nac_conv3d(3, 3, .strides = 3, .dilation_rate = 2), "Conv3D: strides and dilation_rate: only one of them may be more than 1")  \
+    R(nac_conv3d(3, 3, .padding = "causal"), "Conv3D: padding: expected one of valid|same, found \"causal\"")                        \
+    R(nac_call(nac_conv1d(4, 2, .groups = 4), nac_input(5, 2)), "2 input channels are not divisible into 4 groups")                  \
+    R(nac_call(nac_conv1d(4, 2), nac_input(5, 2, 2)), "expected an input of rank 3, found (None, 5, 2, 2)")                          \
+    R(nac_call(nac_conv1d(4, 2), nac_input(5, -1)), "axis 2 of the input must be known")                                             \
+    R(nac_call(nac_separable_conv2d(4, 7), nac_input(5, 9, 2)), "is larger than the input (None, 5, 9, 2)")                          \
+    R(nac_conv1d_transpose(3, 3, .output_padding = 1), "Conv1DTranspose: output_padding: expected less than the stride (1), found 1") \
+    R(nac_conv2d_transpose(3, 3, .strides = 3, .output_padding = {{1, 2, 1}, 3}), "Conv2DTranspose: output_padding: expected 2 numbers, found 3") \
+    R(nac_conv3d_transpose(3, 3, .strides = {{1, 2}}, .dilation_rate = {{2, 1}}), "only one of them may be more than 1")             \
+    R(nac_call(nac_conv1d_transpose(3, 4, .padding = "same", .output_padding = {{0}, 1}), nac_input(1, 2)), "nothing is left of axis 1") \
+    R(nac_call(nac_global_max_pooling3d(), nac_input(5, 2)), "expected an input of rank 5, found (None, 5, 2)")                      \
+    R(nac_call(nac_average_pooling1d(7), nac_input(5, 2)), "the window is larger than the input (None, 5, 2)")                       \
+    R(nac_call(nac_cropping1d(NAC_PADS({3, 2})), nac_input(5, 2)), "cropping: expected less than the input (None, 5, 2) has along axis 1, found 3 and 2") \
+    R(nac_cropping2d(-1), "Cropping2D: cropping: expected a number, found -1")                                                       \
+    R(nac_up_sampling2d(2, .interpolation = "area"), "UpSampling2D: interpolation: expected one of nearest|bilinear|bicubic|lanczos3|lanczos5, found \"area\"")
+
+START_TEST(refusals)
+{
+#define TRY(expression, words)                                                                                                       \
+    {                                                                                                                                \
+        const void *result = expression;                                                                                             \
+        ck_assert_msg(!result && nac_error() && strstr(nac_error(), words), "%s: expected \"%s\", found \"%s\"", #expression, words,    \
+                      nac_error() ? nac_error() : "no error");                                                                       \
+        nac_error_clear();                                                                                                           \
+    }
+    REFUSALS(TRY)
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("conformance of layers");
@@ -836,6 +869,7 @@ int main(void)
     tcase_set_timeout(all, 120);
     tcase_add_test(all, every_class_has_an_example);
     tcase_add_test(all, masked_steps_do_not_matter);
+    tcase_add_test(all, refusals);
     suite_add_tcase(s, all);
     return run_suite(s);
 }
