@@ -91,14 +91,16 @@ NAC_DECLARE(nac_layer, input_layer, NAC_INPUT_LAYER_OPTIONS)
 NAC_DECLARE(nac_layer, dense, NAC_DENSE_OPTIONS)
 #define nac_dense(...) NAC_KW(nac_dense_options, nac_dense_with, NAC_DENSE_OPTIONS, .units = __VA_ARGS__)
 
-/* (batch, h, w, c) -> (batch, h', w', filters). */
-#define NAC_CONV2D_OPTIONS(O, S) \
+/* Convolutions and poolings are alike for one, two and three spatial axes: N is how many, the shapes are those of two. */
+
+/* (batch, h, w, c) -> (batch, h', w', filters). Conv1D alone takes padding "causal": a step sees no later ones. */
+#define NAC_CONV_OPTIONS(O, S, N, PADDINGS) \
     O(S, INT, filters, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
-    O(S, SIZE, kernel_size, 0, NAC_AT_LEAST(1), NAC_REQUIRED, .axes = 2) \
-    O(S, SIZE, strides, 1, NAC_AT_LEAST(1), .axes = 2) \
-    O(S, STRING, padding, "valid", NAC_ONE_OF("valid|same")) \
+    O(S, SIZE, kernel_size, 0, NAC_AT_LEAST(1), NAC_REQUIRED, .axes = N) \
+    O(S, SIZE, strides, 1, NAC_AT_LEAST(1), .axes = N) \
+    O(S, STRING, padding, "valid", NAC_ONE_OF(PADDINGS)) \
     O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
-    O(S, SIZE, dilation_rate, 1, NAC_AT_LEAST(1), .axes = 2) \
+    O(S, SIZE, dilation_rate, 1, NAC_AT_LEAST(1), .axes = N) \
     O(S, INT, groups, 1, NAC_AT_LEAST(1)) \
     O(S, SPEC, activation, NULL, NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
     O(S, BOOL, use_bias, true, NAC_ANY) \
@@ -110,17 +112,54 @@ NAC_DECLARE(nac_layer, dense, NAC_DENSE_OPTIONS)
     O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
     O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
     NAC_LAYER_COMMON(O, S)
+#define NAC_CONV1D_OPTIONS(O, S) NAC_CONV_OPTIONS(O, S, 1, "valid|same|causal")
+#define NAC_CONV2D_OPTIONS(O, S) NAC_CONV_OPTIONS(O, S, 2, "valid|same")
+#define NAC_CONV3D_OPTIONS(O, S) NAC_CONV_OPTIONS(O, S, 3, "valid|same")
+NAC_DECLARE(nac_layer, conv1d, NAC_CONV1D_OPTIONS)
 NAC_DECLARE(nac_layer, conv2d, NAC_CONV2D_OPTIONS)
+NAC_DECLARE(nac_layer, conv3d, NAC_CONV3D_OPTIONS)
+#define nac_conv1d(...) NAC_KW(nac_conv1d_options, nac_conv1d_with, NAC_CONV1D_OPTIONS, .filters = __VA_ARGS__)
 #define nac_conv2d(...) NAC_KW(nac_conv2d_options, nac_conv2d_with, NAC_CONV2D_OPTIONS, .filters = __VA_ARGS__)
+#define nac_conv3d(...) NAC_KW(nac_conv3d_options, nac_conv3d_with, NAC_CONV3D_OPTIONS, .filters = __VA_ARGS__)
+
+/* What a convolution's gradient does, from its output's extents to its input's: (batch, h, w, c) -> (batch, h', w', filters). output_padding is
+   a number an axis, below the stride, {{1, 0}, 2}; left out: "same" gives h strides, "valid" nothing less than every window. */
+#define NAC_CONV_TRANSPOSE_OPTIONS(O, S, N) \
+    O(S, INT, filters, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, SIZE, kernel_size, 0, NAC_AT_LEAST(1), NAC_REQUIRED, .axes = N) \
+    O(S, SIZE, strides, 1, NAC_AT_LEAST(1), .axes = N) \
+    O(S, STRING, padding, "valid", NAC_ONE_OF("valid|same")) \
+    O(S, SHAPE, output_padding, 0, NAC_OR_NONE) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    O(S, SIZE, dilation_rate, 1, NAC_AT_LEAST(1), .axes = N) \
+    O(S, SPEC, activation, NULL, NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, SPEC, kernel_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    NAC_LAYER_COMMON(O, S)
+#define NAC_CONV1D_TRANSPOSE_OPTIONS(O, S) NAC_CONV_TRANSPOSE_OPTIONS(O, S, 1)
+#define NAC_CONV2D_TRANSPOSE_OPTIONS(O, S) NAC_CONV_TRANSPOSE_OPTIONS(O, S, 2)
+#define NAC_CONV3D_TRANSPOSE_OPTIONS(O, S) NAC_CONV_TRANSPOSE_OPTIONS(O, S, 3)
+NAC_DECLARE(nac_layer, conv1d_transpose, NAC_CONV1D_TRANSPOSE_OPTIONS)
+NAC_DECLARE(nac_layer, conv2d_transpose, NAC_CONV2D_TRANSPOSE_OPTIONS)
+NAC_DECLARE(nac_layer, conv3d_transpose, NAC_CONV3D_TRANSPOSE_OPTIONS)
+#define nac_conv1d_transpose(...) NAC_KW(nac_conv1d_transpose_options, nac_conv1d_transpose_with, NAC_CONV1D_TRANSPOSE_OPTIONS, .filters = __VA_ARGS__)
+#define nac_conv2d_transpose(...) NAC_KW(nac_conv2d_transpose_options, nac_conv2d_transpose_with, NAC_CONV2D_TRANSPOSE_OPTIONS, .filters = __VA_ARGS__)
+#define nac_conv3d_transpose(...) NAC_KW(nac_conv3d_transpose_options, nac_conv3d_transpose_with, NAC_CONV3D_TRANSPOSE_OPTIONS, .filters = __VA_ARGS__)
 
 /* (batch, h, w, c) -> (batch, h', w', c * depth_multiplier), each channel by itself. */
-#define NAC_DEPTHWISE_CONV2D_OPTIONS(O, S) \
-    O(S, SIZE, kernel_size, 0, NAC_AT_LEAST(1), NAC_REQUIRED, .axes = 2) \
-    O(S, SIZE, strides, 1, NAC_AT_LEAST(1), .axes = 2) \
+#define NAC_DEPTHWISE_CONV_OPTIONS(O, S, N) \
+    O(S, SIZE, kernel_size, 0, NAC_AT_LEAST(1), NAC_REQUIRED, .axes = N) \
+    O(S, SIZE, strides, 1, NAC_AT_LEAST(1), .axes = N) \
     O(S, STRING, padding, "valid", NAC_ONE_OF("valid|same")) \
     O(S, INT, depth_multiplier, 1, NAC_AT_LEAST(1)) \
     O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
-    O(S, SIZE, dilation_rate, 1, NAC_AT_LEAST(1), .axes = 2) \
+    O(S, SIZE, dilation_rate, 1, NAC_AT_LEAST(1), .axes = N) \
     O(S, SPEC, activation, NULL, NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
     O(S, BOOL, use_bias, true, NAC_ANY) \
     O(S, SPEC, depthwise_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
@@ -131,36 +170,91 @@ NAC_DECLARE(nac_layer, conv2d, NAC_CONV2D_OPTIONS)
     O(S, SPEC, depthwise_constraint, NULL, NAC_IS(CONSTRAINT)) \
     O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
     NAC_LAYER_COMMON(O, S)
+#define NAC_DEPTHWISE_CONV1D_OPTIONS(O, S) NAC_DEPTHWISE_CONV_OPTIONS(O, S, 1)
+#define NAC_DEPTHWISE_CONV2D_OPTIONS(O, S) NAC_DEPTHWISE_CONV_OPTIONS(O, S, 2)
+NAC_DECLARE(nac_layer, depthwise_conv1d, NAC_DEPTHWISE_CONV1D_OPTIONS)
 NAC_DECLARE(nac_layer, depthwise_conv2d, NAC_DEPTHWISE_CONV2D_OPTIONS)
+#define nac_depthwise_conv1d(...) NAC_KW(nac_depthwise_conv1d_options, nac_depthwise_conv1d_with, NAC_DEPTHWISE_CONV1D_OPTIONS, .kernel_size = __VA_ARGS__)
 #define nac_depthwise_conv2d(...) NAC_KW(nac_depthwise_conv2d_options, nac_depthwise_conv2d_with, NAC_DEPTHWISE_CONV2D_OPTIONS, .kernel_size = __VA_ARGS__)
 
-/* The maximum of each window: (batch, h, w, c) -> (batch, h', w', c). */
-#define NAC_MAX_POOLING2D_OPTIONS(O, S) \
-    O(S, SIZE, pool_size, 2, NAC_AT_LEAST(1), .axes = 2) \
-    O(S, SIZE, strides, 0, NAC_AT_LEAST(0), .axes = 2) \
+/* Each channel by itself, then all channels of each place: (batch, h, w, c) -> (batch, h', w', filters). */
+#define NAC_SEPARABLE_CONV_OPTIONS(O, S, N) \
+    O(S, INT, filters, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, SIZE, kernel_size, 0, NAC_AT_LEAST(1), NAC_REQUIRED, .axes = N) \
+    O(S, SIZE, strides, 1, NAC_AT_LEAST(1), .axes = N) \
+    O(S, STRING, padding, "valid", NAC_ONE_OF("valid|same")) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    O(S, SIZE, dilation_rate, 1, NAC_AT_LEAST(1), .axes = N) \
+    O(S, INT, depth_multiplier, 1, NAC_AT_LEAST(1)) \
+    O(S, SPEC, activation, NULL, NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, SPEC, depthwise_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, pointwise_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, depthwise_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, pointwise_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, depthwise_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, pointwise_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    NAC_LAYER_COMMON(O, S)
+#define NAC_SEPARABLE_CONV1D_OPTIONS(O, S) NAC_SEPARABLE_CONV_OPTIONS(O, S, 1)
+#define NAC_SEPARABLE_CONV2D_OPTIONS(O, S) NAC_SEPARABLE_CONV_OPTIONS(O, S, 2)
+NAC_DECLARE(nac_layer, separable_conv1d, NAC_SEPARABLE_CONV1D_OPTIONS)
+NAC_DECLARE(nac_layer, separable_conv2d, NAC_SEPARABLE_CONV2D_OPTIONS)
+#define nac_separable_conv1d(...) NAC_KW(nac_separable_conv1d_options, nac_separable_conv1d_with, NAC_SEPARABLE_CONV1D_OPTIONS, .filters = __VA_ARGS__)
+#define nac_separable_conv2d(...) NAC_KW(nac_separable_conv2d_options, nac_separable_conv2d_with, NAC_SEPARABLE_CONV2D_OPTIONS, .filters = __VA_ARGS__)
+
+/* The maximum or the average of each window: (batch, h, w, c) -> (batch, h', w', c). */
+#define NAC_POOLING_OPTIONS(O, S, N) \
+    O(S, SIZE, pool_size, 2, NAC_AT_LEAST(1), .axes = N) \
+    O(S, SIZE, strides, 0, NAC_AT_LEAST(0), .axes = N) \
     O(S, STRING, padding, "valid", NAC_ONE_OF("valid|same")) \
     O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
     NAC_LAYER_COMMON(O, S)
+#define NAC_MAX_POOLING1D_OPTIONS(O, S) NAC_POOLING_OPTIONS(O, S, 1)
+#define NAC_MAX_POOLING2D_OPTIONS(O, S) NAC_POOLING_OPTIONS(O, S, 2)
+#define NAC_MAX_POOLING3D_OPTIONS(O, S) NAC_POOLING_OPTIONS(O, S, 3)
+#define NAC_AVERAGE_POOLING1D_OPTIONS(O, S) NAC_POOLING_OPTIONS(O, S, 1)
+#define NAC_AVERAGE_POOLING2D_OPTIONS(O, S) NAC_POOLING_OPTIONS(O, S, 2)
+#define NAC_AVERAGE_POOLING3D_OPTIONS(O, S) NAC_POOLING_OPTIONS(O, S, 3)
+NAC_DECLARE(nac_layer, max_pooling1d, NAC_MAX_POOLING1D_OPTIONS)
 NAC_DECLARE(nac_layer, max_pooling2d, NAC_MAX_POOLING2D_OPTIONS)
-#define nac_max_pooling2d(...) NAC_KW(nac_max_pooling2d_options, nac_max_pooling2d_with, NAC_MAX_POOLING2D_OPTIONS, .pool_size = __VA_ARGS__)
-
-/* The average of each window: (batch, h, w, c) -> (batch, h', w', c). */
-#define NAC_AVERAGE_POOLING2D_OPTIONS(O, S) \
-    O(S, SIZE, pool_size, 2, NAC_AT_LEAST(1), .axes = 2) \
-    O(S, SIZE, strides, 0, NAC_AT_LEAST(0), .axes = 2) \
-    O(S, STRING, padding, "valid", NAC_ONE_OF("valid|same")) \
-    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
-    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, max_pooling3d, NAC_MAX_POOLING3D_OPTIONS)
+NAC_DECLARE(nac_layer, average_pooling1d, NAC_AVERAGE_POOLING1D_OPTIONS)
 NAC_DECLARE(nac_layer, average_pooling2d, NAC_AVERAGE_POOLING2D_OPTIONS)
+NAC_DECLARE(nac_layer, average_pooling3d, NAC_AVERAGE_POOLING3D_OPTIONS)
+#define nac_max_pooling1d(...) NAC_KW(nac_max_pooling1d_options, nac_max_pooling1d_with, NAC_MAX_POOLING1D_OPTIONS, .pool_size = __VA_ARGS__)
+#define nac_max_pooling2d(...) NAC_KW(nac_max_pooling2d_options, nac_max_pooling2d_with, NAC_MAX_POOLING2D_OPTIONS, .pool_size = __VA_ARGS__)
+#define nac_max_pooling3d(...) NAC_KW(nac_max_pooling3d_options, nac_max_pooling3d_with, NAC_MAX_POOLING3D_OPTIONS, .pool_size = __VA_ARGS__)
+#define nac_average_pooling1d(...) NAC_KW(nac_average_pooling1d_options, nac_average_pooling1d_with, NAC_AVERAGE_POOLING1D_OPTIONS, .pool_size = __VA_ARGS__)
 #define nac_average_pooling2d(...) NAC_KW(nac_average_pooling2d_options, nac_average_pooling2d_with, NAC_AVERAGE_POOLING2D_OPTIONS, .pool_size = __VA_ARGS__)
+#define nac_average_pooling3d(...) NAC_KW(nac_average_pooling3d_options, nac_average_pooling3d_with, NAC_AVERAGE_POOLING3D_OPTIONS, .pool_size = __VA_ARGS__)
 
-/* (batch, h, w, c) -> (batch, c). */
-#define NAC_GLOBAL_AVERAGE_POOLING2D_OPTIONS(O, S) \
+/* (batch, h, w, c) -> (batch, c). The average of one axis leaves masked steps out. */
+#define NAC_GLOBAL_POOLING_OPTIONS(O, S) \
     O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
     O(S, BOOL, keepdims, false, NAC_ANY) \
     NAC_LAYER_COMMON(O, S)
+#define NAC_GLOBAL_MAX_POOLING1D_OPTIONS(O, S) NAC_GLOBAL_POOLING_OPTIONS(O, S)
+#define NAC_GLOBAL_MAX_POOLING2D_OPTIONS(O, S) NAC_GLOBAL_POOLING_OPTIONS(O, S)
+#define NAC_GLOBAL_MAX_POOLING3D_OPTIONS(O, S) NAC_GLOBAL_POOLING_OPTIONS(O, S)
+#define NAC_GLOBAL_AVERAGE_POOLING1D_OPTIONS(O, S) NAC_GLOBAL_POOLING_OPTIONS(O, S)
+#define NAC_GLOBAL_AVERAGE_POOLING2D_OPTIONS(O, S) NAC_GLOBAL_POOLING_OPTIONS(O, S)
+#define NAC_GLOBAL_AVERAGE_POOLING3D_OPTIONS(O, S) NAC_GLOBAL_POOLING_OPTIONS(O, S)
+NAC_DECLARE(nac_layer, global_max_pooling1d, NAC_GLOBAL_MAX_POOLING1D_OPTIONS)
+NAC_DECLARE(nac_layer, global_max_pooling2d, NAC_GLOBAL_MAX_POOLING2D_OPTIONS)
+NAC_DECLARE(nac_layer, global_max_pooling3d, NAC_GLOBAL_MAX_POOLING3D_OPTIONS)
+NAC_DECLARE(nac_layer, global_average_pooling1d, NAC_GLOBAL_AVERAGE_POOLING1D_OPTIONS)
 NAC_DECLARE(nac_layer, global_average_pooling2d, NAC_GLOBAL_AVERAGE_POOLING2D_OPTIONS)
+NAC_DECLARE(nac_layer, global_average_pooling3d, NAC_GLOBAL_AVERAGE_POOLING3D_OPTIONS)
+#define nac_global_max_pooling1d(...) NAC_KW(nac_global_max_pooling1d_options, nac_global_max_pooling1d_with, NAC_GLOBAL_MAX_POOLING1D_OPTIONS, __VA_ARGS__)
+#define nac_global_max_pooling2d(...) NAC_KW(nac_global_max_pooling2d_options, nac_global_max_pooling2d_with, NAC_GLOBAL_MAX_POOLING2D_OPTIONS, __VA_ARGS__)
+#define nac_global_max_pooling3d(...) NAC_KW(nac_global_max_pooling3d_options, nac_global_max_pooling3d_with, NAC_GLOBAL_MAX_POOLING3D_OPTIONS, __VA_ARGS__)
+#define nac_global_average_pooling1d(...) NAC_KW(nac_global_average_pooling1d_options, nac_global_average_pooling1d_with, NAC_GLOBAL_AVERAGE_POOLING1D_OPTIONS, __VA_ARGS__)
 #define nac_global_average_pooling2d(...) NAC_KW(nac_global_average_pooling2d_options, nac_global_average_pooling2d_with, NAC_GLOBAL_AVERAGE_POOLING2D_OPTIONS, __VA_ARGS__)
+#define nac_global_average_pooling3d(...) NAC_KW(nac_global_average_pooling3d_options, nac_global_average_pooling3d_with, NAC_GLOBAL_AVERAGE_POOLING3D_OPTIONS, __VA_ARGS__)
 
 /* (batch, ..) -> (batch, all). */
 #define NAC_FLATTEN_OPTIONS(O, S) \
@@ -176,13 +270,57 @@ NAC_DECLARE(nac_layer, flatten, NAC_FLATTEN_OPTIONS)
 NAC_DECLARE(nac_layer, reshape_layer, NAC_RESHAPE_LAYER_OPTIONS)
 #define nac_reshape_layer(...) NAC_KW(nac_reshape_layer_options, nac_reshape_layer_with, NAC_RESHAPE_LAYER_OPTIONS, .target_shape = __VA_ARGS__)
 
-/* Zeros around the image: 1, {1, 2} or NAC_PADS({top, bottom}, {left, right}). */
-#define NAC_ZERO_PADDING2D_OPTIONS(O, S) \
-    O(S, PADS, padding, 1, .axes = 2) \
+/* Zeros around the spatial axes: 1, {1, 2} or NAC_PADS({top, bottom}, {left, right}); of one axis 1 or NAC_PADS({before, after}). */
+#define NAC_ZERO_PADDING_OPTIONS(O, S, N) \
+    O(S, PADS, padding, 1, .axes = N) \
     O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
     NAC_LAYER_COMMON(O, S)
+#define NAC_ZERO_PADDING1D_OPTIONS(O, S) NAC_ZERO_PADDING_OPTIONS(O, S, 1)
+#define NAC_ZERO_PADDING2D_OPTIONS(O, S) NAC_ZERO_PADDING_OPTIONS(O, S, 2)
+#define NAC_ZERO_PADDING3D_OPTIONS(O, S) NAC_ZERO_PADDING_OPTIONS(O, S, 3)
+NAC_DECLARE(nac_layer, zero_padding1d, NAC_ZERO_PADDING1D_OPTIONS)
 NAC_DECLARE(nac_layer, zero_padding2d, NAC_ZERO_PADDING2D_OPTIONS)
+NAC_DECLARE(nac_layer, zero_padding3d, NAC_ZERO_PADDING3D_OPTIONS)
+#define nac_zero_padding1d(...) NAC_KW(nac_zero_padding1d_options, nac_zero_padding1d_with, NAC_ZERO_PADDING1D_OPTIONS, .padding = __VA_ARGS__)
 #define nac_zero_padding2d(...) NAC_KW(nac_zero_padding2d_options, nac_zero_padding2d_with, NAC_ZERO_PADDING2D_OPTIONS, .padding = __VA_ARGS__)
+#define nac_zero_padding3d(...) NAC_KW(nac_zero_padding3d_options, nac_zero_padding3d_with, NAC_ZERO_PADDING3D_OPTIONS, .padding = __VA_ARGS__)
+
+/* Cuts off what lies there instead. */
+#define NAC_CROPPING1D_OPTIONS(O, S) \
+    O(S, PADS, cropping, 1, .axes = 1) \
+    NAC_LAYER_COMMON(O, S)
+#define NAC_CROPPING_OPTIONS(O, S, N, DEFAULT) \
+    O(S, PADS, cropping, DEFAULT, .axes = N) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+#define NAC_CROPPING2D_OPTIONS(O, S) NAC_CROPPING_OPTIONS(O, S, 2, 0)
+#define NAC_CROPPING3D_OPTIONS(O, S) NAC_CROPPING_OPTIONS(O, S, 3, 1)
+NAC_DECLARE(nac_layer, cropping1d, NAC_CROPPING1D_OPTIONS)
+NAC_DECLARE(nac_layer, cropping2d, NAC_CROPPING2D_OPTIONS)
+NAC_DECLARE(nac_layer, cropping3d, NAC_CROPPING3D_OPTIONS)
+#define nac_cropping1d(...) NAC_KW(nac_cropping1d_options, nac_cropping1d_with, NAC_CROPPING1D_OPTIONS, .cropping = __VA_ARGS__)
+#define nac_cropping2d(...) NAC_KW(nac_cropping2d_options, nac_cropping2d_with, NAC_CROPPING2D_OPTIONS, .cropping = __VA_ARGS__)
+#define nac_cropping3d(...) NAC_KW(nac_cropping3d_options, nac_cropping3d_with, NAC_CROPPING3D_OPTIONS, .cropping = __VA_ARGS__)
+
+/* Each cell as often as size says; UpSampling2D interpolates too. (batch, h, w, c) -> (batch, h * size, w * size, c) */
+#define NAC_UP_SAMPLING1D_OPTIONS(O, S) \
+    O(S, INT, size, 2, NAC_AT_LEAST(1)) \
+    NAC_LAYER_COMMON(O, S)
+#define NAC_UP_SAMPLING2D_OPTIONS(O, S) \
+    O(S, SIZE, size, 2, NAC_AT_LEAST(1), .axes = 2) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    O(S, STRING, interpolation, "nearest", NAC_ONE_OF("nearest|bilinear|bicubic|lanczos3|lanczos5")) \
+    NAC_LAYER_COMMON(O, S)
+#define NAC_UP_SAMPLING3D_OPTIONS(O, S) \
+    O(S, SIZE, size, 2, NAC_AT_LEAST(1), .axes = 3) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, up_sampling1d, NAC_UP_SAMPLING1D_OPTIONS)
+NAC_DECLARE(nac_layer, up_sampling2d, NAC_UP_SAMPLING2D_OPTIONS)
+NAC_DECLARE(nac_layer, up_sampling3d, NAC_UP_SAMPLING3D_OPTIONS)
+#define nac_up_sampling1d(...) NAC_KW(nac_up_sampling1d_options, nac_up_sampling1d_with, NAC_UP_SAMPLING1D_OPTIONS, .size = __VA_ARGS__)
+#define nac_up_sampling2d(...) NAC_KW(nac_up_sampling2d_options, nac_up_sampling2d_with, NAC_UP_SAMPLING2D_OPTIONS, .size = __VA_ARGS__)
+#define nac_up_sampling3d(...) NAC_KW(nac_up_sampling3d_options, nac_up_sampling3d_with, NAC_UP_SAMPLING3D_OPTIONS, .size = __VA_ARGS__)
 
 /* An activation by name. */
 #define NAC_ACTIVATION_OPTIONS(O, S) \

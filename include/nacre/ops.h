@@ -187,11 +187,19 @@ typedef struct {
     nac_size    strides, dilation_rate;
     const char *padding, *data_format;
     int64_t     groups;
+    nac_shape   output_padding;         /* of conv_transpose: a number an axis, below its stride; rank 0: Keras's None */
 } nac_conv_spec;
 NAC_API nac_tensor *nac_convolve(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec);
 NAC_API nac_tensor *nac_depthwise_conv(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec);
+/* A convolution of each channel by itself, then one of all channels of each place by pointwise (1.., c_in multiplier, c_out). */
+NAC_API nac_tensor *nac_separable_conv(nac_tensor *x, nac_tensor *depthwise, nac_tensor *pointwise, nac_tensor *bias, const nac_conv_spec *spec);
+/* The gradient of a convolution by its input, for itself: kernel (spatial.., c_out, c_in). */
+NAC_API nac_tensor *nac_conv_transpose(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec);
 NAC_API nac_tensor *nac_max_pool(nac_tensor *x, nac_size pool_size, nac_size strides, const char *padding, const char *data_format);
 NAC_API nac_tensor *nac_average_pool(nac_tensor *x, nac_size pool_size, nac_size strides, const char *padding, const char *data_format);
+/* Images (n, h, w, c), or (h, w, c), of another size {h, w}, by half-pixel centres; interpolation "nearest", "bilinear", "bicubic", "lanczos3" or
+   "lanczos5". antialias smooths what shrinks. Keras: keras.ops.image.resize. */
+NAC_API nac_tensor *nac_resize(nac_tensor *x, nac_size size, const char *interpolation, bool antialias, const char *data_format);
 /* Normalizes each row of the last axis; gamma, beta (last axis) may be NULL. */
 NAC_API nac_tensor *nac_layer_norm(nac_tensor *x, nac_tensor *gamma, nac_tensor *beta, double epsilon);
 /* Normalizes axis by statistics of the batch: a list of y, mean, variance. gamma, beta may be NULL. */

@@ -2,6 +2,7 @@
 #ifndef NAC_LAYER_H
 #define NAC_LAYER_H
 
+#include <string.h>
 #include "graph/graph.h"
 #include "nacre/extend_layer.h"
 #include "nacre/layers.h"
@@ -27,6 +28,25 @@ typedef struct {
 static inline const nac_layer_type *nac_layer_class(const nac_layer *l)
 {
     return (const nac_layer_type *)l->base.cls;
+}
+
+/* How many spatial axes a class has, by its name: 2 of "Conv2D". */
+static inline int nac_spatial_axes(const nac_layer *l)
+{
+    return *strpbrk(l->base.cls->name, "123") - '0';
+}
+
+/* One input, with those axes beside the batch and the channels. */
+static inline bool nac_expect_spatial(const nac_layer *l, int n_in, const nac_type *in)
+{
+    int rank = nac_spatial_axes(l) + 2;
+    return nac_expect_inputs(l, n_in, 1) && nac_expect_rank(l, in, rank, rank);
+}
+
+/* The first of its spatial axes; channels stand before or behind them. */
+static inline int nac_first_spatial(const char *data_format)
+{
+    return strcmp(data_format, "channels_first") == 0 ? 2 : 1;
 }
 
 nac_tensor *nac_symbolic(layer_node *node, int slot);           /* a new symbolic tensor: the node's output */

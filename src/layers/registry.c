@@ -5,14 +5,39 @@
     O(input_layer)                                                                                                                   \
     O(dense)                                                                                                                         \
     O(einsum_dense)                                                                                                                  \
+    O(conv1d)                                                                                                                        \
     O(conv2d)                                                                                                                        \
+    O(conv3d)                                                                                                                        \
+    O(conv1d_transpose)                                                                                                              \
+    O(conv2d_transpose)                                                                                                              \
+    O(conv3d_transpose)                                                                                                              \
+    O(depthwise_conv1d)                                                                                                              \
     O(depthwise_conv2d)                                                                                                              \
+    O(separable_conv1d)                                                                                                              \
+    O(separable_conv2d)                                                                                                              \
+    O(max_pooling1d)                                                                                                                 \
     O(max_pooling2d)                                                                                                                 \
+    O(max_pooling3d)                                                                                                                 \
+    O(average_pooling1d)                                                                                                             \
     O(average_pooling2d)                                                                                                             \
+    O(average_pooling3d)                                                                                                             \
+    O(global_max_pooling1d)                                                                                                          \
+    O(global_max_pooling2d)                                                                                                          \
+    O(global_max_pooling3d)                                                                                                          \
+    O(global_average_pooling1d)                                                                                                      \
     O(global_average_pooling2d)                                                                                                      \
+    O(global_average_pooling3d)                                                                                                      \
     O(flatten)                                                                                                                       \
     O(reshape_layer)                                                                                                                 \
+    O(zero_padding1d)                                                                                                                \
     O(zero_padding2d)                                                                                                                \
+    O(zero_padding3d)                                                                                                                \
+    O(cropping1d)                                                                                                                    \
+    O(cropping2d)                                                                                                                    \
+    O(cropping3d)                                                                                                                    \
+    O(up_sampling1d)                                                                                                                 \
+    O(up_sampling2d)                                                                                                                 \
+    O(up_sampling3d)                                                                                                                 \
     O(activation)                                                                                                                    \
     O(re_lu)                                                                                                                         \
     O(softmax)                                                                                                                       \

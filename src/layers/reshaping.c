@@ -1,5 +1,4 @@
-/* Flatten, Reshape, ZeroPadding2D. */
-#include <string.h>
+/* Flatten, Reshape, paddings, croppings, upsamplings. */
 #include "layers/layer.h"
 
 static nac_tensor *channels_last(nac_tensor *x)
@@ -35,18 +34,96 @@ static bool reshape_call(nac_layer *self, nac_layer_call *c)
 }
 NAC_DEFINE_LAYER(reshape_layer, NAC_RESHAPE_LAYER_OPTIONS, (.name = "Reshape", .size = sizeof(nac_layer)), .call = reshape_call, .stateless = true)
 
+/* ---- padding and cropping: what lies before and after each spatial axis ---- */
+
+static int64_t pad_at(const nac_pads *p, int axis, int side)
+{
+    return p->pairs ? p->p[axis][side] : p->d[axis] ? p->d[axis] : p->d[0];
+}
+
 static bool zero_padding_call(nac_layer *self, nac_layer_call *c)
 {
-    const nac_zero_padding2d_options *o = nac_options(self);
-    int first = strcmp(o->data_format, "channels_first") == 0 ? 2 : 1;
+    const nac_zero_padding2d_options *o = nac_options(self);    /* the same for all axes */
     int64_t pads[NAC_MAX_RANK][2] = {{0}};
-    if (!nac_expect_rank(self, nac_type_of(c->in[0]), 4, 4))
-        return false;
-    for (int d = 0; d < 2; d++) {
-        int64_t same = o->padding.d[d] ? o->padding.d[d] : o->padding.d[0];
-        pads[first + d][0] = o->padding.pairs ? o->padding.p[d][0] : same;
-        pads[first + d][1] = o->padding.pairs ? o->padding.p[d][1] : same;
-    }
-    return nac_return(c, nac_pad(c->in[0], pads, 0));
+    int first = nac_first_spatial(o->data_format);
+    for (int d = 0; d < nac_spatial_axes(self); d++)
+        for (int side = 0; side < 2; side++)
+            pads[first + d][side] = pad_at(&o->padding, d, side);
+    return nac_expect_spatial(self, c->n_in, nac_type_of(c->in[0])) && nac_return(c, nac_pad(c->in[0], pads, 0));
 }
+
+static bool crop(nac_layer *self, nac_layer_call *c, const nac_pads *cropping, int first)
+{
+    nac_tensor *x = c->in[0];
+    char text[128];
+    if (!nac_expect_spatial(self, c->n_in, nac_type_of(c->in[0])))
+        return false;
+    for (int d = 0; d < nac_spatial_axes(self); d++) {
+        int64_t before = pad_at(cropping, d, 0), after = pad_at(cropping, d, 1), n = nac_dim(c->in[0], first + d);
+        if (n >= 0 && before + after >= n)
+            return nac_fail(NAC_E_SHAPE, "%s \"%s\": cropping: expected less than the input %s has along axis %d, found %lld and %lld", self->base.cls->name,
+                            self->name, nac_dims_text(nac_rank(c->in[0]), nac_type_of(c->in[0])->dim, text, sizeof text), first + d, (long long)before,
+                            (long long)after);
+        if (before || after)
+            x = nac_slice_axis(x, first + d, before, after ? -after : NAC_NONE, 1);
+    }
+    return nac_return(c, x);
+}
+
+static bool cropping1d_call(nac_layer *self, nac_layer_call *c)
+{
+    return crop(self, c, &((const nac_cropping1d_options *)nac_options(self))->cropping, 1);
+}
+
+static bool cropping_call(nac_layer *self, nac_layer_call *c)
+{
+    const nac_cropping2d_options *o = nac_options(self);        /* the same for three axes */
+    return crop(self, c, &o->cropping, nac_first_spatial(o->data_format));
+}
+
+NAC_DEFINE_LAYER(zero_padding1d, NAC_ZERO_PADDING1D_OPTIONS, (.name = "ZeroPadding1D", .size = sizeof(nac_layer)), .call = zero_padding_call)
 NAC_DEFINE_LAYER(zero_padding2d, NAC_ZERO_PADDING2D_OPTIONS, (.name = "ZeroPadding2D", .size = sizeof(nac_layer)), .call = zero_padding_call)
+NAC_DEFINE_LAYER(zero_padding3d, NAC_ZERO_PADDING3D_OPTIONS, (.name = "ZeroPadding3D", .size = sizeof(nac_layer)), .call = zero_padding_call)
+NAC_DEFINE_LAYER(cropping1d, NAC_CROPPING1D_OPTIONS, (.name = "Cropping1D", .size = sizeof(nac_layer)), .call = cropping1d_call)
+NAC_DEFINE_LAYER(cropping2d, NAC_CROPPING2D_OPTIONS, (.name = "Cropping2D", .size = sizeof(nac_layer)), .call = cropping_call)
+NAC_DEFINE_LAYER(cropping3d, NAC_CROPPING3D_OPTIONS, (.name = "Cropping3D", .size = sizeof(nac_layer)), .call = cropping_call)
+
+/* ---- upsampling ---- */
+
+static nac_tensor *repeated(const nac_layer *self, nac_tensor *x, const nac_size *size, int first)
+{
+    for (int d = 0; d < nac_spatial_axes(self); d++)
+        x = nac_repeat(x, nac_size_at(size, d), first + d);
+    return x;
+}
+
+static bool up_sampling1d_call(nac_layer *self, nac_layer_call *c)
+{
+    const nac_up_sampling1d_options *o = nac_options(self);
+    return nac_expect_spatial(self, c->n_in, nac_type_of(c->in[0])) && nac_return(c, nac_repeat(c->in[0], o->size, 1));
+}
+
+static bool up_sampling2d_call(nac_layer *self, nac_layer_call *c)
+{
+    const nac_up_sampling2d_options *o = nac_options(self);
+    int first = nac_first_spatial(o->data_format);
+    nac_tensor *x = c->in[0];
+    if (!nac_expect_spatial(self, c->n_in, nac_type_of(c->in[0])))
+        return false;
+    if (strcmp(o->interpolation, "nearest") == 0)
+        return nac_return(c, repeated(self, x, &o->size, first));
+    nac_size to;
+    for (int d = 0; d < 2; d++)
+        to.d[d] = nac_dim(x, first + d) < 0 ? -1 : nac_dim(x, first + d) * nac_size_at(&o->size, d);
+    return nac_return(c, nac_resize(x, to, o->interpolation, false, o->data_format));
+}
+
+static bool up_sampling3d_call(nac_layer *self, nac_layer_call *c)
+{
+    const nac_up_sampling3d_options *o = nac_options(self);
+    return nac_expect_spatial(self, c->n_in, nac_type_of(c->in[0])) && nac_return(c, repeated(self, c->in[0], &o->size, nac_first_spatial(o->data_format)));
+}
+
+NAC_DEFINE_LAYER(up_sampling1d, NAC_UP_SAMPLING1D_OPTIONS, (.name = "UpSampling1D", .size = sizeof(nac_layer)), .call = up_sampling1d_call)
+NAC_DEFINE_LAYER(up_sampling2d, NAC_UP_SAMPLING2D_OPTIONS, (.name = "UpSampling2D", .size = sizeof(nac_layer)), .call = up_sampling2d_call)
+NAC_DEFINE_LAYER(up_sampling3d, NAC_UP_SAMPLING3D_OPTIONS, (.name = "UpSampling3D", .size = sizeof(nac_layer)), .call = up_sampling3d_call)

@@ -138,8 +138,8 @@ nac_tensor *nac_sparse_softmax_crossentropy(nac_tensor *ids, nac_tensor *logits)
 typedef struct {
     int64_t axes, groups, depthwise, same, causal;
     int64_t stride[3], dilation[3];
-    int64_t in[3];                      /* of a gradient with respect to x: x's extents and channels */
-    int64_t c_in, n;
+    int64_t in[3];                      /* of a gradient with respect to x: x's extents */
+    int64_t transposed, rest[3];        /* the gradient is meant for itself: x has (n - 1) stride + rest cells for n of y */
 } conv_attrs;
 
 /* Three axes always: leading ones are 1. `k` holds the kernel's extents. */
@@ -156,6 +156,17 @@ static void window(int64_t in, int64_t k, int64_t stride, int64_t dilation, bool
     }
 }
 
+static void conv_window(const conv_attrs *a, int d, int64_t in, int64_t k, int64_t *out, int64_t *pad)
+{
+    int64_t outside = (k - 1) * a->dilation[d] + 1 - a->rest[d];
+    if (!a->transposed) {
+        window(in, k, a->stride[d], a->dilation[d], a->same, a->causal, out, pad);
+        return;
+    }
+    *out = (in - a->rest[d]) / a->stride[d] + 1;
+    *pad = outside > 0 ? outside / 2 : 0;
+}
+
 static nac_conv conv_shape(const conv_attrs *a, const nac_type *x, const nac_type *w)
 {
     int axes = (int)a->axes, lead = 3 - axes;
@@ -169,7 +180,9 @@ static nac_conv conv_shape(const conv_attrs *a, const nac_type *x, const nac_typ
         s.k[d] = real ? w->dim[d - lead] : 1;
         s.stride[d] = real ? a->stride[d - lead] : 1;
         s.dilation[d] = real ? a->dilation[d - lead] : 1;
-        window(s.in[d], s.k[d], s.stride[d], s.dilation[d], a->same, a->causal, &s.out[d], &s.pad[d]);
+        s.out[d] = 1;
+        if (real)
+            conv_window(a, d - lead, s.in[d], s.k[d], &s.out[d], &s.pad[d]);
     }
     return s;
 }
@@ -191,7 +204,7 @@ static bool conv_infer(nac_infer *i)
     for (int d = 0; d < axes; d++) {
         int64_t pad;
         if (x->dim[1 + d] >= 0)
-            window(x->dim[1 + d], w->dim[d], a->stride[d], a->dilation[d], a->same, a->causal, &y.dim[1 + d], &pad);
+            conv_window(a, d, x->dim[1 + d], w->dim[d], &y.dim[1 + d], &pad);
         if (x->dim[1 + d] >= 0 && y.dim[1 + d] < 1)
             return nac_fail(NAC_E_SHAPE, "%s: the kernel %s is larger than the input %s; padding \"same\" would do", i->op->name,
                             nac_dims_text(w->rank, w->dim, tw, sizeof tw), nac_dims_text(x->rank, x->dim, tx, sizeof tx));
@@ -222,15 +235,25 @@ static bool conv_vjp(nac_vjp *v);
 static const nac_op nac_op_conv = {.name = "conv", .n_in = -1, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = conv_infer, .eval = conv_eval,
                                    .vjp = conv_vjp, .scratch = conv_scratch};
 
-/* in: dy, w; the gradient of x, whose extents are in the attributes */
+/* in: dy, w; the gradient of x, whose extents are in the attributes, and a transposed convolution, which tells its own */
 static bool grad_x_infer(nac_infer *i)
 {
     const conv_attrs *a = i->attrs;
+    const nac_type *dy = &i->in[0], *w = &i->in[1];
     int axes = (int)a->axes;
-    i->out[0] = i->in[0];
-    for (int d = 0; d < axes; d++)
-        i->out[0].dim[1 + d] = a->in[d];
-    i->out[0].dim[axes + 1] = a->c_in;
+    char ty[96], tw[96];
+    if (!nac_need_float(i))
+        return false;
+    if (dy->dtype != w->dtype || (!a->depthwise && dy->dim[axes + 1] != w->dim[axes + 1]) || dy->dim[axes + 1] % a->groups)
+        return nac_fail(NAC_E_SHAPE, "%s: input %s does not fit kernel %s", i->op->name, nac_type_text(dy, ty, sizeof ty), nac_type_text(w, tw, sizeof tw));
+    i->out[0] = *dy;
+    for (int d = 0; d < axes; d++) {
+        int64_t n = dy->dim[1 + d], *to = &i->out[0].dim[1 + d];
+        *to = !a->transposed ? a->in[d] : n < 0 ? -1 : (n - 1) * a->stride[d] + a->rest[d];
+        if (n >= 0 && *to < 1)
+            return nac_fail(NAC_E_SHAPE, "%s: nothing is left of axis %d of the input %s", i->op->name, 1 + d, nac_type_text(dy, ty, sizeof ty));
+    }
+    i->out[0].dim[axes + 1] = w->dim[axes] * (a->depthwise ? 1 : a->groups);
     return true;
 }
 
@@ -247,8 +270,8 @@ static size_t grad_x_scratch(const nac_eval *e)
 }
 
 static bool grad_x_vjp(nac_vjp *v);
-const nac_op nac_op_conv_grad_x = {.name = "conv_grad_x", .n_in = 2, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = grad_x_infer,
-                                   .eval = grad_x_eval, .vjp = grad_x_vjp, .scratch = grad_x_scratch};
+static const nac_op nac_op_conv_transpose = {.name = "conv_transpose", .n_in = 2, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = grad_x_infer,
+                                             .eval = grad_x_eval, .vjp = grad_x_vjp, .scratch = grad_x_scratch};
 
 /* in: dy, x, and w for its shape alone; the gradient of w */
 static bool grad_w_infer(nac_infer *i)
@@ -276,17 +299,15 @@ static const nac_op nac_op_conv_grad_w = {.name = "conv_grad_w", .n_in = 3, .n_o
 static conv_attrs with_extents(const conv_attrs *a, const nac_type *x)
 {
     conv_attrs b = *a;
-    b.n = 0;
-    for (int d = 0; d < a->axes; d++)
+    for (int d = 0; d < a->axes && !a->transposed; d++)
         b.in[d] = x->dim[1 + d];
-    b.c_in = x->dim[a->axes + 1];
     return b;
 }
 
 static bool conv_vjp(nac_vjp *v)
 {
     conv_attrs a = with_extents(v->attrs, &v->in[0]->type);
-    if (v->need[0] && !(v->din[0] = NAC_APPLY(&nac_op_conv_grad_x, &a, v->dout[0], v->in[1])))
+    if (v->need[0] && !(v->din[0] = NAC_APPLY(&nac_op_conv_transpose, &a, v->dout[0], v->in[1])))
         return false;
     if (v->n_in > 2 && v->need[2] && !(v->din[2] = nac_sum_to(v->dout[0], &v->in[2]->type)))
         return false;
@@ -298,7 +319,6 @@ static conv_attrs without_extents(const conv_attrs *a)
 {
     conv_attrs b = *a;
     memset(b.in, 0, sizeof b.in);
-    b.c_in = 0;
     return b;
 }
 
@@ -315,7 +335,7 @@ static bool grad_w_vjp(nac_vjp *v)
     conv_attrs a = with_extents(v->attrs, &v->in[1]->type);
     if (v->need[0] && !(v->din[0] = NAC_APPLY(&nac_op_conv, v->attrs, v->in[1], v->dout[0])))
         return false;
-    return !v->need[1] || (v->din[1] = NAC_APPLY(&nac_op_conv_grad_x, &a, v->in[0], v->dout[0]));
+    return !v->need[1] || (v->din[1] = NAC_APPLY(&nac_op_conv_transpose, &a, v->in[0], v->dout[0]));
 }
 
 /* channels_first is channels_last between two transpositions */
@@ -351,22 +371,31 @@ static bool padding_of(const char *op, const char *padding, int axes, bool *same
     return *same || *causal || strcmp(p, "valid") == 0 || nac_fail(NAC_E_ARGUMENT, "%s: padding: expected valid or same, found \"%s\"", op, p);
 }
 
-static nac_tensor *conv(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec, bool depthwise)
+static bool conv_attrs_of(const char *op, nac_tensor *x, const nac_conv_spec *spec, conv_attrs *a, bool *first)
 {
     int axes;
-    bool same, causal, first;
-    if (!x || !kernel || !spatial("conv", x, &axes) || !padding_of("conv", spec->padding, axes, &same, &causal)
-        || !format_of("conv", spec->data_format, &first))
-        return NULL;
+    bool same, causal;
+    if (!spatial(op, x, &axes) || !padding_of(op, spec->padding, axes, &same, &causal) || !format_of(op, spec->data_format, first))
+        return false;
     if (spec->groups < 0)
-        return nac_fail(NAC_E_ARGUMENT, "conv: groups: expected at least 1, found %lld", (long long)spec->groups);
-    conv_attrs a = {.axes = axes, .groups = spec->groups ? spec->groups : 1, .depthwise = depthwise, .same = same, .causal = causal};
+        return nac_fail(NAC_E_ARGUMENT, "%s: groups: expected at least 1, found %lld", op, (long long)spec->groups);
+    *a = (conv_attrs){.axes = axes, .groups = spec->groups ? spec->groups : 1, .same = same, .causal = causal};
     for (int d = 0; d < axes; d++) {
-        a.stride[d] = nac_size_at(&spec->strides, d) ? nac_size_at(&spec->strides, d) : 1;
-        a.dilation[d] = nac_size_at(&spec->dilation_rate, d) ? nac_size_at(&spec->dilation_rate, d) : 1;
-        if (a.stride[d] < 1 || a.dilation[d] < 1)
-            return nac_fail(NAC_E_ARGUMENT, "conv: strides and dilation_rate: expected at least 1");
+        a->stride[d] = nac_size_at(&spec->strides, d) ? nac_size_at(&spec->strides, d) : 1;
+        a->dilation[d] = nac_size_at(&spec->dilation_rate, d) ? nac_size_at(&spec->dilation_rate, d) : 1;
+        if (a->stride[d] < 1 || a->dilation[d] < 1)
+            return nac_fail(NAC_E_ARGUMENT, "%s: strides and dilation_rate: expected at least 1", op);
     }
+    return true;
+}
+
+static nac_tensor *conv(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec, bool depthwise)
+{
+    conv_attrs a;
+    bool first;
+    if (!x || !kernel || !conv_attrs_of("conv", x, spec, &a, &first))
+        return NULL;
+    a.depthwise = depthwise;
     nac_tensor *in[3] = {first ? channels(x, true) : x, kernel, bias};
     nac_tensor *y = nac_apply(&nac_op_conv, bias ? 3 : 2, in, &a);
     return first ? channels(y, false) : y;
@@ -380,6 +409,39 @@ nac_tensor *nac_convolve(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, co
 nac_tensor *nac_depthwise_conv(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec)
 {
     return conv(x, kernel, bias, spec, true);
+}
+
+nac_tensor *nac_separable_conv(nac_tensor *x, nac_tensor *depthwise, nac_tensor *pointwise, nac_tensor *bias, const nac_conv_spec *spec)
+{
+    nac_conv_spec point = {.data_format = spec->data_format};
+    return nac_convolve(nac_depthwise_conv(x, depthwise, NULL, spec), pointwise, bias, &point);
+}
+
+nac_tensor *nac_conv_transpose(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec)
+{
+    const char *op = nac_op_conv_transpose.name;
+    conv_attrs a;
+    bool first;
+    if (!x || !kernel || !conv_attrs_of(op, x, spec, &a, &first))
+        return NULL;
+    int given = nac_shape_rank(&spec->output_padding), axes = (int)a.axes;
+    if (a.causal)
+        return nac_fail(NAC_E_ARGUMENT, "%s: padding: expected valid or same, found \"causal\"", op);
+    if (kernel->type.rank != axes + 2)
+        return nac_fail(NAC_E_SHAPE, "%s: a kernel of rank %d for an input of rank %d", op, kernel->type.rank, axes + 2);
+    if (given && given != axes)
+        return nac_fail(NAC_E_ARGUMENT, "%s: output_padding: expected %d number%s, found %d", op, axes, axes == 1 ? "" : "s", given);
+    a.transposed = true;
+    for (int d = 0; d < axes; d++) {
+        int64_t span = (kernel->type.dim[d] - 1) * a.dilation[d] + 1, extra = spec->output_padding.d[d];
+        a.rest[d] = given ? (a.same ? span % 2 : span) + extra : a.same || span < a.stride[d] ? a.stride[d] : span;
+        if (given && (extra < 0 || extra >= a.stride[d]))
+            return nac_fail(NAC_E_ARGUMENT, "%s: output_padding: expected less than the stride (%lld), found %lld", op, (long long)a.stride[d],
+                            (long long)extra);
+    }
+    nac_tensor *y = NAC_APPLY(&nac_op_conv_transpose, &a, first ? channels(x, true) : x, kernel);
+    y = bias ? nac_add(y, bias) : y;
+    return first ? channels(y, false) : y;
 }
 
 /* ---- pooling ---- */

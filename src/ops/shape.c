@@ -522,24 +522,58 @@ nac_tensor *nac_pad(nac_tensor *x, const int64_t (*pads)[2], double value)
 
 /* ---- repeating ---- */
 
+typedef struct {
+    int64_t axis, repeats;
+} repeat_attrs;
+
+static bool repeat_infer(nac_infer *i)
+{
+    const repeat_attrs *a = i->attrs;
+    i->out[0] = i->in[0];
+    if (i->in[0].dim[a->axis] >= 0)
+        i->out[0].dim[a->axis] *= a->repeats;
+    return true;
+}
+
+static void repeat_eval(const nac_eval *e)
+{
+    const repeat_attrs *a = e->attrs;
+    const nac_type *x = e->in[0].type;
+    const char *from = e->in[0].data;
+    char *to = e->out[0].data;
+    int64_t rows = 1;
+    for (int d = 0; d <= a->axis; d++)
+        rows *= x->dim[d];
+    size_t bytes = rows ? nac_type_bytes(x) / (size_t)rows : 0;
+    for (int64_t r = 0; r < rows; r++, from += bytes)
+        for (int64_t k = 0; k < a->repeats; k++, to += bytes)
+            memcpy(to, from, bytes);
+}
+
+static bool repeat_vjp(nac_vjp *v)      /* the copies of one element stand side by side */
+{
+    const repeat_attrs *a = v->attrs;
+    const nac_type *x = &v->in[0]->type;
+    int64_t rows = 1, inner = 1;
+    for (int d = 0; d < x->rank; d++)
+        *(d <= a->axis ? &rows : &inner) *= x->dim[d];
+    nac_tensor *sum = nac_sum(nac_reshape(v->dout[0], rows, a->repeats, inner), .axis = 1);
+    return (v->din[0] = nac_reshape_to(sum, nac_shape_of_tensor(v->in[0])));
+}
+
+static const nac_op nac_op_repeat = {.name = "repeat", .n_in = 1, .n_out = 1, .attrs_size = sizeof(repeat_attrs), .infer = repeat_infer,
+                                     .eval = repeat_eval, .vjp = repeat_vjp};
+
 nac_tensor *nac_repeat(nac_tensor *x, int64_t repeats, int axis)
 {
     if (!x)
         return NULL;
-    int a = nac_axis_of("repeat", axis, x->type.rank);
-    if (a < 0)
+    repeat_attrs a = {nac_axis_of("repeat", axis, x->type.rank), repeats};
+    if (a.axis < 0)
         return NULL;
     if (repeats < 1)
         return nac_fail(NAC_E_ARGUMENT, "repeat: repeats: expected at least 1, found %lld", (long long)repeats);
-    nac_tensor *wide = nac_expand_dims(x, a + 1);
-    if (!wide)
-        return NULL;
-    int64_t dim[NAC_MAX_RANK], flat[NAC_MAX_RANK];
-    memcpy(dim, wide->type.dim, sizeof dim);
-    dim[a + 1] = repeats;
-    for (int d = 0; d < x->type.rank; d++)
-        flat[d] = d == a ? (x->type.dim[d] < 0 ? -1 : x->type.dim[d] * repeats) : d < a ? NAC_SAME_DIM : x->type.dim[d];
-    return nac_reshape_to(nac_broadcast_to(wide, nac_shape_of(wide->type.rank, dim)), nac_shape_of(x->type.rank, flat));
+    return nac_apply(&nac_op_repeat, 1, &x, &a);
 }
 
 nac_tensor *nac_tile(nac_tensor *x, nac_shape repeats)

@@ -107,6 +107,19 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
     E(Conv2D, conv2d_dilated, "f n2x6x6x2", NULL, INFER, plain, nac_conv2d(3, 2, .dilation_rate = {{2, 3}}, .kernel_regularizer = "l1", .dtype = dtype)) \
     E(DepthwiseConv2D, depthwise, "f n2x5x4x3", "f n16x20x20x8", INFER, plain, nac_depthwise_conv2d(3, .padding = "same", .strides = {{2}}, .depth_multiplier = 2, .dtype = dtype)) \
     E(DepthwiseConv2D, depthwise_first, "f n2x3x5x4", NULL, INFER, plain, nac_depthwise_conv2d({{2, 3}}, .data_format = "channels_first", .activation = "tanh", .dtype = dtype)) \
+    E(Conv1D, conv1d, "f n2x6x2", "f n16x120x16", INFER, plain, nac_conv1d(3, 3, .padding = "causal", .dilation_rate = {{2}}, .activation = "tanh", .dtype = dtype)) \
+    E(Conv1D, conv1d_first, "f n2x4x7", NULL, INFER, plain, nac_conv1d(4, 2, .strides = 3, .groups = 2, .data_format = "channels_first", .use_bias = false, .dtype = dtype)) \
+    E(Conv3D, conv3d, "f n2x3x4x3x2", "f n4x9x12x12x4", INFER, plain, nac_conv3d(3, 2, .padding = "same", .activation = "tanh", .dtype = dtype)) \
+    E(Conv3D, conv3d_full, "f n1x2x4x3x4", NULL, INFER, plain, nac_conv3d(2, {{2, 1, 3}}, .strides = {{1, 2, 1}}, .data_format = "channels_first", .kernel_regularizer = "l2", .dtype = dtype)) \
+    E(Conv1DTranspose, conv1d_transpose, "f n2x4x2", "f n16x120x16", INFER, plain, nac_conv1d_transpose(3, 3, .strides = 2, .activation = "tanh", .dtype = dtype)) \
+    E(Conv1DTranspose, conv1d_transpose_dilated, "f n2x2x5", NULL, INFER, plain, nac_conv1d_transpose(2, 2, .dilation_rate = 3, .padding = "same", .data_format = "channels_first", .dtype = dtype)) \
+    E(Conv2DTranspose, conv2d_transpose, "f n2x3x4x2", "f n8x20x20x8", INFER, plain, nac_conv2d_transpose(3, 3, .strides = 2, .padding = "same", .dtype = dtype)) \
+    E(Conv2DTranspose, conv2d_transpose_full, "f n2x2x3x3", NULL, INFER, plain, nac_conv2d_transpose(2, {{2, 3}}, .strides = {{2, 3}}, .output_padding = {{1, 0}, 2}, .padding = "same", .data_format = "channels_first", .use_bias = false, .dtype = dtype)) \
+    E(Conv3DTranspose, conv3d_transpose, "f n1x2x3x2x2", "f n2x8x9x10x8", INFER, plain, nac_conv3d_transpose(2, 2, .strides = {{1, 2, 3}}, .output_padding = {{0}, 1}, .dtype = dtype)) \
+    E(DepthwiseConv1D, depthwise1d, "f n2x6x3", "f n16x200x16", INFER, plain, nac_depthwise_conv1d(3, .padding = "same", .strides = 2, .depth_multiplier = 2, .dtype = dtype)) \
+    E(SeparableConv1D, separable1d, "f n2x6x3", "f n16x200x16", INFER, plain, nac_separable_conv1d(2, 3, .dilation_rate = 2, .activation = "tanh", .dtype = dtype)) \
+    E(SeparableConv2D, separable2d, "f n2x4x5x2", "f n8x20x20x8", INFER, plain, nac_separable_conv2d(3, 2, .padding = "same", .strides = 2, .depth_multiplier = 2, .pointwise_regularizer = "l2", .dtype = dtype)) \
+    E(SeparableConv2D, separable2d_first, "f n2x2x4x5", NULL, INFER, plain, nac_separable_conv2d(3, {{2, 3}}, .data_format = "channels_first", .use_bias = false, .dtype = dtype)) \
     E(MaxPooling2D, max_pooling, "f n2x4x6x2 d", "f n16x40x40x8", INFER, plain, nac_max_pooling2d(2, .dtype = dtype))                \
     E(MaxPooling2D, max_pooling_full, "f n2x3x5x5 d", NULL, INFER, plain,                                                            \
       nac_max_pooling2d({{3, 2}}, .strides = {{1, 2}}, .padding = "same", .data_format = "channels_first", .dtype = dtype))          \
@@ -116,12 +129,32 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
     E(GlobalAveragePooling2D, global_pooling, "f n2x4x5x3", "f n16x40x40x8", INFER, plain, nac_global_average_pooling2d(.dtype = dtype)) \
     E(GlobalAveragePooling2D, global_pooling_first, "f n2x3x4x5", NULL, INFER, plain,                                                \
       nac_global_average_pooling2d(.data_format = "channels_first", .keepdims = true, .dtype = dtype))                               \
+    E(MaxPooling1D, max_pooling1d, "f n2x7x3 d", "f n64x120x16", INFER, plain, nac_max_pooling1d(3, .strides = 2, .padding = "same", .dtype = dtype)) \
+    E(MaxPooling3D, max_pooling3d, "f n1x2x4x3x3 d", "f n4x8x12x12x8", INFER, plain, nac_max_pooling3d({{1, 2, 3}}, .dtype = dtype)) \
+    E(AveragePooling1D, average_pooling1d, "f n2x3x7", "f n64x16x120", INFER, plain, nac_average_pooling1d(2, .data_format = "channels_first", .dtype = dtype)) \
+    E(AveragePooling3D, average_pooling3d, "f n1x3x4x3x2", "f n4x8x12x12x8", INFER, plain, nac_average_pooling3d(2, .strides = 1, .padding = "same", .dtype = dtype)) \
+    E(GlobalMaxPooling1D, global_max1d, "f n2x5x3 d", "f n64x120x16", INFER, plain, nac_global_max_pooling1d(.dtype = dtype))        \
+    E(GlobalMaxPooling2D, global_max2d, "f n2x3x2x4 d", NULL, INFER, plain, nac_global_max_pooling2d(.data_format = "channels_first", .keepdims = true, .dtype = dtype)) \
+    E(GlobalMaxPooling3D, global_max3d, "f n2x2x3x2x2 d", NULL, INFER, plain, nac_global_max_pooling3d(.dtype = dtype))              \
+    E(GlobalAveragePooling1D, global_average1d, "f n2x5x3", "f n64x120x16", INFER, plain, nac_global_average_pooling1d(.dtype = dtype)) \
+    E(GlobalAveragePooling1D, global_average1d_masked, "f n3x3x5; b n3x5", NULL, INFER, with_mask, nac_global_average_pooling1d(.data_format = "channels_first", .keepdims = true, .dtype = dtype)) \
+    E(GlobalAveragePooling3D, global_average3d, "f n2x2x3x2x2", NULL, INFER, plain, nac_global_average_pooling3d(.keepdims = true, .dtype = dtype)) \
     E(Flatten, flatten, "f n3x2x4", "f n300x20x40", INFER, plain, nac_flatten(.dtype = dtype))                                       \
     E(Flatten, flatten_first, "f n3x2x4x5", NULL, INFER, plain, nac_flatten(.data_format = "channels_first", .dtype = dtype))        \
     E(Reshape, reshape, "f n3x2x6", "f n30000x2x6", INFER, plain, nac_reshape_layer({{3, 4}}, .dtype = dtype))                       \
     E(Reshape, reshape_rest, "f n3x2x6", NULL, INFER, plain, nac_reshape_layer({{-1, 2}}, .dtype = dtype))                           \
     E(ZeroPadding2D, zero_padding, "f n2x3x4x2", "f n16x40x40x8", INFER, plain, nac_zero_padding2d(1, .dtype = dtype))               \
     E(ZeroPadding2D, zero_padding_full, "f n2x2x3x4", NULL, INFER, plain, nac_zero_padding2d(NAC_PADS({0, 1}, {2, 0}), .data_format = "channels_first", .dtype = dtype)) \
+    E(ZeroPadding1D, zero_padding1d, "f n2x4x3", NULL, INFER, plain, nac_zero_padding1d(NAC_PADS({0, 2}), .dtype = dtype))           \
+    E(ZeroPadding3D, zero_padding3d, "f n2x2x3x2x2", NULL, INFER, plain, nac_zero_padding3d({1, 2, 1}, .dtype = dtype))              \
+    E(Cropping1D, cropping1d, "f n2x4x3", "f n60x200x16", INFER, plain, nac_cropping1d(NAC_PADS({2, 0}), .dtype = dtype))            \
+    E(Cropping2D, cropping2d, "f n2x2x4x5", NULL, INFER, plain, nac_cropping2d(NAC_PADS({1, 0}, {1, 2}), .data_format = "channels_first", .dtype = dtype)) \
+    E(Cropping2D, cropping2d_nothing, "f n2x3x4x2", NULL, INFER, plain, nac_cropping2d(0, .dtype = dtype))                           \
+    E(Cropping3D, cropping3d, "f n2x3x4x3x2", NULL, INFER, plain, nac_cropping3d(1, .dtype = dtype))                                  \
+    E(UpSampling1D, up_sampling1d, "f n2x4x3", "f n60x200x16", INFER, plain, nac_up_sampling1d(3, .dtype = dtype))                   \
+    E(UpSampling2D, up_sampling2d, "f n2x2x3x4", "f n16x8x30x30", INFER, plain, nac_up_sampling2d({{1, 3}}, .data_format = "channels_first", .dtype = dtype)) \
+    E(UpSampling2D, up_sampling2d_cubic, "f n2x3x4x2", NULL, INFER, plain, nac_up_sampling2d({{2, 3}}, .interpolation = "bicubic", .dtype = dtype)) \
+    E(UpSampling3D, up_sampling3d, "f n2x2x1x3x2", NULL, INFER, plain, nac_up_sampling3d({{2, 3, 1}}, .dtype = dtype))               \
     E(Activation, activation, "f n3x4", "f n400x500", INFER, plain, nac_activation("gelu", .dtype = dtype))                          \
     E(Activation, activation_softmax, "f n3x4", NULL, INFER, plain, nac_activation("softmax", .dtype = dtype))                       \
     E(ReLU, relu, "f n3x4 k", "f n400x500", INFER, plain, nac_re_lu(.dtype = dtype))                                                 \
@@ -815,6 +848,39 @@ START_TEST(masked_steps_do_not_matter)
 }
 END_TEST
 
+/* ---- what is refused ---- */
+
+#define REFUSALS(R)                                                                                                                  \
+    R(nac_conv2d(4, 3, .groups = 3), "Conv2D: filters: expected a multiple of groups (3), found 4")                                  \
+    R(nac_conv3d(3, 3, .strides = 3, .dilation_rate = 2), "Conv3D: strides and dilation_rate: only one of them may be more than 1")  \
+    R(nac_conv3d(3, 3, .padding = "causal"), "Conv3D: padding: expected one of valid|same, found \"causal\"")                        \
+    R(nac_call(nac_conv1d(4, 2, .groups = 4), nac_input(5, 2)), "2 input channels are not divisible into 4 groups")                  \
+    R(nac_call(nac_conv1d(4, 2), nac_input(5, 2, 2)), "expected an input of rank 3, found (None, 5, 2, 2)")                          \
+    R(nac_call(nac_conv1d(4, 2), nac_input(5, -1)), "axis 2 of the input must be known")                                             \
+    R(nac_call(nac_separable_conv2d(4, 7), nac_input(5, 9, 2)), "is larger than the input (None, 5, 9, 2)")                          \
+    R(nac_conv1d_transpose(3, 3, .output_padding = 1), "Conv1DTranspose: output_padding: expected less than the stride (1), found 1") \
+    R(nac_conv2d_transpose(3, 3, .strides = 3, .output_padding = {{1, 2, 1}, 3}), "Conv2DTranspose: output_padding: expected 2 numbers, found 3") \
+    R(nac_conv3d_transpose(3, 3, .strides = {{1, 2}}, .dilation_rate = {{2, 1}}), "only one of them may be more than 1")             \
+    R(nac_call(nac_conv1d_transpose(3, 4, .padding = "same", .output_padding = {{0}, 1}), nac_input(1, 2)), "nothing is left of axis 1") \
+    R(nac_call(nac_global_max_pooling3d(), nac_input(5, 2)), "expected an input of rank 5, found (None, 5, 2)")                      \
+    R(nac_call(nac_average_pooling1d(7), nac_input(5, 2)), "the window is larger than the input (None, 5, 2)")                       \
+    R(nac_call(nac_cropping1d(NAC_PADS({3, 2})), nac_input(5, 2)), "cropping: expected less than the input (None, 5, 2) has along axis 1, found 3 and 2") \
+    R(nac_cropping2d(-1), "Cropping2D: cropping: expected a number, found -1")                                                       \
+    R(nac_up_sampling2d(2, .interpolation = "area"), "UpSampling2D: interpolation: expected one of nearest|bilinear|bicubic|lanczos3|lanczos5, found \"area\"")
+
+START_TEST(refusals)
+{
+#define TRY(expression, words)                                                                                                       \
+    {                                                                                                                                \
+        const void *result = expression;                                                                                             \
+        ck_assert_msg(!result && nac_error() && strstr(nac_error(), words), "%s: expected \"%s\", found \"%s\"", #expression, words,    \
+                      nac_error() ? nac_error() : "no error");                                                                       \
+        nac_error_clear();                                                                                                           \
+    }
+    REFUSALS(TRY)
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("conformance of layers");
@@ -833,6 +899,7 @@ int main(void)
     tcase_set_timeout(all, 120);
     tcase_add_test(all, every_class_has_an_example);
     tcase_add_test(all, masked_steps_do_not_matter);
+    tcase_add_test(all, refusals);
     suite_add_tcase(s, all);
     return run_suite(s);
 }

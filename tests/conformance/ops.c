@@ -36,6 +36,11 @@ static nac_tensor *depthwise(nac_tensor *const *x, bool bias, nac_conv_spec spec
     return nac_depthwise_conv(x[0], x[1], bias ? x[2] : NULL, &spec);
 }
 
+static nac_tensor *transpose(nac_tensor *const *x, bool bias, nac_conv_spec spec)
+{
+    return nac_conv_transpose(x[0], x[1], bias ? x[2] : NULL, &spec);
+}
+
 static nac_tensor *first(nac_tensor *list)
 {
     return nac_at(list, 0);
@@ -203,6 +208,7 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
     C(pad, "f n3x2x2", "f 80x70x50", SMOOTH, nac_square(nac_pad(x[0], pads3 + 0, 1.5)))                                              \
     C(pad_ints, "j 2x2x2 0..9", NULL, ONCE, nac_pad(x[0], pads3, 7))                                                                 \
     C(tile, "f 2x3", NULL, SMOOTH, nac_square(nac_tile(x[0], NAC_SHAPE(2, 3))))                                                      \
+    C(repeat_unknown, "f n2xn3xn2", NULL, SMOOTH, nac_square(nac_repeat(x[0], 2, 1)))                                                \
     C(repeat, "f n3x2", WIDE, SMOOTH, nac_square(nac_repeat(x[0], 3, 1)))                                                            \
     C(flip, "f n3x4", WIDE, SMOOTH, nac_square(nac_flip(x[0], 1)))                                                                   \
     C(view_of_view, "f n4x6", NULL, SMOOTH, nac_multiply(nac_reshape(nac_reshape(x[0], -1, 3), -1, 6), nac_transpose(nac_transpose(x[0], 1, 0), 1, 0))) \
@@ -272,6 +278,15 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
     C(depthwise_conv2d, "f n2x5x4x2; f 3x2x2x3; f 6", "f 8x28x28x8; f 3x3x8x2; f 16", SMOOTH, depthwise(x, true, (nac_conv_spec){.strides = {{2}}, .padding = "same"})) \
     C(depthwise_conv2d_one, "f n2x5x4x3; f 3x3x3x1", "f 8x28x28x16; f 3x3x16x1", SMOOTH, depthwise(x, false, (nac_conv_spec){.padding = "valid"})) \
     C(depthwise_conv1d, "f n2x6x2; f 3x2x2", NULL, SMOOTH, depthwise(x, false, (nac_conv_spec){.dilation_rate = {{2}}}))             \
+    C(conv2d_separable, "f n2x4x5x2; f 2x3x2x2; f 1x1x4x3; f 3", NULL, SMOOTH, nac_separable_conv(x[0], x[1], x[2], x[3], &(nac_conv_spec){.strides = {{2}}, .padding = "same"})) \
+    C(conv1d_transpose, "f n2x5x2; f 3x3x2; f 3", "f 16x120x20; f 3x30x20; f 30", SMOOTH, transpose(x, true, (nac_conv_spec){.strides = {{2}}, .padding = "same"})) \
+    C(conv1d_transpose_wide, "f n2x3x2; f 2x3x2", NULL, SMOOTH, transpose(x, false, (nac_conv_spec){.strides = {{4}}}))              \
+    C(conv2d_transpose, "f n2x3x4x2; f 3x2x3x2; f 3", "f 8x20x20x8; f 3x3x16x8; f 16", SMOOTH, transpose(x, true, (nac_conv_spec){.strides = {{2, 1}}, .padding = "valid"})) \
+    C(conv2d_transpose_first, "f n2x2x3x3; f 2x3x2x2; f 2", NULL, SMOOTH, transpose(x, true, (nac_conv_spec){.strides = {{3, 2}}, .output_padding = {{2, 0}, 2}, .padding = "same", .data_format = "channels_first"})) \
+    C(conv2d_transpose_dilated, "f n1x4x3x2; f 2x3x2x2", "f 8x20x20x8; f 3x3x16x8", SMOOTH, transpose(x, false, (nac_conv_spec){.dilation_rate = {{2}}, .padding = "same"})) \
+    C(conv2d_transpose_even, "f n1x3x3x1; f 4x4x2x1", NULL, SMOOTH, transpose(x, false, (nac_conv_spec){.strides = {{2}}, .output_padding = {{0, 0}, 2}, .padding = "same"})) \
+    C(conv2d_transpose_groups, "f n2x3x3x4; f 2x2x2x4", NULL, SMOOTH, transpose(x, false, (nac_conv_spec){.groups = 2, .strides = {{2}}})) \
+    C(conv3d_transpose, "f n1x2x3x2x2; f 2x2x2x2x2; f 2", "f 2x6x8x8x4; f 3x3x3x6x4; f 6", SMOOTH, transpose(x, true, (nac_conv_spec){.strides = {{1, 2, 2}}})) \
     C(max_pool1d, "f n2x7x3 d", NULL, SMOOTH, nac_max_pool(x[0], (nac_size){{3}}, (nac_size){{2}}, "same", NULL))                    \
     C(max_pool2d, "f n2x4x6x2 d", "f 8x32x32x24", SMOOTH, nac_square(nac_max_pool(x[0], (nac_size){{2}}, (nac_size){{0}}, "valid", NULL))) \
     C(max_pool2d_overlap, "f n2x5x5x2 d", "f 8x33x33x24", SMOOTH, nac_max_pool(x[0], (nac_size){{3, 2}}, (nac_size){{1, 2}}, "same", NULL)) \
@@ -285,6 +300,11 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
       nac_ctc_loss(x[0], x[1], x[2], x[3], 0))                                                                                       \
     C(ctc_loss_last_is_blank, "i n2x4 0..1; f n2x9x3; i n2 4..4; i n2 9..9", NULL, ONCE, nac_ctc_loss(x[0], x[1], x[2], x[3], 2))    \
     C(ctc_loss_without_a_way, "i n2x4 1..2; g n2x3x3; i n2 4..4; i n2 3..3", NULL, ONCE, nac_greater_scalar(nac_ctc_loss(x[0], x[1], x[2], x[3], 0), 1e300)) \
+    C(resize, "f n2x3x4x2", NULL, SMOOTH, nac_resize(x[0], (nac_size){{5, 7}}, "bilinear", false, NULL))                             \
+    C(resize_cubic, "f n2x3x4x2", "f 4x20x20x16", SMOOTH, nac_square(nac_resize(x[0], (nac_size){{6, 3}}, "bicubic", false, "channels_last"))) \
+    C(resize_lanczos, "f n2x2x3x4", NULL, SMOOTH, nac_resize(x[0], (nac_size){{7, 2}}, "lanczos3", true, "channels_first"))          \
+    C(resize_one, "f 3x7x2", NULL, SMOOTH, nac_resize(x[0], (nac_size){{2, 5}}, "lanczos5", true, NULL))                             \
+    C(resize_nearest, "f n2x3x4x2", NULL, SMOOTH, nac_resize(x[0], (nac_size){{5, 2}}, "nearest", false, NULL))                      \
     C(layer_norm, "f n3x5; f 5; f 5", "f 331x499; f 499; f 499", SMOOTH, nac_layer_norm(x[0], x[1], x[2], 1e-3))                     \
     C(layer_norm_plain, "f n2x3x5", WIDE, SMOOTH, nac_layer_norm(x[0], NULL, NULL, 1e-3))                                            \
     C(batch_norm, "f 6x3; f 3; f 3", "f 4000x64; f 64; f 64", SMOOTH, first(nac_batch_norm(x[0], x[1], x[2], -1, 1e-3)))             \
@@ -749,6 +769,19 @@ static const int64_t bad_pads[2][2] = {{0, 0}, {-1, 0}};
     R(nac_convolve(F(1, 5, 5, 3), F(3, 3, 3, 4), NULL, SPEC(.strides = {{-1}})), NAC_E_ARGUMENT, "conv: strides and dilation_rate: expected at least 1") \
     R(nac_convolve(F(1, 5, 5, 3), D(3, 3, 3, 4), NULL, SPEC(.groups = 1)), NAC_E_SHAPE, "conv: input float32 (1, 5, 5, 3) does not fit kernel float64") \
     R(nac_depthwise_conv(F(1, 5, 5, 3), F(3, 3, 2, 1), NULL, SPEC(.groups = 0)), NAC_E_SHAPE, "conv: input float32 (1, 5, 5, 3) does not fit kernel") \
+    R(nac_conv_transpose(F(1, 5, 3), F(3, 4, 2), NULL, SPEC(.groups = 1)), NAC_E_SHAPE, "conv_transpose: input float32 (1, 5, 3) does not fit kernel float32 (3, 4, 2)") \
+    R(nac_conv_transpose(F(1, 5, 3), D(3, 4, 3), NULL, SPEC(.groups = 1)), NAC_E_SHAPE, "conv_transpose: input float32 (1, 5, 3) does not fit kernel float64") \
+    R(nac_conv_transpose(F(1, 5, 3), F(3, 3, 4, 3), NULL, SPEC(.groups = 1)), NAC_E_SHAPE, "conv_transpose: a kernel of rank 4 for an input of rank 3") \
+    R(nac_conv_transpose(F(1, 5, 3), F(3, 4, 3), NULL, SPEC(.padding = "causal")), NAC_E_ARGUMENT, "conv_transpose: padding: expected valid or same, found \"causal\"") \
+    R(nac_conv_transpose(F(1, 5, 3), F(3, 4, 3), NULL, SPEC(.strides = {{2}}, .output_padding = {{2}, 1})), NAC_E_ARGUMENT, "conv_transpose: output_padding: expected less than the stride (2), found 2") \
+    R(nac_conv_transpose(F(1, 5, 3), F(3, 4, 3), NULL, SPEC(.strides = {{2}}, .output_padding = {{1, 1}, 2})), NAC_E_ARGUMENT, "conv_transpose: output_padding: expected 1 number, found 2") \
+    R(nac_conv_transpose(F(1, 1, 3), F(4, 4, 3), NULL, SPEC(.output_padding = {{0}, 1}, .padding = "same")), NAC_E_SHAPE, "conv_transpose: nothing is left of axis 1 of the input float32 (1, 1, 3)") \
+    R(nac_conv_transpose(I(1, 5, 3), F(3, 4, 3), NULL, SPEC(.groups = 1)), NAC_E_TYPE, "conv_transpose: expected float32 or float64, found int64") \
+    R(nac_resize(F(4, 4), (nac_size){{2}}, NULL, false, NULL), NAC_E_SHAPE, "resize: expected an input of rank 3 or 4, found rank 2") \
+    R(nac_resize(F(4, 4, 1), (nac_size){{2}}, "area", false, NULL), NAC_E_ARGUMENT, "resize: interpolation: expected nearest, bilinear, bicubic, lanczos3 or lanczos5, found \"area\"") \
+    R(nac_resize(F(4, 4, 1), (nac_size){{2}}, NULL, false, "channels"), NAC_E_ARGUMENT, "resize: data_format: expected channels_last or channels_first, found \"channels\"") \
+    R(nac_resize(F(4, 4, 1), (nac_size){{0}}, NULL, false, NULL), NAC_E_SHAPE, "resize: axis 0 of the input float32 (4, 4, 1) cannot have a size of 0") \
+    R(nac_resize(I(4, 4, 1), (nac_size){{2}}, NULL, false, NULL), NAC_E_TYPE, "resize: expected float32 or float64, found int64")    \
     R(nac_max_pool(F(1, 2, 2, 1), (nac_size){{3}}, (nac_size){{0}}, "valid", NULL), NAC_E_SHAPE, "max_pool: the window is larger than the input (1, 2, 2, 1)") \
     R(nac_convolve(F(1, 2, 5, 3), F(3, 3, 3, 4), NULL, SPEC(.strides = {{2}})), NAC_E_SHAPE, "conv: the kernel (3, 3, 3, 4) is larger than the input (1, 2, 5, 3)") \
     R(nac_max_pool(F(1, 4, 4, 1), (nac_size){{-2}}, (nac_size){{0}}, "valid", NULL), NAC_E_ARGUMENT, "max_pool: pool_size and strides: expected at least 1") \

@@ -38,6 +38,35 @@ def cnn_built_by_call():
 
 
 @case
+def signals():
+    x = keras.Input((None, 3))
+    h = L.Conv1D(6, 3, padding="causal", activation="relu")(x)
+    h = L.Cropping1D((0, 2))(L.ZeroPadding1D((1, 3))(L.MaxPooling1D(2)(h)))
+    h = L.Add()([L.DepthwiseConv1D(3, padding="same")(h), L.SeparableConv1D(6, 3, padding="same", bias_regularizer="l2")(h)])
+    h = L.UpSampling1D(2)(L.Conv1DTranspose(4, 3, strides=2, padding="same", output_padding=1)(h))
+    y = L.Dense(2)(L.Concatenate()([L.GlobalAveragePooling1D()(h), L.GlobalMaxPooling1D()(h)]))
+    return keras.Model(x, y), normal(12, 9, 3), normal(12, 2), dict(optimizer=keras.optimizers.SGD(0.01, momentum=0.9), loss="mse", metrics=["mae"])
+
+
+@case
+def down_and_up():
+    x = keras.Input((8, 8, 2))
+    small = L.MaxPooling2D(2)(L.SeparableConv2D(4, 3, padding="same", activation="elu")(x))
+    h = L.Add()([L.Conv2DTranspose(4, 3, strides=2, padding="same")(small), L.UpSampling2D(2, interpolation="bilinear")(small), L.UpSampling2D()(small)])
+    y = L.Conv2D(1, 1)(L.Cropping2D(((1, 0), (2, 1)))(h))
+    return keras.Model(x, y), normal(10, 8, 8, 2), normal(10, 7, 5, 1), dict(optimizer=keras.optimizers.Adam(0.01), loss="mse")
+
+
+@case
+def volumes():
+    m = keras.Sequential([
+        keras.Input((4, 5, 6, 2)), L.ZeroPadding3D(1), L.Conv3D(4, 3, activation="tanh"), L.AveragePooling3D((1, 2, 2)), L.Cropping3D(((1, 0), (0, 0), (0, 1))),
+        L.Conv3DTranspose(3, 2, strides=(2, 1, 1)), L.UpSampling3D((1, 2, 1)), L.MaxPooling3D(2, padding="same"), L.Conv3D(2, 1, use_bias=False), L.GlobalAveragePooling3D(),
+        L.Dense(3, activation="softmax")])
+    return m, normal(9, 4, 5, 6, 2), rng.integers(0, 3, 9), dict(optimizer=keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+
+
+@case
 def two_inputs_two_outputs():
     a, b = keras.Input((4,), name="a"), keras.Input((6,), name="b")
     shared, p = L.Dense(5, activation="tanh", name="shared"), L.Dense(4)(b)

@@ -1,0 +1,143 @@
+/* Images of another size: each axis by itself, every new cell a weighted sum of old ones around its centre. */
+#include <math.h>
+#include "ops/ops.h"
+
+enum { NEAREST, BILINEAR, BICUBIC, LANCZOS };
+
+static const struct {
+    const char *name;
+    int64_t     method;
+    double      radius;                 /* cells further from the centre weigh nothing */
+} interpolations[] = {{"nearest", NEAREST, 0}, {"bilinear", BILINEAR, 1}, {"bicubic", BICUBIC, 2}, {"lanczos3", LANCZOS, 3}, {"lanczos5", LANCZOS, 5}};
+
+typedef struct {
+    int64_t axis, size, interpolation, antialias;   /* size: the result's, along the axis */
+} resize_attrs;
+
+/* Of a cell at that distance; bicubic is Keys's with a = -1/2. */
+static double weight_at(int64_t interpolation, double x)
+{
+    double r = interpolations[interpolation].radius, pi = acos(-1);
+    x = fabs(x);
+    if (x >= r)
+        return 0;
+    switch (interpolations[interpolation].method) {
+    case BILINEAR:
+        return 1 - x;
+    case BICUBIC:
+        return x < 1 ? (1.5 * x - 2.5) * x * x + 1 : ((2.5 - 0.5 * x) * x - 4) * x + 2;
+    default:
+        return x == 0 ? 1 : r * sin(pi * x) * sin(pi * x / r) / (pi * pi * x * x);
+    }
+}
+
+static void add_scaled(nac_dtype dtype, int64_t n, double w, const void *from, int64_t i, void *to, int64_t j)
+{
+    if (dtype == NAC_FLOAT64) {
+        const double *x = (const double *)from + i;
+        double *y = (double *)to + j;
+        for (int64_t k = 0; k < n; k++)
+            y[k] += w * x[k];
+    } else {
+        const float *x = (const float *)from + i, v = (float)w;
+        float *y = (float *)to + j;
+        for (int64_t k = 0; k < n; k++)
+            y[k] += v * x[k];
+    }
+}
+
+/* Adds each old cell, weighted, to the new ones that it belongs to, or the gradients of these to it. */
+static void spread(const nac_eval *e, const nac_type *old, const nac_type *new, bool back)
+{
+    const resize_attrs *a = e->attrs;
+    int64_t n = old->dim[a->axis], m = new->dim[a->axis], outer = 1, inner = 1;
+    for (int d = 0; d < old->rank; d++)
+        if (d != a->axis)
+            *(d < a->axis ? &outer : &inner) *= old->dim[d];
+    double wide = a->antialias && n > m ? (double)n / (double)m : 1, reach = interpolations[a->interpolation].radius * wide;
+    memset(e->out[0].data, 0, nac_type_bytes(e->out[0].type));
+    for (int64_t o = 0; o < m; o++) {
+        double centre = ((double)o + 0.5) * (double)n / (double)m - 0.5, sum = 0;
+        int64_t lo = (int64_t)fmax(ceil(centre - reach), 0), hi = (int64_t)fmin(floor(centre + reach), (double)(n - 1));
+        bool nearest = interpolations[a->interpolation].method == NEAREST;
+        if (nearest)
+            lo = hi = (2 * o + 1) * n / (2 * m);
+        for (int64_t i = lo; i <= hi; i++)
+            sum += weight_at(a->interpolation, ((double)i - centre) / wide);
+        for (int64_t i = lo; i <= hi; i++) {
+            double w = nearest ? 1 : weight_at(a->interpolation, ((double)i - centre) / wide) / sum;
+            for (int64_t b = 0; b < outer; b++) {
+                int64_t at = (b * n + i) * inner, to = (b * m + o) * inner;
+                add_scaled(old->dtype, inner, w, e->in[0].data, back ? to : at, e->out[0].data, back ? at : to);
+            }
+        }
+    }
+}
+
+static bool resize_infer(nac_infer *i)
+{
+    const resize_attrs *a = i->attrs;
+    char text[96];
+    if (!nac_need_float(i))
+        return false;
+    i->out[0] = i->in[0];
+    i->out[0].dim[a->axis] = a->size;
+    return (a->size > 0 && i->in[0].dim[a->axis]) || (a->size == -1 && i->in[0].dim[a->axis] == -1)
+           || nac_fail(NAC_E_SHAPE, "%s: axis %d of the input %s cannot have a size of %lld", i->op->name, (int)a->axis,
+                       nac_type_text(&i->in[0], text, sizeof text), (long long)a->size);
+}
+
+static void resize_eval(const nac_eval *e)
+{
+    spread(e, e->in[0].type, e->out[0].type, false);
+}
+
+static void resize_grad_eval(const nac_eval *e)
+{
+    spread(e, e->out[0].type, e->in[0].type, true);
+}
+
+static bool other_way(nac_vjp *v, const nac_op *op)
+{
+    resize_attrs a = *(const resize_attrs *)v->attrs;
+    a.size = v->in[0]->type.dim[a.axis];
+    return (v->din[0] = NAC_APPLY(op, &a, v->dout[0]));
+}
+
+static bool resize_vjp(nac_vjp *v);
+static const nac_op nac_op_resize = {.name = "resize", .n_in = 1, .n_out = 1, .attrs_size = sizeof(resize_attrs), .infer = resize_infer,
+                                     .eval = resize_eval, .vjp = resize_vjp};
+
+static bool resize_grad_vjp(nac_vjp *v)
+{
+    return other_way(v, &nac_op_resize);
+}
+
+static const nac_op nac_op_resize_grad = {.name = "resize_grad", .n_in = 1, .n_out = 1, .attrs_size = sizeof(resize_attrs), .infer = resize_infer,
+                                          .eval = resize_grad_eval, .vjp = resize_grad_vjp};
+
+static bool resize_vjp(nac_vjp *v)
+{
+    return other_way(v, &nac_op_resize_grad);
+}
+
+nac_tensor *nac_resize(nac_tensor *x, nac_size size, const char *interpolation, bool antialias, const char *data_format)
+{
+    resize_attrs a = {.antialias = antialias};
+    if (!x)
+        return NULL;
+    if (x->type.rank != 3 && x->type.rank != 4)
+        return nac_fail(NAC_E_SHAPE, "resize: expected an input of rank 3 or 4, found rank %d", x->type.rank);
+    bool first = data_format && strcmp(data_format, "channels_first") == 0;
+    if (data_format && !first && strcmp(data_format, "channels_last"))
+        return nac_fail(NAC_E_ARGUMENT, "resize: data_format: expected channels_last or channels_first, found \"%s\"", data_format);
+    while (interpolation && strcmp(interpolations[a.interpolation].name, interpolation))
+        if (++a.interpolation == NAC_COUNT(interpolations))
+            return nac_fail(NAC_E_ARGUMENT, "resize: interpolation: expected nearest, bilinear, bicubic, lanczos3 or lanczos5, found \"%s\"", interpolation);
+    a.axis = x->type.rank - (first ? 2 : 3);
+    a.size = nac_size_at(&size, 0);
+    nac_tensor *y = NAC_APPLY(&nac_op_resize, &a, x);
+    a.axis++;
+    a.size = nac_size_at(&size, 1);
+    return NAC_APPLY(&nac_op_resize, &a, y);
+}
