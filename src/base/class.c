@@ -618,6 +618,14 @@ static bool pads_from_json(const cJSON *json, nac_pads *p, int axes)
     return n == axes || (axes == 0 && n >= 1 && n <= 3);
 }
 
+/* The kind of what an envelope holds: the row's, or the other one that the row takes too (a layer as an activation). */
+static nac_kind kind_of_json(const nac_option *row, const cJSON *json)
+{
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "class_name"), *registered_name = cJSON_GetObjectItemCaseSensitive(json, "registered_name");
+    name = cJSON_IsString(registered_name) ? registered_name : name;
+    return row->other && cJSON_IsString(name) && nac_class_find(row->other, name->valuestring) ? row->other : row->kind;
+}
+
 /* Reads an option into options that hold the defaults; strings and specs become owned by the caller's scratch (`owned`). */
 static bool option_from_json(const nac_class *cls, const nac_option *row, const cJSON *json, void *to)
 {
@@ -668,7 +676,7 @@ static bool option_from_json(const nac_class *cls, const nac_option *row, const 
         *(nac_rate *)to = (nac_rate){0, NULL};
         /* fall through */
     case NAC_OPTION_SPEC: {
-        nac_kind kind = row->type == NAC_OPTION_RATE ? NAC_KIND_SCHEDULE : row->kind;
+        nac_kind kind = row->type == NAC_OPTION_RATE ? NAC_KIND_SCHEDULE : kind_of_json(row, json);
         nac_spec *slot = row->type == NAC_OPTION_RATE ? &((nac_rate *)to)->schedule : (nac_spec *)to;
         char where[160];
         bool ok;

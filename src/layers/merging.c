@@ -39,22 +39,23 @@ static nac_tensor *wide_mask(nac_tensor *mask, nac_tensor *x)
     return mask;
 }
 
-/* Masked entries count as 1, and as 0 where every input is masked. */
+/* Masked entries count as 1, and as 0 where every input has a mask and each masks them. */
 static bool multiply_call(nac_layer *self, nac_layer_call *c)
 {
     nac_tensor *any = NULL;
+    bool all = true;
     (void)self;
-    for (int i = 0; i < c->n_in; i++)
-        if (!c->mask[i])
-            return nac_return(c, fold(c, nac_multiply));
     nac_layer_call filled = *c;
     for (int i = 0; i < c->n_in; i++) {
         nac_tensor *mask = wide_mask(c->mask[i], c->in[i]);
+        all &= c->mask[i] != NULL;
+        if (!c->mask[i])
+            continue;
         filled.in[i] = nac_where(mask, c->in[i], nac_scalar_of(nac_dtype_of(c->in[i]), 1));
         any = any ? nac_logical_or(any, mask) : mask;
     }
     nac_tensor *y = fold(&filled, nac_multiply);
-    return nac_return(c, nac_multiply(y, nac_cast(any, nac_dtype_of(y))));
+    return nac_return(c, all && y ? nac_where(any, y, nac_scalar_of(nac_dtype_of(y), 0)) : y);
 }
 
 /* The output is kept where any input is; without a mask on each there is none. */
