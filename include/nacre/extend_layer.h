@@ -27,9 +27,13 @@ typedef struct nac_layer_type {
     nac_class cls;
     bool (*build)(nac_layer *self, int n_in, const nac_type *in);   /* (optional) makes the weights, once; extents may be -1 */
     bool (*call)(nac_layer *self, nac_layer_call *c);               /* computes, through ops alone */
-    bool      supports_masking;         /* the first input's mask is the output's, unless compute_mask says otherwise */
-    bool (*compute_mask)(nac_layer *self, const nac_layer_call *c, nac_tensor **mask);   /* (optional) *mask NULL: none */
+    bool      supports_masking;         /* the first input's mask is the first output's, unless compute_mask says otherwise */
+    bool (*compute_mask)(nac_layer *self, const nac_layer_call *c, nac_tensor **mask);   /* (optional) of each output; NULL, as they come: none */
     bool      takes_mask;               /* Keras records a mask argument in functional models */
+    /* (recurrent cells) fills in the types of the states for a step's input of that type; how many, or 0 on failure. Such a layer is called
+       with the input and the states, and gives the output and the new states. */
+    int  (*state_types)(nac_layer *self, const nac_type *step, nac_type *state);
+    bool (*reset_state)(nac_layer *self);                           /* (optional) forgets what it keeps from batch to batch */
     bool      stateless;                /* Keras marks it built at once: no build_config */
     void *(*get_config)(nac_layer *self);                           /* (optional) a cJSON object instead of the option list's */
     nac_layer *(*from_config)(const void *config);                  /* (optional) its opposite */

@@ -56,6 +56,8 @@ NAC_API bool nac_trainable(const nac_layer *l);
 NAC_API int  nac_set_trainable_matching(nac_layer *l, const char *glob, bool trainable);
 /* The sum of all losses that the last call left (add_loss, activity and weight regularizers); 0 when there are none. */
 NAC_API nac_tensor *nac_losses(nac_layer *l);
+/* Sets the states that stateful recurrent layers keep from batch to batch to 0, in the whole subtree. Keras: layer.reset_state(). */
+NAC_API bool nac_reset_state(nac_layer *l);
 /* Makes unseeded things (initializers, dropout, shuffling) of this thread repeat. Keras: keras.utils.set_random_seed. */
 NAC_API void nac_set_random_seed(uint64_t seed);
 /* Restarts automatic names on this thread. Keras: keras.utils.clear_session. */
@@ -290,7 +292,78 @@ NAC_DECLARE(nac_layer, rescaling, NAC_RESCALING_OPTIONS)
 NAC_DECLARE(nac_layer, embedding, NAC_EMBEDDING_OPTIONS)
 #define nac_embedding(...) NAC_KW(nac_embedding_options, nac_embedding_with, NAC_EMBEDDING_OPTIONS, .input_dim = __VA_ARGS__)
 
-/* One step of an LSTM; held by an LSTM layer. */
+/* ---- recurrent layers ----
+   Sequences (batch, time, ..) -> the last output (batch, units), or with return_sequences all of them (batch, time, units); with return_state a
+   list of that and the last states. nac_call(layer, x, .initial_state = nac_list(h, c)). A mask (batch, time) passes steps over. stateful keeps
+   the states from batch to batch (nac_reset_state forgets them) and needs a known batch size. unroll changes nothing here. */
+#define NAC_RNN_COMMON(O, S) \
+    O(S, BOOL, return_sequences, false, NAC_ANY) \
+    O(S, BOOL, return_state, false, NAC_ANY) \
+    O(S, BOOL, go_backwards, false, NAC_ANY) \
+    O(S, BOOL, stateful, false, NAC_ANY) \
+    O(S, BOOL, unroll, false, NAC_ANY) \
+    O(S, BOOL, zero_output_for_mask, false, NAC_ANY)
+
+/* Runs a cell along a sequence: nac_rnn(nac_gru_cell(32), .return_sequences = true). A cell of your own is a layer with state_types. */
+#define NAC_RNN_OPTIONS(O, S) \
+    O(S, SPEC, cell, NULL, NAC_REQUIRED, .kind = NAC_KIND_LAYER) \
+    NAC_RNN_COMMON(O, S) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, rnn, NAC_RNN_OPTIONS)
+#define nac_rnn(...) NAC_KW(nac_rnn_options, nac_rnn_with, NAC_RNN_OPTIONS, .cell = __VA_ARGS__)
+
+/* Cells one above the other, as one cell; its states are those of all. nac_stacked_rnn_cells(nac_lstm_cell(8), nac_gru_cell(4)). */
+#define NAC_STACKED_RNN_CELLS_OPTIONS(O, S) \
+    O(S, SPECS, cells, NULL, NAC_REQUIRED, .kind = NAC_KIND_LAYER) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, stacked_rnn_cells, NAC_STACKED_RNN_CELLS_OPTIONS)
+#define nac_stacked_rnn_cells(...) NAC_KW(nac_stacked_rnn_cells_options, nac_stacked_rnn_cells_with, NAC_STACKED_RNN_CELLS_OPTIONS, .cells = {{__VA_ARGS__}})
+
+/* One step: (x, h) -> (h, h). */
+#define NAC_SIMPLE_RNN_CELL_OPTIONS(O, S) \
+    O(S, INT, units, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, SPEC, activation, "tanh", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, SPEC, kernel_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, recurrent_initializer, "orthogonal", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, recurrent_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, recurrent_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, FLOAT, dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, FLOAT, recurrent_dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, simple_rnn_cell, NAC_SIMPLE_RNN_CELL_OPTIONS)
+#define nac_simple_rnn_cell(...) NAC_KW(nac_simple_rnn_cell_options, nac_simple_rnn_cell_with, NAC_SIMPLE_RNN_CELL_OPTIONS, .units = __VA_ARGS__)
+
+/* output = activation(x . kernel + output before . recurrent_kernel + bias). */
+#define NAC_SIMPLE_RNN_OPTIONS(O, S) \
+    O(S, INT, units, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    NAC_RNN_COMMON(O, S) \
+    O(S, SPEC, activation, "tanh", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, SPEC, kernel_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, recurrent_initializer, "orthogonal", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, recurrent_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, recurrent_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, FLOAT, dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, FLOAT, recurrent_dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, simple_rnn, NAC_SIMPLE_RNN_OPTIONS)
+#define nac_simple_rnn(...) NAC_KW(nac_simple_rnn_options, nac_simple_rnn_with, NAC_SIMPLE_RNN_OPTIONS, .units = __VA_ARGS__)
+
+/* One step: (x, h, c) -> (h, h, c). */
 #define NAC_LSTM_CELL_OPTIONS(O, S) \
     O(S, INT, units, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
     O(S, SPEC, activation, "tanh", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
@@ -313,15 +386,10 @@ NAC_DECLARE(nac_layer, embedding, NAC_EMBEDDING_OPTIONS)
 NAC_DECLARE(nac_layer, lstm_cell, NAC_LSTM_CELL_OPTIONS)
 #define nac_lstm_cell(...) NAC_KW(nac_lstm_cell_options, nac_lstm_cell_with, NAC_LSTM_CELL_OPTIONS, .units = __VA_ARGS__)
 
-/* (batch, time, in) -> (batch, units), or all steps (batch, time, units). */
+/* Long short-term memory; states h and c. */
 #define NAC_LSTM_OPTIONS(O, S) \
     O(S, INT, units, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
-    O(S, BOOL, return_sequences, false, NAC_ANY) \
-    O(S, BOOL, return_state, false, NAC_ANY) \
-    O(S, BOOL, go_backwards, false, NAC_ANY) \
-    O(S, BOOL, stateful, false, NAC_ANY) \
-    O(S, BOOL, unroll, false, NAC_ANY) \
-    O(S, BOOL, zero_output_for_mask, false, NAC_ANY) \
+    NAC_RNN_COMMON(O, S) \
     O(S, SPEC, activation, "tanh", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
     O(S, SPEC, recurrent_activation, "sigmoid", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
     O(S, BOOL, use_bias, true, NAC_ANY) \
@@ -332,16 +400,80 @@ NAC_DECLARE(nac_layer, lstm_cell, NAC_LSTM_CELL_OPTIONS)
     O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \
     O(S, SPEC, recurrent_regularizer, NULL, NAC_IS(REGULARIZER)) \
     O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
-    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
     O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
     O(S, SPEC, recurrent_constraint, NULL, NAC_IS(CONSTRAINT)) \
     O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
     O(S, FLOAT, dropout, 0, NAC_WITHIN(0, 1)) \
     O(S, FLOAT, recurrent_dropout, 0, NAC_WITHIN(0, 1)) \
     O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
     NAC_LAYER_COMMON(O, S)
 NAC_DECLARE(nac_layer, lstm, NAC_LSTM_OPTIONS)
 #define nac_lstm(...) NAC_KW(nac_lstm_options, nac_lstm_with, NAC_LSTM_OPTIONS, .units = __VA_ARGS__)
+
+/* One step: (x, h) -> (h, h). */
+#define NAC_GRU_CELL_OPTIONS(O, S) \
+    O(S, INT, units, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, SPEC, activation, "tanh", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, SPEC, recurrent_activation, "sigmoid", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, SPEC, kernel_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, recurrent_initializer, "orthogonal", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, recurrent_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, recurrent_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, FLOAT, dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, FLOAT, recurrent_dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, BOOL, reset_after, true, NAC_ANY) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, gru_cell, NAC_GRU_CELL_OPTIONS)
+#define nac_gru_cell(...) NAC_KW(nac_gru_cell_options, nac_gru_cell_with, NAC_GRU_CELL_OPTIONS, .units = __VA_ARGS__)
+
+/* Gated recurrent unit; reset_after: the reset gate comes after the product, with a second bias. */
+#define NAC_GRU_OPTIONS(O, S) \
+    O(S, INT, units, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    NAC_RNN_COMMON(O, S) \
+    O(S, SPEC, activation, "tanh", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, SPEC, recurrent_activation, "sigmoid", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, SPEC, kernel_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, recurrent_initializer, "orthogonal", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, recurrent_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, recurrent_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, FLOAT, dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, FLOAT, recurrent_dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, BOOL, reset_after, true, NAC_ANY) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, gru, NAC_GRU_OPTIONS)
+#define nac_gru(...) NAC_KW(nac_gru_options, nac_gru_with, NAC_GRU_OPTIONS, .units = __VA_ARGS__)
+
+/* Runs a recurrent layer forwards and a copy of it backwards, and joins their outputs by merge_mode; NULL: a list of both. */
+#define NAC_BIDIRECTIONAL_OPTIONS(O, S) \
+    O(S, SPEC, layer, NULL, NAC_REQUIRED, .kind = NAC_KIND_LAYER) \
+    O(S, STRING, merge_mode, "concat", NAC_OR_NONE, NAC_ONE_OF("sum|mul|concat|ave")) \
+    O(S, SPEC, backward_layer, NULL, NAC_IS(LAYER)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, bidirectional, NAC_BIDIRECTIONAL_OPTIONS)
+#define nac_bidirectional(...) NAC_KW(nac_bidirectional_options, nac_bidirectional_with, NAC_BIDIRECTIONAL_OPTIONS, .layer = __VA_ARGS__)
+
+/* Applies a layer to every step: (batch, time, ..) -> (batch, time, ..). */
+#define NAC_TIME_DISTRIBUTED_OPTIONS(O, S) \
+    O(S, SPEC, layer, NULL, NAC_REQUIRED, .kind = NAC_KIND_LAYER) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, time_distributed, NAC_TIME_DISTRIBUTED_OPTIONS)
+#define nac_time_distributed(...) NAC_KW(nac_time_distributed_options, nac_time_distributed_with, NAC_TIME_DISTRIBUTED_OPTIONS, .layer = __VA_ARGS__)
 
 /* Queries (batch, t, d) attend to values and keys (batch, s, d): nac_call(layer, nac_list(query, value, key)); the key may be left out. */
 #define NAC_MULTI_HEAD_ATTENTION_OPTIONS(O, S) \

@@ -37,7 +37,7 @@ NAC_API nac_optimizer *nac_model_optimizer(nac_model *m);               /* borro
 /* Figures by name, sorted by it, as Keras's logs. */
 typedef struct {
     int    n;
-    char   name[NAC_MAX_IO][64];
+    char   name[NAC_MAX_IO][128];
     double value[NAC_MAX_IO];
 } nac_logs;
 NAC_API double nac_log_value(const nac_logs *logs, const char *name);   /* NaN when there is none */

@@ -90,6 +90,8 @@ void nac_snake_case(const char *name, char *out, size_t size);          /* Keras
 
 /* The option of that name in an instance, or NULL. */
 const nac_option *nac_option_find(const nac_class *cls, const char *name);
+/* Sets the options of `to` that `from` has too, by name and type, except the name itself; nothing is copied or retained. */
+void nac_share_options(const nac_class *to_class, void *to, const nac_class *from_class, const void *from);
 int64_t nac_size_at(const nac_size *s, int axis);                       /* "the same as the first" resolved */
 int nac_axes_count(const nac_axes *a);
 int nac_shape_rank(const nac_shape *s);

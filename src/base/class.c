@@ -420,6 +420,34 @@ void *nac_spec_new(const nac_class *cls, const void *options)
     return made ? made : (void *)&nac_poison;
 }
 
+static size_t option_size(nac_option_type type)
+{
+    switch (type) {
+    case NAC_OPTION_BOOL: return sizeof(bool);
+    case NAC_OPTION_INT: return sizeof(int64_t);
+    case NAC_OPTION_FLOAT: return sizeof(double);
+    case NAC_OPTION_STRING: return sizeof(const char *);
+    case NAC_OPTION_SPEC: return sizeof(nac_spec);
+    case NAC_OPTION_SPECS: return sizeof(nac_specs);
+    case NAC_OPTION_SIZE: return sizeof(nac_size);
+    case NAC_OPTION_SHAPE: return sizeof(nac_shape);
+    case NAC_OPTION_AXES: return sizeof(nac_axes);
+    case NAC_OPTION_PADS: return sizeof(nac_pads);
+    case NAC_OPTION_RATE: return sizeof(nac_rate);
+    case NAC_OPTION_FLOATS: return sizeof(nac_floats);
+    }
+    return 0;
+}
+
+void nac_share_options(const nac_class *to_class, void *to, const nac_class *from_class, const void *from)
+{
+    for (int i = 0; i < to_class->n_options; i++) {
+        const nac_option *row = &to_class->options[i], *same = nac_option_find(from_class, row->name);
+        if (same && same->type == row->type && strcmp(row->name, "name") != 0)
+            memcpy((char *)to + row->offset, (const char *)from + same->offset, option_size(row->type));
+    }
+}
+
 /* ---- to JSON ---- */
 
 static cJSON *ints_to_json(const int64_t *v, int n)

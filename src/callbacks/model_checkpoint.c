@@ -25,7 +25,7 @@ static bool expand(const char *pattern, int64_t epoch, int64_t batch, const nac_
 {
     size_t n = 0;
     for (const char *p = pattern; *p && n + 1 < size; p++) {
-        char name[64], format[16] = "%";
+        char name[128], format[16] = "%";
         size_t k = strcspn(p, ":}");
         if (*p != '{') {
             out[n++] = *p;

@@ -35,6 +35,18 @@ void nac_clear_session(void)
     n_counters = 0;
 }
 
+static bool reset_one(void *context, nac_layer *layer, const char *path)
+{
+    const nac_layer_type *type = nac_layer_class(layer);
+    (void)context, (void)path;
+    return !type->reset_state || type->reset_state(layer);
+}
+
+bool nac_reset_state(nac_layer *l)
+{
+    return l && nac_walk_layers(l, reset_one, NULL);
+}
+
 void nac_set_random_seed(uint64_t seed)
 {
     random_state = seed;
@@ -150,22 +162,16 @@ nac_layer *nac_attach(nac_layer *self, const char *name, nac_layer *child)
 
 /* ---- weights ---- */
 
-/* Creation is never part of what is traced, recorded or only inferred. */
-typedef struct {
-    nac_interpreter *top;
-    int              abstract;
-} aside;
-
-static aside step_aside(void)
+nac_aside nac_step_aside(void)
 {
     nac_thread *t = nac_this_thread();
-    aside a = {t->top, t->abstract};
+    nac_aside a = {t->top, t->abstract};
     t->top = NULL;
     t->abstract = 0;
     return a;
 }
 
-static void step_back(aside a)
+void nac_step_back(nac_aside a)
 {
     nac_thread *t = nac_this_thread();
     t->top = a.top;
@@ -199,7 +205,7 @@ nac_variable *nac_add_weight_with(const nac_weight_options *o)
     if (!self || !nac_type_from(&type, o->dtype ? o->dtype : self->dtype, &o->shape) || !grow(&self->variables, self->n_variables, sizeof *self->variables))
         return NULL;
     nac_scope scope = nac_scope_begin();
-    aside a = step_aside();
+    nac_aside a = nac_step_aside();
     nac_instance *initializer = nac_own(nac_resolve(NAC_KIND_INITIALIZER, o->initializer ? o->initializer : "glorot_uniform", o->name, &ok));
     const nac_initializer_type *maker = initializer ? (const nac_initializer_type *)initializer->cls : NULL;
     nac_tensor *value = maker ? maker->make(initializer, type.dtype, nac_shape_of(type.rank, type.dim), o->fan_in, o->fan_out) : NULL;
@@ -213,7 +219,7 @@ nac_variable *nac_add_weight_with(const nac_weight_options *o)
         v->trainable = o->trainable && self->trainable;
         self->variables[self->n_variables++] = nac_retain(v);
     }
-    step_back(a);
+    nac_step_back(a);
     nac_scope_end(&scope);
     return path ? self->variables[self->n_variables - 1] : nac_trail("in weight \"%s\" of %s \"%s\"", o->name, self->base.cls->name, self->name);
 }
@@ -223,7 +229,7 @@ bool nac_layer_stream(nac_layer *self, int64_t key)
     if (self->seed)
         return true;
     nac_scope scope = nac_scope_begin();
-    aside a = step_aside();
+    nac_aside a = nac_step_aside();
     int64_t state[2] = {key == NAC_NONE ? (int64_t)nac_next_random() : key, 0};
     nac_tensor *value = nac_tensor_new(NAC_INT64, NAC_SHAPE(2), state);
     nac_variable *v = value ? nac_variable_alloc("seed_generator_state", nac_type_of(value), value, false) : NULL;
@@ -233,7 +239,7 @@ bool nac_layer_stream(nac_layer *self, int64_t key)
         v->path = path;
         self->seed = nac_retain(v);
     }
-    step_back(a);
+    nac_step_back(a);
     nac_scope_end(&scope);
     return path;
 }
@@ -525,13 +531,13 @@ static bool run(nac_layer *self, nac_layer_call *c)
     bool ok = type->call(self, c) && c->n_out > 0;
     for (int i = 0; ok && i < c->n_out; i++)
         ok = c->out[i];
-    nac_tensor *mask = NULL;
+    nac_tensor *mask[NAC_MAX_IO] = {NULL};
     if (ok && type->compute_mask)
-        ok = type->compute_mask(self, c, &mask);
+        ok = type->compute_mask(self, c, mask);
     else if (ok && type->supports_masking && c->n_in)
-        mask = c->mask[0];
+        mask[0] = c->mask[0];
     for (int i = 0; ok && i < c->n_out && !is_model(self); i++)     /* a model's outputs carry what its layers gave them */
-        ok = (c->out[i] = nac_with_mask(c->out[i], mask));
+        ok = (c->out[i] = nac_with_mask(c->out[i], mask[i]));
     if (ok && self->activity_regularizer && !thread->abstract)
         ok = regularize_activity(self, c);
     thread->call = frame.outer;

@@ -33,6 +33,14 @@ nac_tensor *nac_symbolic(layer_node *node, int slot);           /* a new symboli
 layer_node *nac_node_of(const nac_tensor *t);                   /* of a symbolic tensor */
 layer_node *nac_input_node(nac_layer *input_layer, const nac_type *type);       /* owned by the caller */
 
+/* Creation is never part of what is traced, recorded or only inferred. */
+typedef struct {
+    nac_interpreter *top;
+    int              abstract;
+} nac_aside;
+nac_aside nac_step_aside(void);
+void nac_step_back(nac_aside a);
+
 /* Everything below a layer, itself first, each once, depth first in the order of attachment. */
 typedef bool (*nac_visit)(void *context, nac_layer *layer, const char *path);
 bool nac_walk_layers(nac_layer *root, nac_visit visit, void *context);

@@ -23,6 +23,8 @@ static bool build(nac_layer *self, int n_in, const nac_type *in)
 {
     const nac_multi_head_attention_options *o = nac_options(self);
     attention *l = (attention *)self;
+    nac_release(self->activity_regularizer);    /* it is the projections' */
+    self->activity_regularizer = NULL;
     if (n_in < 2 || n_in > 3)
         return nac_fail(NAC_E_ARGUMENT, "MultiHeadAttention \"%s\": expected a query and a value, and perhaps a key; found %d inputs", self->name, n_in);
     for (int i = 0; i < n_in; i++)
@@ -73,6 +75,16 @@ static nac_tensor *mask_of(const nac_layer_call *c, bool *ok)
     return all;
 }
 
+static bool compute_mask(nac_layer *self, const nac_layer_call *c, nac_tensor **mask)
+{
+    bool ok = true;
+    (void)self;
+    mask[0] = c->mask[0];
+    if (c->n_out > 1)
+        mask[1] = mask_of(c, &ok);
+    return ok;
+}
+
 static bool call(nac_layer *self, nac_layer_call *c)
 {
     const nac_multi_head_attention_options *o = nac_options(self);
@@ -83,8 +95,8 @@ static bool call(nac_layer *self, nac_layer_call *c)
     if (!ok || !q || !k || !v)
         return false;
     nac_tensor *scores = nac_matmul_t(nac_transpose(nac_mul_scalar(q, 1 / sqrt((double)o->key_dim)), 0, 2, 1, 3), false, nac_transpose(k, 0, 2, 1, 3), true);
-    if (mask && scores)
-        scores = nac_add(scores, nac_mul_scalar(nac_cast(nac_logical_not(mask), self->dtype), -3e38));
+    if (mask && scores)                 /* where, not a sum: a query without keys attends to all, and its scores have no gradient */
+        scores = nac_where(mask, scores, nac_scalar_of(self->dtype, -1e30));
     scores = nac_softmax_op(scores, -1);
     nac_tensor *kept = scores;
     if (c->training && o->dropout > 0)
@@ -97,4 +109,4 @@ static bool call(nac_layer *self, nac_layer_call *c)
 }
 
 NAC_DEFINE_LAYER(multi_head_attention, NAC_MULTI_HEAD_ATTENTION_OPTIONS, (.name = "MultiHeadAttention", .size = sizeof(attention)), .build = build,
-                 .call = call, .supports_masking = true)
+                 .call = call, .compute_mask = compute_mask)

@@ -24,8 +24,16 @@
     O(concatenate_layer)                                                                                                             \
     O(rescaling)                                                                                                                     \
     O(embedding)                                                                                                                     \
-    O(lstm_cell)                                                                                                                     \
-    O(lstm)                                                                                                                          \
+    O(simple_rnn_cell)                                                                                                              \
+    O(simple_rnn)                                                                                                                   \
+    O(lstm_cell)                                                                                                                    \
+    O(lstm)                                                                                                                         \
+    O(gru_cell)                                                                                                                     \
+    O(gru)                                                                                                                          \
+    O(stacked_rnn_cells)                                                                                                            \
+    O(rnn)                                                                                                                          \
+    O(bidirectional)                                                                                                                \
+    O(time_distributed)                                                                                                             \
     O(multi_head_attention)                                                                                                          \
     O(op_layer)                                                                                                                      \
     O(functional)                                                                                                                    \

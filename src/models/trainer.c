@@ -230,6 +230,31 @@ static bool build_losses(trainer *t, nac_tensor *const *y, nac_tensor *const *p)
     return true;
 }
 
+/* How often a log name was given to metrics before. */
+static int used(const trainer *t, const tracked_metric *tracked, const char *name)
+{
+    int n = 0;
+    for (const tracked_metric *k = t->tracked; k < tracked; k++)
+        n += strcmp(k->base_name, name) == 0;
+    return n;
+}
+
+/* The output's name before the metric's; a name that occurs twice gets "weighted_" among weighted metrics, and then a number. */
+static void name_tracked(const trainer *t, tracked_metric *tracked, const char *prefix)
+{
+    bool several = t->n_outputs > 1;
+    char name[sizeof tracked->base_name];
+    snprintf(name, sizeof name, "%.60s%s%s%.50s", several ? t->output_name[tracked->output] : "", several ? "_" : "", prefix, tracked->metric->name);
+    int n = used(t, tracked, name);
+    memcpy(tracked->base_name, name, sizeof name);
+    if (n && tracked->weighted && !*prefix)
+        name_tracked(t, tracked, "weighted_");
+    else if (n)
+        snprintf(tracked->log_name, sizeof tracked->log_name, "%.116s_%d", name, n);
+    else
+        memcpy(tracked->log_name, name, sizeof name);
+}
+
 static bool add_metric(trainer *t, int output, nac_spec spec, bool weighted, const nac_tensor *y, const nac_tensor *p)
 {
     static const char accuracies[] = "accuracy|acc|Accuracy";
@@ -251,12 +276,7 @@ static bool add_metric(trainer *t, int output, nac_spec spec, bool weighted, con
     t->n_tracked++;
     if (text && !nac_metric_set_name(tracked->metric, spec))
         return false;
-    char name[128];
-    if (t->n_outputs > 1)
-        snprintf(name, sizeof name, "%s_%.60s", t->output_name[output], tracked->metric->name);
-    else
-        snprintf(name, sizeof name, "%.60s", tracked->metric->name);
-    memcpy(tracked->log_name, name, sizeof tracked->log_name - 1);
+    name_tracked(t, tracked, "");
     return true;
 }
 
@@ -498,7 +518,7 @@ double nac_log_value(const nac_logs *logs, const char *name)
 /* A metric of several figures (thresholds) is logged by their mean, as its progress bar shows it in Keras. */
 static bool log_metric(nac_logs *logs, const char *prefix, const char *name, nac_metric *metric)
 {
-    char full[64];
+    char full[128];
     nac_tensor *r = nac_metric_result(metric);
     if (!r)
         return false;

@@ -12,7 +12,7 @@ typedef struct {
     nac_metric *metric;                 /* retained */
     int         output;
     bool        weighted;
-    char        log_name[64];
+    char        base_name[128], log_name[128];   /* before and after it was made the only one */
 } tracked_metric;
 
 typedef struct {

@@ -428,32 +428,28 @@ nac_tensor *nac_rdiv_scalar(nac_tensor *x, double s)
 
 /* ---- clip ---- */
 
-typedef struct {
-    double lo, hi;
-} clip_attrs;
-
 static void clip_eval(const nac_eval *e)
 {
-    const clip_attrs *c = e->attrs;
+    const nac_clip_attrs *c = e->attrs;
     nac_kernels_for(e->in[0].type->dtype)->clip(nac_type_size(e->in[0].type), c->lo, c->hi, e->in[0].data, e->out[0].data);
 }
 
 static bool clip_vjp(nac_vjp *v)
 {
-    const clip_attrs *c = v->attrs;
+    const nac_clip_attrs *c = v->attrs;
     nac_dtype dtype = X->type.dtype;
     nac_tensor *keep = nac_logical_and(nac_greater_equal(X, nac_scalar_of(dtype, c->lo)), nac_less_equal(X, nac_scalar_of(dtype, c->hi)));
     return (v->din[0] = nac_mul_mask(DY, keep));
 }
 
-static const nac_op nac_op_clip = {.name = "clip", .n_in = 1, .n_out = 1, .attrs_size = sizeof(clip_attrs), .flags = NAC_OP_ELEMENTWISE,
+static const nac_op nac_op_clip = {.name = "clip", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_clip_attrs), .flags = NAC_OP_ELEMENTWISE,
                                    .infer = infer_float, .eval = clip_eval, .vjp = clip_vjp};
 
 nac_tensor *nac_clip(nac_tensor *x, double lo, double hi)
 {
     if (lo > hi)
         return nac_fail(NAC_E_ARGUMENT, "clip: the lower bound %g is above the upper bound %g", lo, hi);
-    return nac_apply(&nac_op_clip, 1, &x, &(clip_attrs){lo, hi});
+    return nac_apply(&nac_op_clip, 1, &x, &(nac_clip_attrs){lo, hi});
 }
 
 /* ---- comparison ---- */
@@ -641,14 +637,10 @@ nac_tensor *nac_mul_mask(nac_tensor *x, nac_tensor *condition)
 
 /* ---- cast ---- */
 
-typedef struct {
-    int64_t dtype;
-} cast_attrs;
-
 static bool cast_infer(nac_infer *i)
 {
     i->out[0] = i->in[0];
-    i->out[0].dtype = (nac_dtype)((const cast_attrs *)i->attrs)->dtype;
+    i->out[0].dtype = (nac_dtype)((const nac_cast_attrs *)i->attrs)->dtype;
     return true;
 }
 
@@ -712,14 +704,14 @@ static bool cast_vjp(nac_vjp *v)
     return (v->din[0] = nac_cast(DY, X->type.dtype));
 }
 
-static const nac_op nac_op_cast = {.name = "cast", .n_in = 1, .n_out = 1, .attrs_size = sizeof(cast_attrs), .infer = cast_infer,
+static const nac_op nac_op_cast = {.name = "cast", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_cast_attrs), .infer = cast_infer,
                                    .eval = cast_eval, .vjp = cast_vjp};
 
 nac_tensor *nac_cast(nac_tensor *x, nac_dtype dtype)
 {
     if (!nac_dtype_size(dtype))
         return nac_fail(NAC_E_TYPE, "cast: %d is no dtype", (int)dtype);
-    return x && !x->n_items && x->type.dtype == dtype ? x : nac_apply(&nac_op_cast, 1, &x, &(cast_attrs){(int64_t)dtype});
+    return x && !x->n_items && x->type.dtype == dtype ? x : nac_apply(&nac_op_cast, 1, &x, &(nac_cast_attrs){(int64_t)dtype});
 }
 
 /* ---- stop_gradient ---- */

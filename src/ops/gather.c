@@ -209,13 +209,9 @@ nac_tensor *nac_take_along_axis(nac_tensor *x, nac_tensor *ids, int axis)
 
 /* ---- one_hot ---- */
 
-typedef struct {
-    int64_t classes, dtype;
-} one_hot_attrs;
-
 static bool one_hot_infer(nac_infer *i)
 {
-    const one_hot_attrs *a = i->attrs;
+    const nac_one_hot_attrs *a = i->attrs;
     i->out[0] = i->in[0];
     i->out[0].dtype = (nac_dtype)a->dtype;
     if (i->in[0].rank == NAC_MAX_RANK)
@@ -226,7 +222,7 @@ static bool one_hot_infer(nac_infer *i)
 
 static void one_hot_eval(const nac_eval *e)
 {
-    const one_hot_attrs *a = e->attrs;
+    const nac_one_hot_attrs *a = e->attrs;
     const int64_t *ids = e->in[0].data;
     memset(e->out[0].data, 0, nac_type_bytes(e->out[0].type));
     for (int64_t i = 0, n = nac_type_size(e->in[0].type); i < n; i++) {
@@ -253,7 +249,7 @@ static void one_hot_eval(const nac_eval *e)
     }
 }
 
-static const nac_op nac_op_one_hot = {.name = "one_hot", .n_in = 1, .n_out = 1, .attrs_size = sizeof(one_hot_attrs), .infer = one_hot_infer,
+static const nac_op nac_op_one_hot = {.name = "one_hot", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_one_hot_attrs), .infer = one_hot_infer,
                                       .eval = one_hot_eval};
 
 nac_tensor *nac_one_hot(nac_tensor *ids, int64_t classes, nac_dtype dtype)
@@ -263,7 +259,7 @@ nac_tensor *nac_one_hot(nac_tensor *ids, int64_t classes, nac_dtype dtype)
     if (classes < 1)
         return nac_fail(NAC_E_ARGUMENT, "one_hot: classes: expected at least 1, found %lld", (long long)classes);
     ids = nac_cast(ids, NAC_INT64);
-    return nac_apply(&nac_op_one_hot, 1, &ids, &(one_hot_attrs){classes, (int64_t)dtype});
+    return nac_apply(&nac_op_one_hot, 1, &ids, &(nac_one_hot_attrs){classes, (int64_t)dtype});
 }
 
 /* ---- sorting: ids of the first k of each row, descending; equal elements keep their order ---- */

@@ -20,15 +20,11 @@ static bool infer_float(nac_infer *i)
 
 /* ---- softmax over the last axis ---- */
 
-typedef struct {
-    int64_t log;
-} softmax_attrs;
-
 static void softmax_grad_eval(const nac_eval *e)
 {
     int64_t rows, n;
     rows_of(e->in[0].type, &rows, &n);
-    nac_kernels_for(e->in[0].type->dtype)->softmax_grad(((const softmax_attrs *)e->attrs)->log, rows, n, e->in[0].data, e->in[1].data, e->out[0].data);
+    nac_kernels_for(e->in[0].type->dtype)->softmax_grad(((const nac_softmax_attrs *)e->attrs)->log, rows, n, e->in[0].data, e->in[1].data, e->out[0].data);
 }
 
 static nac_tensor *last_sum(nac_tensor *x)
@@ -40,7 +36,7 @@ static nac_tensor *last_sum(nac_tensor *x)
 static bool softmax_grad_vjp(nac_vjp *v)
 {
     nac_tensor *dy = v->in[0], *y = v->in[1], *g = v->dout[0];
-    if (((const softmax_attrs *)v->attrs)->log) {
+    if (((const nac_softmax_attrs *)v->attrs)->log) {
         nac_tensor *p = nac_exp(y), *gp = last_sum(nac_multiply(g, p));
         if (v->need[0] && !(v->din[0] = nac_subtract(g, gp)))
             return false;
@@ -52,7 +48,7 @@ static bool softmax_grad_vjp(nac_vjp *v)
     return !v->need[1] || (v->din[1] = nac_subtract(nac_multiply(g, nac_subtract(dy, last_sum(nac_multiply(dy, y)))), nac_multiply(gy, dy)));
 }
 
-static const nac_op nac_op_softmax_grad = {.name = "softmax_grad", .n_in = 2, .n_out = 1, .attrs_size = sizeof(softmax_attrs), .infer = infer_float,
+static const nac_op nac_op_softmax_grad = {.name = "softmax_grad", .n_in = 2, .n_out = 1, .attrs_size = sizeof(nac_softmax_attrs), .infer = infer_float,
                                            .eval = softmax_grad_eval, .vjp = softmax_grad_vjp};
 
 static void softmax_eval(const nac_eval *e)
@@ -60,7 +56,7 @@ static void softmax_eval(const nac_eval *e)
     int64_t rows, n;
     rows_of(e->in[0].type, &rows, &n);
     if (n)
-        nac_kernels_for(e->in[0].type->dtype)->softmax(((const softmax_attrs *)e->attrs)->log, rows, n, e->in[0].data, e->out[0].data);
+        nac_kernels_for(e->in[0].type->dtype)->softmax(((const nac_softmax_attrs *)e->attrs)->log, rows, n, e->in[0].data, e->out[0].data);
 }
 
 static bool softmax_vjp(nac_vjp *v)
@@ -68,7 +64,7 @@ static bool softmax_vjp(nac_vjp *v)
     return (v->din[0] = NAC_APPLY(&nac_op_softmax_grad, v->attrs, v->dout[0], v->out[0]));
 }
 
-const nac_op nac_op_softmax = {.name = "softmax", .n_in = 1, .n_out = 1, .attrs_size = sizeof(softmax_attrs), .infer = infer_float, .eval = softmax_eval,
+const nac_op nac_op_softmax = {.name = "softmax", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_softmax_attrs), .infer = infer_float, .eval = softmax_eval,
                                .vjp = softmax_vjp};
 
 static nac_tensor *softmax_along(nac_tensor *x, int axis, bool log)
@@ -80,7 +76,7 @@ static nac_tensor *softmax_along(nac_tensor *x, int axis, bool log)
     if (a < 0)
         return NULL;
     nac_tensor *rows = nac_contiguous_rows(x, a, &back);
-    nac_tensor *y = nac_apply(&nac_op_softmax, 1, &rows, &(softmax_attrs){log});
+    nac_tensor *y = nac_apply(&nac_op_softmax, 1, &rows, &(nac_softmax_attrs){log});
     return y && a != x->type.rank - 1 ? nac_swapaxes(y, back, -1) : y;
 }
 
@@ -120,7 +116,7 @@ static void xent_eval(const nac_eval *e)
 
 static bool xent_vjp(nac_vjp *v)        /* p - onehot; p itself has a gradient where this one is differentiated again */
 {
-    nac_tensor *p = v->out[1], *through = v->dout[1] ? NAC_APPLY(&nac_op_softmax_grad, (&(softmax_attrs){false}), v->dout[1], p) : NULL;
+    nac_tensor *p = v->out[1], *through = v->dout[1] ? NAC_APPLY(&nac_op_softmax_grad, (&(nac_softmax_attrs){false}), v->dout[1], p) : NULL;
     if (!v->need[1] || (v->dout[1] && !through))
         return !v->need[1];
     if (!v->dout[0])

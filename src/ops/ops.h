@@ -17,6 +17,33 @@ typedef struct {
     int64_t rank, d[NAC_MAX_RANK];
 } nac_dims_attrs;
 
+/* Attributes that the layers have words for when they write a model. */
+typedef struct {
+    int32_t axes;                       /* bit d: axis d is reduced */
+    int32_t keepdims;
+} nac_reduce_attrs;
+typedef struct {
+    int64_t axis;
+} nac_axis_attrs;
+typedef struct {
+    int64_t axis, start, stop, step;    /* start of NAC_NONE: from the end the step comes from */
+} nac_slice_attrs;
+typedef struct {
+    int64_t dtype;
+} nac_cast_attrs;
+typedef struct {
+    double lo, hi;
+} nac_clip_attrs;
+typedef struct {
+    int64_t classes, dtype;
+} nac_one_hot_attrs;
+typedef struct {
+    int64_t log;
+} nac_softmax_attrs;
+typedef struct {
+    int32_t axis, reverse, exclusive, unused;
+} nac_along_attrs;
+
 /* Sums t down to the shape it was broadcast from. */
 nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type);
 nac_tensor *nac_mul_mask(nac_tensor *x, nac_tensor *condition);         /* condition ? x : 0 */

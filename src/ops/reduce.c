@@ -1,14 +1,9 @@
 /* Reductions. */
 #include "ops/ops.h"
 
-typedef struct {
-    int32_t axes;                       /* bit d: axis d is reduced */
-    int32_t keepdims;
-} reduce_attrs;
-
 static bool infer(nac_infer *i)
 {
-    const reduce_attrs *a = i->attrs;
+    const nac_reduce_attrs *a = i->attrs;
     const nac_type *x = &i->in[0];
     nac_type y = {.dtype = x->dtype};
     for (int d = 0; d < x->rank; d++)
@@ -62,7 +57,7 @@ static bool as_block(const nac_type *x, int axes, int64_t *outer, int64_t *n, in
 static size_t scratch(const nac_eval *e)
 {
     int64_t outer, n, inner;
-    const reduce_attrs *a = e->attrs;
+    const nac_reduce_attrs *a = e->attrs;
     return as_block(e->in[0].type, a->axes, &outer, &n, &inner) ? 0 : nac_type_bytes(e->in[0].type);
 }
 
@@ -83,7 +78,7 @@ static void reduce(nac_reduce_kind kind, const nac_eval *e)
     const nac_type *t = e->in[0].type;
     const void *x = e->in[0].data;
     void *y = e->out[0].data;
-    const reduce_attrs *a = e->attrs;
+    const nac_reduce_attrs *a = e->attrs;
     int64_t outer, n, inner;
     if (!as_block(t, a->axes, &outer, &n, &inner)) {
         int perm[NAC_MAX_RANK], at = 0;
@@ -111,7 +106,7 @@ static void reduce(nac_reduce_kind kind, const nac_eval *e)
 /* dy in x's rank: the reduced axes are there with extent 1. */
 static nac_tensor *kept(nac_vjp *v, nac_tensor *y)
 {
-    const reduce_attrs *a = v->attrs;
+    const nac_reduce_attrs *a = v->attrs;
     const nac_type *x = &v->in[0]->type;
     int64_t dim[NAC_MAX_RANK];
     for (int d = 0; d < x->rank; d++)
@@ -140,13 +135,13 @@ static bool sum_vjp(nac_vjp *v)
 
 static bool mean_vjp(nac_vjp *v)
 {
-    const reduce_attrs *a = v->attrs;
+    const nac_reduce_attrs *a = v->attrs;
     return (v->din[0] = spread(v, nac_mul_scalar(v->dout[0], 1.0 / (double)count(&v->in[0]->type, a->axes))));
 }
 
 static bool extreme_vjp(nac_vjp *v)     /* equal extremes share the gradient */
 {
-    const reduce_attrs *a = v->attrs;
+    const nac_reduce_attrs *a = v->attrs;
     nac_axes axes = {{0}};
     int n = 0;
     for (int d = 0; d < v->in[0]->type.rank; d++)
@@ -159,7 +154,7 @@ static bool extreme_vjp(nac_vjp *v)     /* equal extremes share the gradient */
 
 static bool prod_vjp(nac_vjp *v)        /* the product of the others, by products from both ends */
 {
-    const reduce_attrs *a = v->attrs;
+    const nac_reduce_attrs *a = v->attrs;
     const nac_type *t = &v->in[0]->type;
     int64_t perm[NAC_MAX_RANK], back[NAC_MAX_RANK], moved[NAC_MAX_RANK];
     int at = 0;
@@ -186,7 +181,7 @@ static bool prod_vjp(nac_vjp *v)        /* the product of the others, by product
     {                                                                                                                                \
         reduce(kind, e);                                                                                                             \
     }                                                                                                                                \
-    static const nac_op nac_op_##opname = {.name = #opname, .n_in = 1, .n_out = 1, .attrs_size = sizeof(reduce_attrs),               \
+    static const nac_op nac_op_##opname = {.name = #opname, .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_reduce_attrs),               \
                                            .flags = NAC_OP_REDUCES, .infer = infer_fn, .eval = opname##_eval, .vjp = vjp_fn,          \
                                            .scratch = scratch};
 DEFINE_REDUCTION(sum, NAC_RSUM, infer_number, sum_vjp)
@@ -202,7 +197,7 @@ static nac_tensor *apply(const nac_op *op, const nac_reduce_options *o)
     nac_tensor *x = o->x;
     if (!x)
         return NULL;
-    reduce_attrs a = {.keepdims = o->keepdims};
+    nac_reduce_attrs a = {.keepdims = o->keepdims};
     bool all = o->axis.d[0] == NAC_NONE;
     for (int k = 0, n = all ? x->type.rank : nac_axes_count(&o->axis); k < n; k++) {
         int d = nac_axis_of(op->name, (int)(all ? k : o->axis.d[k]), x->type.rank);
@@ -283,7 +278,7 @@ nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type)
     if (!t)
         return NULL;
     int extra = t->type.rank - type->rank;
-    reduce_attrs a = {.keepdims = 0};
+    nac_reduce_attrs a = {.keepdims = 0};
     for (int d = 0; d < t->type.rank; d++)
         if (d < extra || (type->dim[d - extra] == 1 && t->type.dim[d] != 1))
             a.axes |= 1 << d;
@@ -291,10 +286,6 @@ nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type)
 }
 
 /* ---- argmax, cumulative ---- */
-
-typedef struct {
-    int32_t axis, reverse, exclusive, unused;
-} axis_attrs;
 
 static void blocks(const nac_type *t, int axis, int64_t *outer, int64_t *n, int64_t *inner)
 {
@@ -307,7 +298,7 @@ static void blocks(const nac_type *t, int axis, int64_t *outer, int64_t *n, int6
 
 static bool arg_infer(nac_infer *i)
 {
-    const axis_attrs *a = i->attrs;
+    const nac_along_attrs *a = i->attrs;
     const nac_type *x = &i->in[0];
     if (!nac_need_float(i))
         return false;
@@ -322,7 +313,7 @@ static bool arg_infer(nac_infer *i)
 static void arg(bool min, const nac_eval *e)
 {
     int64_t outer, n, inner;
-    blocks(e->in[0].type, ((const axis_attrs *)e->attrs)->axis, &outer, &n, &inner);
+    blocks(e->in[0].type, ((const nac_along_attrs *)e->attrs)->axis, &outer, &n, &inner);
     nac_kernels_for(e->in[0].type->dtype)->argmax(min, outer, n, inner, e->in[0].data, e->out[0].data);
 }
 
@@ -336,14 +327,14 @@ static void argmin_eval(const nac_eval *e)
     arg(true, e);
 }
 
-static const nac_op nac_op_argmax = {.name = "argmax", .n_in = 1, .n_out = 1, .attrs_size = sizeof(axis_attrs), .infer = arg_infer, .eval = argmax_eval};
-static const nac_op nac_op_argmin = {.name = "argmin", .n_in = 1, .n_out = 1, .attrs_size = sizeof(axis_attrs), .infer = arg_infer, .eval = argmin_eval};
+static const nac_op nac_op_argmax = {.name = "argmax", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_along_attrs), .infer = arg_infer, .eval = argmax_eval};
+static const nac_op nac_op_argmin = {.name = "argmin", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_along_attrs), .infer = arg_infer, .eval = argmin_eval};
 
 static nac_tensor *apply_axis(const nac_op *op, nac_tensor *x, int axis, bool reverse)
 {
     if (!x)
         return NULL;
-    axis_attrs a = {.axis = nac_axis_of(op->name, axis, x->type.rank), .reverse = reverse};
+    nac_along_attrs a = {.axis = nac_axis_of(op->name, axis, x->type.rank), .reverse = reverse};
     return a.axis < 0 ? NULL : nac_apply(op, 1, &x, &a);
 }
 
@@ -369,7 +360,7 @@ static bool cum_infer(nac_infer *i)
 static void cum(bool product, const nac_eval *e)
 {
     int64_t outer, n, inner;
-    const axis_attrs *a = e->attrs;
+    const nac_along_attrs *a = e->attrs;
     blocks(e->in[0].type, a->axis, &outer, &n, &inner);
     nac_kernels_for(e->in[0].type->dtype)->cumsum(product, a->exclusive, a->reverse, outer, n, inner, e->in[0].data, e->out[0].data);
 }
@@ -388,19 +379,19 @@ static nac_tensor *cumsum_from(nac_tensor *x, int axis, bool reverse);
 
 static bool cumsum_vjp(nac_vjp *v)
 {
-    const axis_attrs *a = v->attrs;
+    const nac_along_attrs *a = v->attrs;
     return (v->din[0] = cumsum_from(v->dout[0], a->axis, !a->reverse));
 }
 
 static bool cumprod_vjp(nac_vjp *v)     /* sum over later k of dy y / x; not for zeros in x */
 {
-    const axis_attrs *a = v->attrs;
+    const nac_along_attrs *a = v->attrs;
     return (v->din[0] = nac_divide(cumsum_from(nac_multiply(v->dout[0], v->out[0]), a->axis, !a->reverse), v->in[0]));
 }
 
-static const nac_op nac_op_cumsum = {.name = "cumsum", .n_in = 1, .n_out = 1, .attrs_size = sizeof(axis_attrs), .infer = cum_infer, .eval = cumsum_eval,
+static const nac_op nac_op_cumsum = {.name = "cumsum", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_along_attrs), .infer = cum_infer, .eval = cumsum_eval,
                                      .vjp = cumsum_vjp};
-static const nac_op nac_op_cumprod = {.name = "cumprod", .n_in = 1, .n_out = 1, .attrs_size = sizeof(axis_attrs), .infer = cum_infer,
+static const nac_op nac_op_cumprod = {.name = "cumprod", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_along_attrs), .infer = cum_infer,
                                       .eval = cumprod_eval, .vjp = cumprod_vjp};
 
 static nac_tensor *cumsum_from(nac_tensor *x, int axis, bool reverse)

@@ -228,13 +228,9 @@ nac_tensor *nac_broadcast_to(nac_tensor *x, nac_shape shape)
 
 /* ---- concatenate ---- */
 
-typedef struct {
-    int64_t axis;
-} axis_attrs;
-
 static bool concatenate_infer(nac_infer *i)
 {
-    int axis = (int)((const axis_attrs *)i->attrs)->axis;
+    int axis = (int)((const nac_axis_attrs *)i->attrs)->axis;
     nac_type y = i->in[0];
     char a[96], b[96];
     for (int k = 1; k < i->n_in; k++) {
@@ -257,7 +253,7 @@ static bool concatenate_infer(nac_infer *i)
 
 static void concatenate_eval(const nac_eval *e)
 {
-    int axis = (int)((const axis_attrs *)e->attrs)->axis;
+    int axis = (int)((const nac_axis_attrs *)e->attrs)->axis;
     const nac_type *y = e->out[0].type;
     size_t inner = nac_dtype_size(y->dtype), outer = 1, at = 0;
     for (int d = 0; d < y->rank; d++)
@@ -273,7 +269,7 @@ static void concatenate_eval(const nac_eval *e)
 
 static bool concatenate_vjp(nac_vjp *v)
 {
-    int axis = (int)((const axis_attrs *)v->attrs)->axis;
+    int axis = (int)((const nac_axis_attrs *)v->attrs)->axis;
     int64_t at = 0;
     for (int k = 0; k < v->n_in; k++) {
         int64_t n = v->in[k]->type.dim[axis];
@@ -284,7 +280,7 @@ static bool concatenate_vjp(nac_vjp *v)
     return true;
 }
 
-static const nac_op nac_op_concatenate = {.name = "concatenate", .n_in = -1, .n_out = 1, .attrs_size = sizeof(axis_attrs), .infer = concatenate_infer,
+static const nac_op nac_op_concatenate = {.name = "concatenate", .n_in = -1, .n_out = 1, .attrs_size = sizeof(nac_axis_attrs), .infer = concatenate_infer,
                                           .eval = concatenate_eval, .vjp = concatenate_vjp};
 
 nac_tensor *nac_concatenate(nac_tensor *list, int axis)
@@ -293,7 +289,7 @@ nac_tensor *nac_concatenate(nac_tensor *list, int axis)
     int n = nac_flatten_into(list, flat, NAC_MAX_IO);
     if (n < 1)
         return NULL;
-    axis_attrs a = {nac_axis_of("concatenate", axis, flat[0]->type.rank)};
+    nac_axis_attrs a = {nac_axis_of("concatenate", axis, flat[0]->type.rank)};
     return a.axis < 0 ? NULL : n == 1 ? flat[0] : nac_apply(&nac_op_concatenate, n, flat, &a);
 }
 
@@ -309,12 +305,8 @@ nac_tensor *nac_stack(nac_tensor *list, int axis)
 
 /* ---- slice ---- */
 
-typedef struct {
-    int64_t axis, start, stop, step;    /* start of NAC_NONE: from the end the step comes from */
-} slice_attrs;
-
 /* Python's rule for a slice of n elements. */
-static int64_t resolve_slice(const slice_attrs *a, int64_t n, int64_t *first)
+static int64_t resolve_slice(const nac_slice_attrs *a, int64_t n, int64_t *first)
 {
     int64_t lo = a->step > 0 ? 0 : -1, hi = a->step > 0 ? n : n - 1;
     int64_t start = a->start == NAC_NONE ? (a->step > 0 ? lo : hi) : a->start < 0 ? a->start + n : a->start;
@@ -328,7 +320,7 @@ static int64_t resolve_slice(const slice_attrs *a, int64_t n, int64_t *first)
 
 static bool slice_infer(nac_infer *i)
 {
-    const slice_attrs *a = i->attrs;
+    const nac_slice_attrs *a = i->attrs;
     int64_t first, *n = &i->out[0].dim[a->axis];
     i->out[0] = i->in[0];
     if (*n >= 0)
@@ -338,7 +330,7 @@ static bool slice_infer(nac_infer *i)
 
 static void slice_eval(const nac_eval *e)
 {
-    const slice_attrs *a = e->attrs;
+    const nac_slice_attrs *a = e->attrs;
     const nac_type *x = e->in[0].type, *y = e->out[0].type;
     int64_t stride[NAC_MAX_RANK], step = 1, first;
     for (int d = x->rank - 1; d >= 0; step *= x->dim[d--])
@@ -359,7 +351,7 @@ static bool unslice_infer(nac_infer *i)
 /* Zeros of the shape of in[1] with in[0] where the slice was. */
 static void unslice_eval(const nac_eval *e)
 {
-    const slice_attrs *a = e->attrs;
+    const nac_slice_attrs *a = e->attrs;
     const nac_type *y = e->out[0].type, *x = e->in[0].type;
     int64_t stride[NAC_MAX_RANK], step = 1, first;
     for (int d = y->rank - 1; d >= 0; step *= y->dim[d--])
@@ -374,11 +366,11 @@ static void unslice_eval(const nac_eval *e)
 
 static bool unslice_vjp(nac_vjp *v)
 {
-    const slice_attrs *a = v->attrs;
+    const nac_slice_attrs *a = v->attrs;
     return !v->need[0] || (v->din[0] = nac_slice_axis(v->dout[0], (int)a->axis, a->start, a->stop, a->step));
 }
 
-static const nac_op nac_op_unslice = {.name = "unslice", .n_in = 2, .n_out = 1, .attrs_size = sizeof(slice_attrs), .infer = unslice_infer,
+static const nac_op nac_op_unslice = {.name = "unslice", .n_in = 2, .n_out = 1, .attrs_size = sizeof(nac_slice_attrs), .infer = unslice_infer,
                                       .eval = unslice_eval, .vjp = unslice_vjp};
 
 static bool slice_vjp(nac_vjp *v)
@@ -386,14 +378,14 @@ static bool slice_vjp(nac_vjp *v)
     return (v->din[0] = NAC_APPLY(&nac_op_unslice, v->attrs, v->dout[0], v->in[0]));
 }
 
-static const nac_op nac_op_slice = {.name = "slice", .n_in = 1, .n_out = 1, .attrs_size = sizeof(slice_attrs), .infer = slice_infer,
+static const nac_op nac_op_slice = {.name = "slice", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_slice_attrs), .infer = slice_infer,
                                     .eval = slice_eval, .vjp = slice_vjp};
 
 nac_tensor *nac_slice_axis(nac_tensor *x, int axis, int64_t start, int64_t stop, int64_t step)
 {
     if (!x)
         return NULL;
-    slice_attrs a = {nac_axis_of("slice", axis, x->type.rank), start, stop, step == NAC_NONE ? 1 : step};
+    nac_slice_attrs a = {nac_axis_of("slice", axis, x->type.rank), start, stop, step == NAC_NONE ? 1 : step};
     if (a.axis < 0)
         return NULL;
     if (a.step == 0)

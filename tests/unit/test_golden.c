@@ -262,6 +262,7 @@ static void run_layer(const cJSON *c)
     t.attention_mask = tensor_of(get(c, "attention_mask"));
     NEED(call_layer(&t, in) != NULL, "the first call");     /* builds it; what it made of moving averages and states is overwritten */
     set_weights(t.layer, get(c, "weights"));
+    NEED(nac_reset_state(t.layer), "its states");
     t.n_weights = nac_trainable_weights(t.layer, NAC_MAX_IO, t.weights);
     ck_assert_msg(t.n_weights == cJSON_GetArraySize(get(c, "weight_gradients")), "%s: %d trainable weights", case_name, t.n_weights);
     nac_tensor *input = nac_list_of(t.n_in + t.n_state, in);
