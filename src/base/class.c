@@ -480,6 +480,8 @@ static cJSON *spec_to_json(nac_spec spec)
         return cJSON_CreateNull();
     case NAC_KIND_TEXT:
         return cJSON_CreateString(spec);
+    case NAC_KIND_TENSOR:
+        return nac_hooks[NAC_KIND_TENSOR].to_json(spec);
     default:
         return nac_instance_to_json(spec);
     }
@@ -711,6 +713,8 @@ static bool option_from_json(const nac_class *cls, const nac_option *row, const 
         snprintf(where, sizeof where, "%s: %s", cls->name, row->name);
         if (kind == NAC_KIND_NONE)
             return wrong(cls, row, "nothing", json);
+        if (kind == NAC_KIND_TENSOR)
+            return (*slot = nac_hooks[kind].from_json(json, where));
         *slot = nac_own(nac_instance_from_json(kind, json, where, &ok));
         return ok && (*slot || cJSON_IsNull(json));
     }
@@ -750,13 +754,14 @@ static bool option_from_json(const nac_class *cls, const nac_option *row, const 
     case NAC_OPTION_AXES: {
         nac_axes a = {{0}};
         int n = ints_from_json(json, a.d, NAC_MAX_RANK);
+        if (n == 0 && row->none)
+            a.d[n++] = NAC_NONE;
         if (n < 1)
             return wrong(cls, row, "an axis or a list of axes", json);
-        for (int i = 1; i < n; i++)     /* ascending, so that 0 comes first */
-            for (int j = i; j > 0 && a.d[j] < a.d[j - 1]; j--) {
-                int64_t t = a.d[j];
-                a.d[j] = a.d[j - 1];
-                a.d[j - 1] = t;
+        for (int i = 1; i < n; i++)     /* the order counts for some, but 0 comes first: elsewhere it would end them */
+            if (a.d[i] == 0) {
+                a.d[i] = a.d[0];
+                a.d[0] = 0;
             }
         *(nac_axes *)to = a;
         return true;

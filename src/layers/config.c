@@ -15,10 +15,8 @@ static cJSON *dtype_policy(nac_dtype dtype)
     return policy;
 }
 
-cJSON *nac_layer_config(nac_layer *l)
+cJSON *nac_plain_config(nac_layer *l)
 {
-    if (nac_layer_class(l)->get_config)
-        return nac_layer_class(l)->get_config(l);
     cJSON *config = cJSON_CreateObject(), *options = nac_options_to_json(l->base.cls, l->base.options);
     if (!options) {
         cJSON_Delete(config);
@@ -35,6 +33,11 @@ cJSON *nac_layer_config(nac_layer *l)
     return config;
 }
 
+cJSON *nac_layer_config(nac_layer *l)
+{
+    return nac_layer_class(l)->get_config ? nac_layer_class(l)->get_config(l) : nac_plain_config(l);
+}
+
 static cJSON *shape_json(const nac_type *t)
 {
     cJSON *array = cJSON_CreateArray();
@@ -46,11 +49,16 @@ static cJSON *shape_json(const nac_type *t)
 static cJSON *build_config(const nac_layer *l)
 {
     cJSON *config = cJSON_CreateObject(), *shapes;
-    if (strcmp(l->base.cls->name, "MultiHeadAttention") == 0) {
-        static const char *const names[] = {"query_shape", "value_shape", "key_shape"};
+    const char *argument = nac_layer_class(l)->arguments;
+    if (argument) {
         shapes = cJSON_AddObjectToObject(config, "shapes_dict");
-        for (int i = 0; i < l->n_build && i < 3; i++)
-            cJSON_AddItemToObject(shapes, names[i], shape_json(&l->build_type[i]));
+        for (int i = 0; i < l->n_build && *argument; i++) {
+            int n = (int)strcspn(argument, " ");
+            char name[64];
+            snprintf(name, sizeof name, "%.*s_shape", n, argument);
+            cJSON_AddItemToObject(shapes, name, shape_json(&l->build_type[i]));
+            argument += n + (argument[n] == ' ');
+        }
     } else if (strcmp(l->base.cls->name, "Functional") == 0) {
         cJSON_AddNullToObject(config, "input_shape");
     } else if (strcmp(l->base.cls->name, "LSTM") == 0 && l->n_build > 1) {

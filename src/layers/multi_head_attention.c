@@ -109,4 +109,4 @@ static bool call(nac_layer *self, nac_layer_call *c)
 }
 
 NAC_DEFINE_LAYER(multi_head_attention, NAC_MULTI_HEAD_ATTENTION_OPTIONS, (.name = "MultiHeadAttention", .size = sizeof(attention)), .build = build,
-                 .call = call, .compute_mask = compute_mask)
+                 .call = call, .compute_mask = compute_mask, .arguments = "query value key")

@@ -57,7 +57,7 @@ static cJSON *number(const nac_tensor *t)
     return nac_is_float(t->type.dtype) ? nac_json_float(nac_item(t)) : nac_json_int((int64_t)nac_item(t));
 }
 
-/* A multi-head attention takes its tensors one by one, an op its literals too; others one argument. */
+/* Some layers take their tensors one by one, an op its literals too; others take one argument. */
 static cJSON *arguments(const model *m, const layer_node *node)
 {
     cJSON *args = cJSON_CreateArray();
@@ -70,7 +70,7 @@ static cJSON *arguments(const model *m, const layer_node *node)
             cJSON_AddItemToArray(args, nac_at(s, i)->node ? argument(m, nac_at(s, i)) : number(nac_at(s, i)));
         cJSON_ArrayForEach(arg, op->args)
             cJSON_AddItemToArray(args, cJSON_IsNull(arg) ? argument(m, nac_at(s, used++)) : cJSON_Duplicate(arg, true));
-    } else if (nac_is_list(s) && strcmp(node->layer->base.cls->name, "MultiHeadAttention") == 0) {
+    } else if (nac_is_list(s) && nac_layer_class(node->layer)->arguments) {
         for (int i = 0; i < s->n_items; i++)
             cJSON_AddItemToArray(args, argument(m, s->items[i]));
     } else {
