@@ -13,6 +13,7 @@ const nac_class *const *const nac_builtin_classes[] = {nac_layer_classes,       
                                                        nac_optimizer_classes,   nac_schedule_classes,   nac_callback_classes,   NULL};
 
 const nac_kind_hooks nac_hooks[NAC_KIND_COUNT] = {
+    [NAC_KIND_TENSOR] = {NULL, NULL, nac_tensor_to_json, nac_tensor_from_json, 0},
     [NAC_KIND_LAYER] = {nac_layer_init, nac_layer_release, nac_layer_to_json, nac_layer_from_json, sizeof(nac_layer)},
     [NAC_KIND_METRIC] = {nac_metric_init, nac_metric_release, nac_metric_to_json, nac_metric_from_json, sizeof(nac_metric)},
     [NAC_KIND_OPTIMIZER] = {nac_optimizer_init, nac_optimizer_release, nac_optimizer_to_json, NULL, sizeof(nac_optimizer)},

@@ -68,6 +68,7 @@ typedef struct nac_class {
     const char *name;                   /* Keras's class_name */
     const char *module;                 /* "keras.layers"; NULL for a class of your own */
     const char *registered_name;        /* as in files: "my_package>Maxout"; NULL: the name alone */
+    const char *auto_name;              /* what names are made of when that is not `name`: the class has another one in Python */
     nac_kind    kind;
     const char *aliases;                /* further names that texts may use, separated by blanks: "mse MSE" */
     size_t      size;                   /* of an instance */

@@ -36,6 +36,7 @@ typedef struct nac_layer_type {
        with the input and the states, and gives the output and the new states. */
     int  (*state_types)(nac_layer *self, const nac_type *step, nac_type *state);
     bool (*reset_state)(nac_layer *self);                           /* (optional) forgets what it keeps from batch to batch */
+    bool (*adapt)(nac_layer *self, nac_tensor *data);               /* (optional) nac_adapt: finds in data what it needs before training; builds it */
     bool      stateless;                /* Keras marks it built at once: no build_config */
     void *(*get_config)(nac_layer *self);                           /* (optional) a cJSON object instead of the option list's */
     nac_layer *(*from_config)(const void *config);                  /* (optional) its opposite */

@@ -58,6 +58,8 @@ NAC_API int  nac_set_trainable_matching(nac_layer *l, const char *glob, bool tra
 NAC_API nac_tensor *nac_losses(nac_layer *l);
 /* Sets the states that stateful recurrent layers keep from batch to batch to 0, in the whole subtree. Keras: layer.reset_state(). */
 NAC_API bool nac_reset_state(nac_layer *l);
+/* Lets a Normalization find its mean and variance in data, a tensor or a list of batches. Keras: layer.adapt(data). */
+NAC_API bool nac_adapt(nac_layer *l, nac_tensor *data);
 /* Makes unseeded things (initializers, dropout, shuffling) of this thread repeat. Keras: keras.utils.set_random_seed. */
 NAC_API void nac_set_random_seed(uint64_t seed);
 /* Restarts automatic names on this thread. Keras: keras.utils.clear_session. */
@@ -270,6 +272,20 @@ NAC_DECLARE(nac_layer, flatten, NAC_FLATTEN_OPTIONS)
 NAC_DECLARE(nac_layer, reshape_layer, NAC_RESHAPE_LAYER_OPTIONS)
 #define nac_reshape_layer(...) NAC_KW(nac_reshape_layer_options, nac_reshape_layer_with, NAC_RESHAPE_LAYER_OPTIONS, .target_shape = __VA_ARGS__)
 
+/* The axes in another order; dims count from 1, the batch is not among them: nac_permute({{2, 1}}) is (batch, a, b) -> (batch, b, a). */
+#define NAC_PERMUTE_OPTIONS(O, S) \
+    O(S, SHAPE, dims, 0, NAC_REQUIRED) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, permute, NAC_PERMUTE_OPTIONS)
+#define nac_permute(...) NAC_KW(nac_permute_options, nac_permute_with, NAC_PERMUTE_OPTIONS, .dims = __VA_ARGS__)
+
+/* (batch, features) -> (batch, n, features). */
+#define NAC_REPEAT_VECTOR_OPTIONS(O, S) \
+    O(S, INT, n, 1, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, repeat_vector, NAC_REPEAT_VECTOR_OPTIONS)
+#define nac_repeat_vector(...) NAC_KW(nac_repeat_vector_options, nac_repeat_vector_with, NAC_REPEAT_VECTOR_OPTIONS, .n = __VA_ARGS__)
+
 /* Zeros around the spatial axes: 1, {1, 2} or NAC_PADS({top, bottom}, {left, right}); of one axis 1 or NAC_PADS({before, after}). */
 #define NAC_ZERO_PADDING_OPTIONS(O, S, N) \
     O(S, PADS, padding, 1, .axes = N) \
@@ -338,6 +354,30 @@ NAC_DECLARE(nac_layer, activation, NAC_ACTIVATION_OPTIONS)
 NAC_DECLARE(nac_layer, re_lu, NAC_RE_LU_OPTIONS)
 #define nac_re_lu(...) NAC_KW(nac_re_lu_options, nac_re_lu_with, NAC_RE_LU_OPTIONS, __VA_ARGS__)
 
+/* x, times negative_slope below 0. Keras: LeakyReLU. */
+#define NAC_LEAKY_RE_LU_OPTIONS(O, S) \
+    O(S, FLOAT, negative_slope, 0.3, NAC_AT_LEAST(0)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, leaky_re_lu, NAC_LEAKY_RE_LU_OPTIONS)
+#define nac_leaky_re_lu(...) NAC_KW(nac_leaky_re_lu_options, nac_leaky_re_lu_with, NAC_LEAKY_RE_LU_OPTIONS, __VA_ARGS__)
+
+/* x, times a learned alpha below 0: one for each feature, shared along shared_axes (which count from 1). Keras: PReLU. */
+#define NAC_P_RE_LU_OPTIONS(O, S) \
+    O(S, SPEC, alpha_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, alpha_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, alpha_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, AXES, shared_axes, NAC_NONE, NAC_OR_NONE, .list = true) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, p_re_lu, NAC_P_RE_LU_OPTIONS)
+#define nac_p_re_lu(...) NAC_KW(nac_p_re_lu_options, nac_p_re_lu_with, NAC_P_RE_LU_OPTIONS, __VA_ARGS__)
+
+/* x, below 0 alpha (exp(x) - 1). Keras: ELU. */
+#define NAC_ELU_OPTIONS(O, S) \
+    O(S, FLOAT, alpha, 1, NAC_ANY) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, elu, NAC_ELU_OPTIONS)
+#define nac_elu(...) NAC_KW(nac_elu_options, nac_elu_with, NAC_ELU_OPTIONS, __VA_ARGS__)
+
 /* exp(x) over its sum along an axis; masked entries get none. */
 #define NAC_SOFTMAX_OPTIONS(O, S) \
     O(S, AXES, axis, -1, NAC_ANY) \
@@ -353,6 +393,78 @@ NAC_DECLARE(nac_layer, softmax, NAC_SOFTMAX_OPTIONS)
     NAC_LAYER_COMMON(O, S)
 NAC_DECLARE(nac_layer, dropout, NAC_DROPOUT_OPTIONS)
 #define nac_dropout(...) NAC_KW(nac_dropout_options, nac_dropout_with, NAC_DROPOUT_OPTIONS, .rate = __VA_ARGS__)
+
+/* Training: zeroes whole channels of (batch, time, channels), a share `rate` of them, and scales up the others. */
+#define NAC_SPATIAL_DROPOUT1D_OPTIONS(O, S) \
+    O(S, FLOAT, rate, 0.5, NAC_WITHIN(0, 1), NAC_REQUIRED) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, spatial_dropout1d, NAC_SPATIAL_DROPOUT1D_OPTIONS)
+#define nac_spatial_dropout1d(...) NAC_KW(nac_spatial_dropout1d_options, nac_spatial_dropout1d_with, NAC_SPATIAL_DROPOUT1D_OPTIONS, .rate = __VA_ARGS__)
+
+/* Of (batch, h, w, channels). */
+#define NAC_SPATIAL_DROPOUT2D_OPTIONS(O, S) \
+    O(S, FLOAT, rate, 0.5, NAC_WITHIN(0, 1), NAC_REQUIRED) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, spatial_dropout2d, NAC_SPATIAL_DROPOUT2D_OPTIONS)
+#define nac_spatial_dropout2d(...) NAC_KW(nac_spatial_dropout2d_options, nac_spatial_dropout2d_with, NAC_SPATIAL_DROPOUT2D_OPTIONS, .rate = __VA_ARGS__)
+
+/* Of (batch, d, h, w, channels). */
+#define NAC_SPATIAL_DROPOUT3D_OPTIONS(O, S) \
+    O(S, FLOAT, rate, 0.5, NAC_WITHIN(0, 1), NAC_REQUIRED) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, spatial_dropout3d, NAC_SPATIAL_DROPOUT3D_OPTIONS)
+#define nac_spatial_dropout3d(...) NAC_KW(nac_spatial_dropout3d_options, nac_spatial_dropout3d_with, NAC_SPATIAL_DROPOUT3D_OPTIONS, .rate = __VA_ARGS__)
+
+/* Training: adds normal noise. */
+#define NAC_GAUSSIAN_NOISE_OPTIONS(O, S) \
+    O(S, FLOAT, stddev, 0, NAC_WITHIN(0, 1), NAC_REQUIRED) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, gaussian_noise, NAC_GAUSSIAN_NOISE_OPTIONS)
+#define nac_gaussian_noise(...) NAC_KW(nac_gaussian_noise_options, nac_gaussian_noise_with, NAC_GAUSSIAN_NOISE_OPTIONS, .stddev = __VA_ARGS__)
+
+/* Training: multiplies by normal noise around 1, of variance rate / (1 - rate). */
+#define NAC_GAUSSIAN_DROPOUT_OPTIONS(O, S) \
+    O(S, FLOAT, rate, 0.5, NAC_WITHIN(0, 1), NAC_REQUIRED) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, gaussian_dropout, NAC_GAUSSIAN_DROPOUT_OPTIONS)
+#define nac_gaussian_dropout(...) NAC_KW(nac_gaussian_dropout_options, nac_gaussian_dropout_with, NAC_GAUSSIAN_DROPOUT_OPTIONS, .rate = __VA_ARGS__)
+
+/* Training: puts a share `rate` of the inputs at the value that selu ends in, and keeps mean and variance. */
+#define NAC_ALPHA_DROPOUT_OPTIONS(O, S) \
+    O(S, FLOAT, rate, 0.5, NAC_WITHIN(0, 1), NAC_REQUIRED) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, SHAPE, noise_shape, 0, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, alpha_dropout, NAC_ALPHA_DROPOUT_OPTIONS)
+#define nac_alpha_dropout(...) NAC_KW(nac_alpha_dropout_options, nac_alpha_dropout_with, NAC_ALPHA_DROPOUT_OPTIONS, .rate = __VA_ARGS__)
+
+/* x as it is, with l1 sum |x| + l2 sum x^2, over the batch, added to the losses. */
+#define NAC_ACTIVITY_REGULARIZATION_OPTIONS(O, S) \
+    O(S, FLOAT, l1, 0, NAC_AT_LEAST(0)) \
+    O(S, FLOAT, l2, 0, NAC_AT_LEAST(0)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, activity_regularization, NAC_ACTIVITY_REGULARIZATION_OPTIONS)
+#define nac_activity_regularization(...) NAC_KW(nac_activity_regularization_options, nac_activity_regularization_with, NAC_ACTIVITY_REGULARIZATION_OPTIONS, __VA_ARGS__)
+
+/* x as it is. Keras: Identity. */
+#define NAC_IDENTITY_LAYER_OPTIONS(O, S) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, identity_layer, NAC_IDENTITY_LAYER_OPTIONS)
+#define nac_identity_layer(...) NAC_KW(nac_identity_layer_options, nac_identity_layer_with, NAC_IDENTITY_LAYER_OPTIONS, __VA_ARGS__)
+
+/* Masks the steps of (batch, time, features) in which every feature is mask_value, and zeroes them. */
+#define NAC_MASKING_OPTIONS(O, S) \
+    O(S, FLOAT, mask_value, 0, NAC_ANY) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, masking, NAC_MASKING_OPTIONS)
+#define nac_masking(...) NAC_KW(nac_masking_options, nac_masking_with, NAC_MASKING_OPTIONS, __VA_ARGS__)
 
 /* Normalizes each channel: by the batch in training, by moving averages otherwise and when frozen. */
 #define NAC_BATCH_NORMALIZATION_OPTIONS(O, S) \
@@ -390,6 +502,49 @@ NAC_DECLARE(nac_layer, batch_normalization, NAC_BATCH_NORMALIZATION_OPTIONS)
 NAC_DECLARE(nac_layer, layer_normalization, NAC_LAYER_NORMALIZATION_OPTIONS)
 #define nac_layer_normalization(...) NAC_KW(nac_layer_normalization_options, nac_layer_normalization_with, NAC_LAYER_NORMALIZATION_OPTIONS, __VA_ARGS__)
 
+/* Normalizes each sample by groups of channels, which lie side by side; -1: each channel by itself. */
+#define NAC_GROUP_NORMALIZATION_OPTIONS(O, S) \
+    O(S, INT, groups, 32, NAC_ANY) \
+    O(S, INT, axis, -1, NAC_ANY) \
+    O(S, FLOAT, epsilon, 1e-3, NAC_ABOVE(0)) \
+    O(S, BOOL, center, true, NAC_ANY) \
+    O(S, BOOL, scale, true, NAC_ANY) \
+    O(S, SPEC, beta_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, gamma_initializer, "ones", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, beta_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, gamma_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, beta_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, gamma_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, group_normalization, NAC_GROUP_NORMALIZATION_OPTIONS)
+#define nac_group_normalization(...) NAC_KW(nac_group_normalization_options, nac_group_normalization_with, NAC_GROUP_NORMALIZATION_OPTIONS, __VA_ARGS__)
+
+/* x over the root of its mean square along the axes, times a learned scale. */
+#define NAC_RMS_NORMALIZATION_OPTIONS(O, S) \
+    O(S, AXES, axis, -1, NAC_ANY) \
+    O(S, FLOAT, epsilon, 1e-6, NAC_ABOVE(0)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, rms_normalization, NAC_RMS_NORMALIZATION_OPTIONS)
+#define nac_rms_normalization(...) NAC_KW(nac_rms_normalization_options, nac_rms_normalization_with, NAC_RMS_NORMALIZATION_OPTIONS, __VA_ARGS__)
+
+/* x over its Euclidean norm along the axes. */
+#define NAC_UNIT_NORMALIZATION_OPTIONS(O, S) \
+    O(S, AXES, axis, -1, NAC_ANY) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, unit_normalization, NAC_UNIT_NORMALIZATION_OPTIONS)
+#define nac_unit_normalization(...) NAC_KW(nac_unit_normalization_options, nac_unit_normalization_with, NAC_UNIT_NORMALIZATION_OPTIONS, __VA_ARGS__)
+
+/* (x - mean) / deviation, by statistics of each position along axis (NAC_NONE: of all numbers) that are given, as tensors, or that nac_adapt finds in
+   data; invert: the way back. */
+#define NAC_NORMALIZATION_OPTIONS(O, S) \
+    O(S, AXES, axis, -1, NAC_OR_NONE, .list = true) \
+    O(S, SPEC, mean, NULL, NAC_IS(TENSOR)) \
+    O(S, SPEC, variance, NULL, NAC_IS(TENSOR)) \
+    O(S, BOOL, invert, false, NAC_ANY) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, normalization, NAC_NORMALIZATION_OPTIONS)
+#define nac_normalization(...) NAC_KW(nac_normalization_options, nac_normalization_with, NAC_NORMALIZATION_OPTIONS, __VA_ARGS__)
+
 /* The sum of a list of inputs. Keras: Add. */
 #define NAC_ADD_LAYER_OPTIONS(O, S) \
     NAC_LAYER_COMMON(O, S)
@@ -401,6 +556,38 @@ NAC_DECLARE(nac_layer, add_layer, NAC_ADD_LAYER_OPTIONS)
     NAC_LAYER_COMMON(O, S)
 NAC_DECLARE(nac_layer, multiply_layer, NAC_MULTIPLY_LAYER_OPTIONS)
 #define nac_multiply_layer(...) NAC_KW(nac_multiply_layer_options, nac_multiply_layer_with, NAC_MULTIPLY_LAYER_OPTIONS, __VA_ARGS__)
+
+/* The first of two inputs less the second. Keras: Subtract. */
+#define NAC_SUBTRACT_LAYER_OPTIONS(O, S) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, subtract_layer, NAC_SUBTRACT_LAYER_OPTIONS)
+#define nac_subtract_layer(...) NAC_KW(nac_subtract_layer_options, nac_subtract_layer_with, NAC_SUBTRACT_LAYER_OPTIONS, __VA_ARGS__)
+
+/* The mean of a list of inputs. Keras: Average. */
+#define NAC_AVERAGE_LAYER_OPTIONS(O, S) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, average_layer, NAC_AVERAGE_LAYER_OPTIONS)
+#define nac_average_layer(...) NAC_KW(nac_average_layer_options, nac_average_layer_with, NAC_AVERAGE_LAYER_OPTIONS, __VA_ARGS__)
+
+/* The largest of a list of inputs. Keras: Maximum. */
+#define NAC_MAXIMUM_LAYER_OPTIONS(O, S) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, maximum_layer, NAC_MAXIMUM_LAYER_OPTIONS)
+#define nac_maximum_layer(...) NAC_KW(nac_maximum_layer_options, nac_maximum_layer_with, NAC_MAXIMUM_LAYER_OPTIONS, __VA_ARGS__)
+
+/* The least of a list of inputs. Keras: Minimum. */
+#define NAC_MINIMUM_LAYER_OPTIONS(O, S) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, minimum_layer, NAC_MINIMUM_LAYER_OPTIONS)
+#define nac_minimum_layer(...) NAC_KW(nac_minimum_layer_options, nac_minimum_layer_with, NAC_MINIMUM_LAYER_OPTIONS, __VA_ARGS__)
+
+/* The products of two inputs along an axis of each (one number: of both), sample by sample; normalize: of unit vectors. Keras: Dot. */
+#define NAC_DOT_LAYER_OPTIONS(O, S) \
+    O(S, AXES, axes, -1, NAC_REQUIRED) \
+    O(S, BOOL, normalize, false, NAC_ANY) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, dot_layer, NAC_DOT_LAYER_OPTIONS)
+#define nac_dot_layer(...) NAC_KW(nac_dot_layer_options, nac_dot_layer_with, NAC_DOT_LAYER_OPTIONS, .axes = __VA_ARGS__)
 
 /* A list of inputs joined along an axis. Keras: Concatenate. */
 #define NAC_CONCATENATE_LAYER_OPTIONS(O, S) \
@@ -633,6 +820,46 @@ NAC_DECLARE(nac_layer, time_distributed, NAC_TIME_DISTRIBUTED_OPTIONS)
     NAC_LAYER_COMMON(O, S)
 NAC_DECLARE(nac_layer, multi_head_attention, NAC_MULTI_HEAD_ATTENTION_OPTIONS)
 #define nac_multi_head_attention(...) NAC_KW(nac_multi_head_attention_options, nac_multi_head_attention_with, NAC_MULTI_HEAD_ATTENTION_OPTIONS, .num_heads = __VA_ARGS__)
+
+/* The same with fewer key and value heads than query heads, each shared by a group. Keras: GroupQueryAttention. */
+#define NAC_GROUP_QUERY_ATTENTION_OPTIONS(O, S) \
+    O(S, INT, head_dim, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, INT, num_query_heads, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, INT, num_key_value_heads, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, FLOAT, dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, INT, sliding_window, NAC_NONE, NAC_OR_NONE, NAC_AT_LEAST(1)) \
+    O(S, SPEC, kernel_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, BOOL, use_gate, false, NAC_ANY) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, group_query_attention, NAC_GROUP_QUERY_ATTENTION_OPTIONS)
+#define nac_group_query_attention(...) NAC_KW(nac_group_query_attention_options, nac_group_query_attention_with, NAC_GROUP_QUERY_ATTENTION_OPTIONS, .head_dim = __VA_ARGS__)
+
+/* Queries (batch, t, d) attend to values and keys (batch, s, d) without projections: by dot products, or by tanh(query + key). */
+#define NAC_ATTENTION_OPTIONS(O, S) \
+    O(S, BOOL, use_scale, false, NAC_ANY) \
+    O(S, STRING, score_mode, "dot", NAC_ONE_OF("dot|concat")) \
+    O(S, FLOAT, dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, attention, NAC_ATTENTION_OPTIONS)
+#define nac_attention(...) NAC_KW(nac_attention_options, nac_attention_with, NAC_ATTENTION_OPTIONS, __VA_ARGS__)
+
+/* Queries attend to keys by a learned scale times tanh(query + key). */
+#define NAC_ADDITIVE_ATTENTION_OPTIONS(O, S) \
+    O(S, BOOL, use_scale, true, NAC_ANY) \
+    O(S, FLOAT, dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, additive_attention, NAC_ADDITIVE_ATTENTION_OPTIONS)
+#define nac_additive_attention(...) NAC_KW(nac_additive_attention_options, nac_additive_attention_with, NAC_ADDITIVE_ATTENTION_OPTIONS, __VA_ARGS__)
 
 /* einsum(equation, x, kernel) + bias: a Dense for any axes. */
 #define NAC_EINSUM_DENSE_OPTIONS(O, S) \

@@ -481,6 +481,8 @@ static cJSON *spec_to_json(nac_spec spec)
         return cJSON_CreateNull();
     case NAC_KIND_TEXT:
         return cJSON_CreateString(spec);
+    case NAC_KIND_TENSOR:
+        return nac_hooks[NAC_KIND_TENSOR].to_json(spec);
     default:
         return nac_instance_to_json(spec);
     }
@@ -647,6 +649,14 @@ static bool pads_from_json(const cJSON *json, nac_pads *p, int axes)
     return n == axes || (axes == 0 && n >= 1 && n <= 3);
 }
 
+/* The kind of what an envelope holds: the row's, or the other one that the row takes too (a layer as an activation). */
+static nac_kind kind_of_json(const nac_option *row, const cJSON *json)
+{
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "class_name"), *registered_name = cJSON_GetObjectItemCaseSensitive(json, "registered_name");
+    name = cJSON_IsString(registered_name) ? registered_name : name;
+    return row->other && cJSON_IsString(name) && nac_class_find(row->other, name->valuestring) ? row->other : row->kind;
+}
+
 /* Reads an option into options that hold the defaults; strings and specs become owned by the caller's scratch (`owned`). */
 static bool option_from_json(const nac_class *cls, const nac_option *row, const cJSON *json, void *to)
 {
@@ -697,13 +707,15 @@ static bool option_from_json(const nac_class *cls, const nac_option *row, const 
         *(nac_rate *)to = (nac_rate){0, NULL};
         /* fall through */
     case NAC_OPTION_SPEC: {
-        nac_kind kind = row->type == NAC_OPTION_RATE ? NAC_KIND_SCHEDULE : row->kind;
+        nac_kind kind = row->type == NAC_OPTION_RATE ? NAC_KIND_SCHEDULE : kind_of_json(row, json);
         nac_spec *slot = row->type == NAC_OPTION_RATE ? &((nac_rate *)to)->schedule : (nac_spec *)to;
         char where[160];
         bool ok;
         snprintf(where, sizeof where, "%s: %s", cls->name, row->name);
         if (kind == NAC_KIND_NONE)
             return wrong(cls, row, "nothing", json);
+        if (kind == NAC_KIND_TENSOR)
+            return (*slot = nac_hooks[kind].from_json(json, where));
         *slot = nac_own(nac_instance_from_json(kind, json, where, &ok));
         return ok && (*slot || cJSON_IsNull(json));
     }
@@ -749,13 +761,14 @@ static bool option_from_json(const nac_class *cls, const nac_option *row, const 
     case NAC_OPTION_AXES: {
         nac_axes a = {{0}};
         int n = ints_from_json(json, a.d, NAC_MAX_RANK);
+        if (n == 0 && row->none)
+            a.d[n++] = NAC_NONE;
         if (n < 1)
             return wrong(cls, row, "an axis or a list of axes", json);
-        for (int i = 1; i < n; i++)     /* ascending, so that 0 comes first */
-            for (int j = i; j > 0 && a.d[j] < a.d[j - 1]; j--) {
-                int64_t t = a.d[j];
-                a.d[j] = a.d[j - 1];
-                a.d[j - 1] = t;
+        for (int i = 1; i < n; i++)     /* the order counts for some, but 0 comes first: elsewhere it would end them */
+            if (a.d[i] == 0) {
+                a.d[i] = a.d[0];
+                a.d[0] = 0;
             }
         *(nac_axes *)to = a;
         return true;

@@ -64,7 +64,7 @@ static bool visit_child(walker *w, const nac_layer *owner, int index, const char
         return below(w, child->layer, path, child->name);
     if (nac_is_operation(child->layer))
         return true;
-    nac_snake_case(child->layer->base.cls->name, snake, sizeof snake);
+    nac_snake_case(nac_naming(child->layer), snake, sizeof snake);
     int number = before(owner, index);
     if (number)
         snprintf(name, sizeof name, "%.120s%.90s_%d", child->name, snake, number);

@@ -152,7 +152,7 @@ const nac_kernels *nac_kernels_f64(void);
 
 /* Element-size kernels: size is 1, 2, 4 or 8 bytes. */
 /* y[i0, .., ir-1] = x permuted: y's axis d is x's axis perm[d]; rank <= 8. */
-void nac_permute(int rank, const int64_t *x_dim, const int *perm, size_t size, const void *x, void *y);
+void nac_permute_axes(int rank, const int64_t *x_dim, const int *perm, size_t size, const void *x, void *y);
 /* Copies a strided box: strides and offset in elements; y dense. */
 void nac_copy_strided(int rank, const int64_t *dim, const int64_t *x_stride, size_t size, const void *x, void *y);
 /* The opposite: x dense, y strided. */

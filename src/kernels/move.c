@@ -85,7 +85,7 @@ void nac_copy_to_strided(int rank, const int64_t *dim, const int64_t *y_stride, 
     walk(rank, dim, y_stride, size, x, y, false);
 }
 
-void nac_permute(int rank, const int64_t *x_dim, const int *perm, size_t size, const void *x, void *y)
+void nac_permute_axes(int rank, const int64_t *x_dim, const int *perm, size_t size, const void *x, void *y)
 {
     int64_t stride[8], dim[8], from[8], step = 1;
     for (int d = rank - 1; d >= 0; step *= x_dim[d--])

@@ -15,10 +15,8 @@ static cJSON *dtype_policy(nac_dtype dtype)
     return policy;
 }
 
-cJSON *nac_layer_config(nac_layer *l)
+cJSON *nac_plain_config(nac_layer *l)
 {
-    if (nac_layer_class(l)->get_config)
-        return nac_layer_class(l)->get_config(l);
     cJSON *config = cJSON_CreateObject(), *options = nac_options_to_json(l->base.cls, l->base.options);
     if (!options) {
         cJSON_Delete(config);
@@ -33,6 +31,11 @@ cJSON *nac_layer_config(nac_layer *l)
     }
     cJSON_Delete(options);
     return config;
+}
+
+cJSON *nac_layer_config(nac_layer *l)
+{
+    return nac_layer_class(l)->get_config ? nac_layer_class(l)->get_config(l) : nac_plain_config(l);
 }
 
 static cJSON *shape_json(const nac_type *t)

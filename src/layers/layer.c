@@ -82,7 +82,7 @@ bool nac_layer_init(void *self)
         return nac_fail(NAC_E_ARGUMENT, "layer class \"%s\": call: expected a function, found NULL", l->base.cls->name);
     const char *const *name = common(l, "name"), *const *dtype = common(l, "dtype");
     const bool *trainable = common(l, "trainable");
-    l->name = name && *name ? nac_strdup(*name) : nac_auto_name(l->base.cls->name);
+    l->name = name && *name ? nac_strdup(*name) : nac_auto_name(nac_naming(l));
     l->trainable = !trainable || *trainable;
     l->dtype = NAC_FLOAT32;
     if (!l->name)
@@ -97,6 +97,12 @@ bool nac_layer_init(void *self)
     const nac_option *row = nac_option_find(l->base.cls, "activity_regularizer");
     if (row)
         l->activity_regularizer = nac_retain(*(const nac_spec *)((const char *)l->base.options + row->offset));
+    for (int i = 0; i < l->base.cls->n_options; i++) {          /* a layer as an activation has weights, perhaps */
+        row = &l->base.cls->options[i];
+        const nac_spec *spec = row->other == NAC_KIND_LAYER ? (const nac_spec *)((const char *)l->base.options + row->offset) : NULL;
+        if (spec && nac_is(*spec, NAC_KIND_LAYER) && !nac_attach(l, row->name, (nac_layer *)*spec))
+            return false;
+    }
     return true;
 }
 
@@ -275,6 +281,20 @@ bool nac_build_layer(nac_layer *self, int n_in, const nac_type *in)
     self->n_build = n_in;
     memcpy(self->build_type, in, (size_t)n_in * sizeof *in);
     return true;
+}
+
+bool nac_adapt(nac_layer *l, nac_tensor *data)
+{
+    if (!l || !data)
+        return false;
+    if (!nac_layer_class(l)->adapt)
+        return nac_fail(NAC_E_UNSUPPORTED, "%s \"%s\": it finds nothing in data that it could be adapted to", l->base.cls->name, l->name);
+    nac_scope scope = nac_scope_begin();
+    bool ok = nac_layer_class(l)->adapt(l, data);
+    nac_scope_end(&scope);
+    if (!ok)
+        nac_trail("in adapting %s \"%s\"", l->base.cls->name, l->name);
+    return ok;
 }
 
 bool nac_expect_inputs(const nac_layer *self, int n_in, int expected)

@@ -49,6 +49,12 @@ static inline int nac_first_spatial(const char *data_format)
     return strcmp(data_format, "channels_first") == 0 ? 2 : 1;
 }
 
+/* The name of the class that names are made of. */
+static inline const char *nac_naming(const nac_layer *l)
+{
+    return l->base.cls->auto_name ? l->base.cls->auto_name : l->base.cls->name;
+}
+
 nac_tensor *nac_symbolic(layer_node *node, int slot);           /* a new symbolic tensor: the node's output */
 layer_node *nac_node_of(const nac_tensor *t);                   /* of a symbolic tensor */
 layer_node *nac_input_node(nac_layer *input_layer, const nac_type *type);       /* owned by the caller */
@@ -85,7 +91,8 @@ bool       nac_layer_init(void *self);
 void       nac_layer_release(void *self);
 cJSON     *nac_layer_to_json(const void *layer);
 void      *nac_layer_from_json(const cJSON *json, const char *where);
-cJSON     *nac_layer_config(nac_layer *l);                      /* name, trainable, dtype, then its options */
+cJSON     *nac_layer_config(nac_layer *l);                      /* what the class says, or else the plain one */
+cJSON     *nac_plain_config(nac_layer *l);                      /* name, trainable, dtype, then its options */
 
 /* The layer's stream of random numbers, made if there is none: from that key, or a random one for NAC_NONE. */
 bool nac_layer_stream(nac_layer *self, int64_t key);

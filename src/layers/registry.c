@@ -29,6 +29,8 @@
     O(global_average_pooling3d)                                                                                                      \
     O(flatten)                                                                                                                       \
     O(reshape_layer)                                                                                                                 \
+    O(permute)                                                                                                                       \
+    O(repeat_vector)                                                                                                                 \
     O(zero_padding1d)                                                                                                                \
     O(zero_padding2d)                                                                                                                \
     O(zero_padding3d)                                                                                                                \
@@ -40,12 +42,33 @@
     O(up_sampling3d)                                                                                                                 \
     O(activation)                                                                                                                    \
     O(re_lu)                                                                                                                         \
+    O(leaky_re_lu)                                                                                                                   \
+    O(p_re_lu)                                                                                                                       \
+    O(elu)                                                                                                                           \
     O(softmax)                                                                                                                       \
     O(dropout)                                                                                                                       \
+    O(spatial_dropout1d)                                                                                                             \
+    O(spatial_dropout2d)                                                                                                             \
+    O(spatial_dropout3d)                                                                                                             \
+    O(gaussian_noise)                                                                                                                \
+    O(gaussian_dropout)                                                                                                              \
+    O(alpha_dropout)                                                                                                                 \
+    O(activity_regularization)                                                                                                       \
+    O(identity_layer)                                                                                                                \
+    O(masking)                                                                                                                       \
     O(batch_normalization)                                                                                                           \
     O(layer_normalization)                                                                                                           \
+    O(group_normalization)                                                                                                           \
+    O(rms_normalization)                                                                                                             \
+    O(unit_normalization)                                                                                                            \
+    O(normalization)                                                                                                                 \
     O(add_layer)                                                                                                                     \
     O(multiply_layer)                                                                                                                \
+    O(subtract_layer)                                                                                                                \
+    O(average_layer)                                                                                                                 \
+    O(maximum_layer)                                                                                                                 \
+    O(minimum_layer)                                                                                                                 \
+    O(dot_layer)                                                                                                                     \
     O(concatenate_layer)                                                                                                             \
     O(rescaling)                                                                                                                     \
     O(embedding)                                                                                                                     \
@@ -60,6 +83,9 @@
     O(bidirectional)                                                                                                                \
     O(time_distributed)                                                                                                             \
     O(multi_head_attention)                                                                                                          \
+    O(group_query_attention)                                                                                                         \
+    O(attention)                                                                                                                     \
+    O(additive_attention)                                                                                                            \
     O(op_layer)                                                                                                                      \
     O(functional)                                                                                                                    \
     O(sequential)

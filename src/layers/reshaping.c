@@ -1,4 +1,5 @@
-/* Flatten, Reshape, paddings, croppings, upsamplings. */
+/* Flatten, Reshape, Permute, RepeatVector, paddings, croppings, upsamplings. */
+#include <string.h>
 #include "layers/layer.h"
 
 static nac_tensor *channels_last(nac_tensor *x)
@@ -33,6 +34,38 @@ static bool reshape_call(nac_layer *self, nac_layer_call *c)
     return nac_return(c, nac_reshape_to(c->in[0], nac_shape_of(rank + 1, dim)));
 }
 NAC_DEFINE_LAYER(reshape_layer, NAC_RESHAPE_LAYER_OPTIONS, (.name = "Reshape", .size = sizeof(nac_layer)), .call = reshape_call, .stateless = true)
+
+static bool permute_init(void *self)
+{
+    const nac_permute_options *o = nac_options(self);
+    int n = nac_shape_rank(&o->dims);
+    bool has[NAC_MAX_RANK + 1] = {false};
+    for (int i = 0; i < n; i++) {
+        if (o->dims.d[i] < 1 || o->dims.d[i] > n || has[o->dims.d[i]])
+            return nac_fail(NAC_E_ARGUMENT, "Permute: dims: expected the numbers from 1 to %d, in any order", n);
+        has[o->dims.d[i]] = true;
+    }
+    return true;
+}
+
+static bool permute_call(nac_layer *self, nac_layer_call *c)
+{
+    const nac_permute_options *o = nac_options(self);
+    int rank = nac_shape_rank(&o->dims) + 1;
+    int64_t perm[NAC_MAX_RANK] = {0};
+    if (!nac_expect_rank(self, nac_type_of(c->in[0]), rank, rank))
+        return false;
+    memcpy(perm + 1, o->dims.d, (size_t)(rank - 1) * sizeof *perm);
+    return nac_return(c, nac_transpose_by(c->in[0], nac_shape_of(rank, perm)));
+}
+NAC_DEFINE_LAYER(permute, NAC_PERMUTE_OPTIONS, (.name = "Permute", .size = sizeof(nac_layer), .init = permute_init), .call = permute_call)
+
+static bool repeat_vector_call(nac_layer *self, nac_layer_call *c)
+{
+    const nac_repeat_vector_options *o = nac_options(self);
+    return nac_expect_rank(self, nac_type_of(c->in[0]), 2, 2) && nac_return(c, nac_repeat(nac_expand_dims(c->in[0], 1), o->n, 1));
+}
+NAC_DEFINE_LAYER(repeat_vector, NAC_REPEAT_VECTOR_OPTIONS, (.name = "RepeatVector", .size = sizeof(nac_layer)), .call = repeat_vector_call)
 
 /* ---- padding and cropping: what lies before and after each spatial axis ---- */
 

@@ -89,7 +89,7 @@ static void reduce(nac_reduce_kind kind, const nac_eval *e)
                     perm[at++] = d;
                     *(pass ? &n : &outer) *= t->dim[d];
                 }
-        nac_permute(t->rank, t->dim, perm, nac_dtype_size(t->dtype), x, e->scratch);
+        nac_permute_axes(t->rank, t->dim, perm, nac_dtype_size(t->dtype), x, e->scratch);
         x = e->scratch;
     }
     if (nac_is_float(t->dtype)) {

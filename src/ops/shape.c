@@ -132,7 +132,7 @@ static void transpose_eval(const nac_eval *e)
     int perm[NAC_MAX_RANK];
     for (int d = 0; d < a->rank; d++)
         perm[d] = (int)a->d[d];
-    nac_permute((int)a->rank, e->in[0].type->dim, perm, nac_dtype_size(e->in[0].type->dtype), e->in[0].data, e->out[0].data);
+    nac_permute_axes((int)a->rank, e->in[0].type->dim, perm, nac_dtype_size(e->in[0].type->dtype), e->in[0].data, e->out[0].data);
 }
 
 static bool transpose_vjp(nac_vjp *v)

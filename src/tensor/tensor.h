@@ -79,6 +79,11 @@ void        nac_interpreter_push(nac_interpreter *i);
 void        nac_interpreter_remove(nac_interpreter *i);         /* from anywhere in this thread's stack; nothing when it is not there */
 bool        nac_tracing(void);          /* a trace is among this thread's interpreters */
 
+/* ---- json.c: nested lists of numbers, as options that are tensors stand in configs ---- */
+
+cJSON *nac_tensor_to_json(const void *tensor);
+void  *nac_tensor_from_json(const cJSON *json, const char *where);      /* float64; belongs to the scope */
+
 /* ---- variables ---- */
 
 struct nac_variable {
