@@ -174,14 +174,16 @@ static bool run(session *s, const nac_fit_arguments *a, nac_dataset *data, nac_d
     uint64_t seed = a->shuffle_seed == NAC_NONE ? (a->shuffle ? nac_next_random() : 0) : (uint64_t)a->shuffle_seed;
     nac_batches_open(&batches, data, a->batch_size);
     int64_t count = nac_batches_count(&batches), steps = a->steps_per_epoch ? a->steps_per_epoch : count;
+    int64_t epochs_a_pass = (count + steps - 1) / steps;        /* epochs of fewer steps share one pass over the data */
     s->training.steps = steps;
     bool ok = nac_trainer_refresh(s->t) && EACH(&s->callbacks, on_train_begin, &s->training);
     nac_logs logs = {0};
     for (int64_t epoch = a->initial_epoch; ok && epoch < a->epochs && !s->training.stop_training; epoch++) {
         logs.n = 0;
         ok = nac_reset_metrics(s->t->model) && EACH(&s->callbacks, on_epoch_begin, &s->training, epoch)
-             && nac_batches_restart(&batches, a->shuffle, seed, (uint64_t)epoch)
-             && (train_epoch(s, &batches, steps) || nac_trail("in epoch %lld", (long long)epoch + 1));
+             && nac_batches_restart(&batches, a->shuffle, seed, (uint64_t)(epoch / epochs_a_pass));
+        batches.at = epoch % epochs_a_pass * steps * a->batch_size;
+        ok = ok && (train_epoch(s, &batches, steps) || nac_trail("in epoch %lld", (long long)epoch + 1));
         ok = ok && nac_trainer_logs(s->t, "", &logs);
         if (ok && validation && (epoch + 1) % a->validation_freq == 0)
             ok = test(s, validation, a->validation_batch_size ? a->validation_batch_size : a->batch_size, "val_", &logs);
