@@ -30,6 +30,16 @@ static void forget_build(trainer *t)
     t->built = false;
 }
 
+void nac_trainer_forget(nac_model *m)
+{
+    trainer *t = (trainer *)m->trainer;
+    if (!t)
+        return;
+    forget_build(t);
+    nac_release(t->predict);
+    t->predict = NULL;
+}
+
 static void destroy(void *object)
 {
     trainer *t = object;
