@@ -150,9 +150,12 @@ bool nac_compile_with(const nac_compile_arguments *a)
     t->metrics = metrics;
     t->weighted_metrics = weighted;
     t->loss_weights = a->loss_weights;
-    for (int i = 0; !t->loss_weights.n && i < NAC_MAX_IO; i++)
+    for (int i = t->loss_weights.n; i < NAC_MAX_IO; i++)
         if (t->loss_weights.v[i] != 0)
             t->loss_weights.n = i + 1;
+    const model *graph = nac_as_model(a->model);
+    if (t->loss_weights.n && graph && t->loss_weights.n < graph->n_out)     /* a 0 at the end does not tell that it was written */
+        t->loss_weights.n = graph->n_out;
     t->run_eagerly = a->run_eagerly;
     t->steps_per_execution = a->steps_per_execution;
     t->train_step = a->train_step;
@@ -222,6 +225,8 @@ static bool build_losses(trainer *t, nac_tensor *const *y, nac_tensor *const *p)
     int n = count_specs(&t->loss);
     if (n > 1 && !nac_is(t->loss.v[0], NAC_KIND_PAIR) && n != t->n_outputs)
         return nac_fail(NAC_E_ARGUMENT, "compile: loss: expected one for each of %d outputs, found %d", t->n_outputs, n);
+    if (t->loss_weights.n > t->n_outputs)
+        return nac_fail(NAC_E_ARGUMENT, "compile: loss_weights: expected one for each of %d outputs, found %d", t->n_outputs, t->loss_weights.n);
     for (int i = 0; i < n; i++) {
         const nac_pair *pair = nac_is(t->loss.v[i], NAC_KIND_PAIR) ? t->loss.v[i] : NULL;
         int output = pair ? output_named(t, pair->name, "loss") : i;
@@ -332,7 +337,7 @@ nac_tensor *nac_model_loss(nac_model *m, nac_tensor *y, nac_tensor *y_pred, nac_
             return NULL;
         if (t->output_loss[i] && !nac_metric_update(t->output_loss[i], loss, NULL, nac_scalar((double)nac_dim(ps[i], 0))))
             return NULL;
-        if (t->loss_weights.n > i)
+        if (t->loss_weights.n)
             loss = nac_mul_scalar(loss, t->loss_weights.v[i]);
         total = total ? nac_add(total, loss) : loss;
     }
