@@ -19,8 +19,8 @@ static inline bool nac_find_log(const nac_logs *logs, const char *name, double *
    known after the first batch. */
 static inline bool nac_rises(nac_model *m, const char *mode, const char *monitor)
 {
-    static const char *const rising[] = {"acc", "auc", "precision", "recall", "sensitivity", "specificity", "top_k", "f1", "f_beta", "iou", "io_u", "r2",
-                                         "cosine_similarity"};
+    static const char *const rising[] = {"acc", "auc", "precision", "recall", "sensitivity", "specificity", "top_k", "f1", "f_beta", "fbeta", "iou", "io_u", "r2",
+                                         "cosine_similarity", "correlation"};
     char snake[96];
     if (strcmp(mode, "auto") != 0)
         return strcmp(mode, "max") == 0;
