@@ -157,14 +157,26 @@ static nac_dataset *weigh(nac_dataset *data, const nac_floats *class_weight)
     return nac_arrays(data->inputs, .targets = data->targets, .sample_weight = weights);
 }
 
+static bool at_least(const char *what, int64_t least, int64_t value)
+{
+    return value >= least || nac_fail(NAC_E_ARGUMENT, "%s: expected at least %lld, found %lld", what, (long long)least, (long long)value);
+}
+
 static bool check(const nac_fit_arguments *a, const nac_dataset *data)
 {
-    if (a->batch_size < 1 || a->epochs < 0 || a->initial_epoch < 0 || a->validation_freq < 1 || a->validation_batch_size < 0 || a->steps_per_epoch < 0)
-        return nac_fail(NAC_E_ARGUMENT, "fit: batch_size (%lld) and validation_freq (%lld) are at least 1, epochs (%lld), initial_epoch (%lld), steps_per_epoch (%lld) "
-                                        "at least 0", (long long)a->batch_size, (long long)a->validation_freq, (long long)a->epochs,
-                        (long long)a->initial_epoch, (long long)a->steps_per_epoch);
+    if (!at_least("fit: batch_size", 1, a->batch_size) || !at_least("fit: epochs", 0, a->epochs) || !at_least("fit: initial_epoch", 0, a->initial_epoch)
+        || !at_least("fit: steps_per_epoch", 0, a->steps_per_epoch) || !at_least("fit: validation_freq", 1, a->validation_freq)
+        || !at_least("fit: validation_batch_size", 0, a->validation_batch_size))
+        return false;
+    if (a->verbose < 0 || a->verbose > 2)
+        return nac_fail(NAC_E_ARGUMENT, "fit: verbose: expected 0, 1 or 2, found %lld", (long long)a->verbose);
     if (!(a->validation_split >= 0 && a->validation_split < 1))
         return nac_fail(NAC_E_ARGUMENT, "fit: validation_split: expected from 0 to less than 1, found %g", a->validation_split);
+    for (int i = 0; i < NAC_MAX_IO; i++)
+        if (isnan(a->class_weight.v[i]))
+            return nac_fail(NAC_E_ARGUMENT, "fit: class_weight: expected a number for class %d, found nan", i);
+    if (a->validation_data && !a->validation_data->size)
+        return nac_fail(NAC_E_ARGUMENT, "fit: validation_data: there are no samples");
     return data->size > 0 || nac_fail(NAC_E_ARGUMENT, "fit: there are no samples");
 }
 
@@ -238,7 +250,7 @@ double nac_evaluate_with(const nac_evaluate_arguments *a)
         return NAN;
     nac_scope scope = nac_scope_begin();
     session s = {.t = nac_compiled_trainer(a->model, "evaluate")};
-    bool ok = s.t && (a->batch_size > 0 || nac_fail(NAC_E_ARGUMENT, "evaluate: batch_size: expected at least 1, found %lld", (long long)a->batch_size))
+    bool ok = s.t && at_least("evaluate: batch_size", 1, a->batch_size)
               && (a->data->size > 0 || nac_fail(NAC_E_ARGUMENT, "evaluate: there are no samples"));
     s.training = (nac_training){.model = a->model, .batch_size = a->batch_size, .verbose = (int)a->verbose};
     ok = ok && collect(&s.callbacks, &a->callbacks, false) && nac_trainer_refresh(s.t) && test(&s, a->data, a->batch_size, "", logs);
@@ -279,10 +291,8 @@ nac_tensor *nac_predict_with(const nac_predict_arguments *a)
 {
     if (!a->model || !a->x)
         return NULL;
-    if (a->batch_size < 1)
-        return nac_fail(NAC_E_ARGUMENT, "predict: batch_size: expected at least 1, found %lld", (long long)a->batch_size);
     nac_scope scope = nac_scope_begin();
-    trainer *t = nac_trainer(a->model);
+    trainer *t = at_least("predict: batch_size", 1, a->batch_size) ? nac_trainer(a->model) : NULL;
     nac_function *f = t ? nac_trainer_predict_function(t) : NULL;
     nac_dataset *data = f ? nac_arrays(a->x) : NULL;
     nac_tensor *all = NULL, *batch;

@@ -127,8 +127,15 @@ bool nac_compile_with(const nac_compile_arguments *a)
     if (!a->model)
         return false;
     nac_optimizer *optimizer = nac_resolve(NAC_KIND_OPTIMIZER, a->optimizer, "compile: optimizer", &ok);
+    if (ok && !optimizer)
+        nac_fail(NAC_E_ARGUMENT, "compile: optimizer: expected an optimizer or its name, found NULL");
+    if (optimizer && a->steps_per_execution < 1) {
+        nac_fail(NAC_E_ARGUMENT, "compile: steps_per_execution: expected at least 1, found %lld", (long long)a->steps_per_execution);
+        nac_release(optimizer);
+        optimizer = NULL;
+    }
     if (!optimizer)
-        return ok ? nac_fail(NAC_E_ARGUMENT, "compile: optimizer: expected an optimizer or its name, found NULL") : nac_trail("in model \"%s\"", a->model->name);
+        return nac_trail("in model \"%s\"", a->model->name);
     nac_specs loss = {{0}}, metrics = {{0}}, weighted = {{0}};
     trainer *t = nac_trainer(a->model);
     if (!t || !check_specs(NAC_KIND_LOSS, &a->loss, "compile: loss") || !check_specs(NAC_KIND_METRIC, &a->metrics, "compile: metrics")
@@ -327,6 +334,8 @@ nac_tensor *nac_model_loss(nac_model *m, nac_tensor *y, nac_tensor *y_pred, nac_
     if (!t || !y_pred)
         return NULL;
     int n = y ? pair_up(t, y, y_pred, sample_weight, ys, ps, ws) : 0;
+    if (!y && count_specs(&t->loss))
+        return nac_fail(NAC_E_ARGUMENT, "model \"%s\": the loss that compile was given needs targets, and there are none", m->name);
     if (n < 0)
         return NULL;
     for (int i = 0; i < n; i++) {
