@@ -83,6 +83,7 @@ struct nac_layer {
     int          n_metrics;
     nac_type     build_type[NAC_MAX_IO];
     int          n_build;
+    int          n_expected;            /* inputs of a call, when build told it by nac_expect_inputs; 0: any number */
     nac_spec     activity_regularizer;
     nac_object  *trainer;               /* what compile made, or NULL */
 };
@@ -121,8 +122,8 @@ NAC_API bool nac_return(nac_layer_call *c, nac_tensor *t);
 /* The value of a variable that a layer may lack (a bias): *value is NULL, and true returned, when v is NULL. */
 NAC_API bool nac_optional_value(nac_variable *v, nac_tensor **value);
 NAC_API nac_tensor *nac_activate(nac_spec activation, nac_tensor *x);   /* NULL: x */
-/* Checks for build, with an error that names the layer. */
-NAC_API bool nac_expect_inputs(const nac_layer *self, int n_in, int expected);
+/* Checks for build, with an error that names the layer. That of inputs holds for all later calls. */
+NAC_API bool nac_expect_inputs(nac_layer *self, int n_in, int expected);
 NAC_API bool nac_expect_rank(const nac_layer *self, const nac_type *in, int least, int most);
 NAC_API bool nac_expect_known(const nac_layer *self, const nac_type *in, int axis);     /* the extent is known and above 0 */
 

@@ -175,14 +175,16 @@ static bool in_range(const nac_option *row, double v)
 
 static bool bad_number(const nac_class *cls, const nac_option *row, double v)
 {
-    char bounds[96];
+    char bounds[96], found[32] = "None";
+    if (v != (double)NAC_NONE)
+        snprintf(found, sizeof found, "%.10g", v);
     if (row->min == 0 && row->max == 0)
         snprintf(bounds, sizeof bounds, "a number");
     else if (isinf(row->max))
         snprintf(bounds, sizeof bounds, "%s %.10g", row->open ? "more than" : "at least", row->min);
     else
         snprintf(bounds, sizeof bounds, "%s %.10g and %.10g", row->open ? "strictly between" : "between", row->min, row->max);
-    return nac_fail(NAC_E_ARGUMENT, "%s: %s: expected %s, found %.10g", cls->name, row->name, bounds, v);
+    return nac_fail(NAC_E_ARGUMENT, "%s: %s: expected %s, found %s", cls->name, row->name, bounds, found);
 }
 
 static bool check_choice(const nac_class *cls, const nac_option *row, const char *s)
@@ -227,7 +229,8 @@ static bool check(const nac_class *cls, const nac_option *row, const void *value
         const nac_pads *p = value;
         for (int i = 0; i < 3; i++)
             if (p->pairs ? p->p[i][0] < 0 || p->p[i][1] < 0 : p->d[i] < 0)
-                return bad_number(cls, row, (double)(p->pairs ? p->p[i][p->p[i][0] < 0 ? 0 : 1] : p->d[i]));
+                return nac_fail(NAC_E_ARGUMENT, "%s: %s: expected at least 0, found %lld", cls->name, row->name,
+                                (long long)(p->pairs ? p->p[i][p->p[i][0] < 0 ? 0 : 1] : p->d[i]));
         return true;
     }
     case NAC_OPTION_SHAPE: {

@@ -6,7 +6,7 @@ typedef struct {
     nac_callback base;
     double       best;
     int64_t      wait, best_epoch;
-    bool         rises, found;
+    bool         rises, found, any;     /* any: best is a value */
     nac_list     variables, values;     /* the best weights */
 } early_stopping;
 
@@ -30,12 +30,9 @@ static bool keep_weights(early_stopping *e, nac_model *m)
 static bool on_train_begin(nac_callback *self, nac_training *t)
 {
     early_stopping *e = (early_stopping *)self;
-    const nac_early_stopping_options *o = self->base.options;
     (void)t;
-    e->rises = nac_rises(o->mode, o->monitor);
-    e->best = e->rises ? -INFINITY : INFINITY;
     e->wait = e->best_epoch = 0;
-    e->found = false;
+    e->found = e->any = false;
     forget(e);
     return true;
 }
@@ -50,19 +47,18 @@ static bool on_epoch_end(nac_callback *self, nac_training *t, int64_t epoch, nac
 {
     early_stopping *e = (early_stopping *)self;
     const nac_early_stopping_options *o = self->base.options;
-    double value = nac_log_value(logs, o->monitor);
-    bool known = false;
-    for (int i = 0; i < logs->n; i++)
-        known |= strcmp(logs->name[i], o->monitor) == 0;
-    if (!known || epoch < o->start_from_epoch)
+    double value;
+    if (!nac_find_log(logs, o->monitor, &value) || epoch < o->start_from_epoch)
         return true;
+    e->rises = nac_rises(t->model, o->mode, o->monitor);
     if (o->restore_best_weights && !e->found && !keep_weights(e, t->model))
         return false;
     if (!e->found)
         e->best_epoch = epoch;
     e->found = true;
     e->wait++;
-    if (better(e, value, e->best)) {
+    if (!e->any || better(e, value, e->best)) {     /* the first is the best so far, NaN even */
+        e->any = true;
         e->best = value;
         e->best_epoch = epoch;
         if (o->restore_best_weights && !keep_weights(e, t->model))

@@ -1,13 +1,15 @@
 /* ModelCheckpoint. */
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include "callbacks/monitor.h"
 #include "nacre/checkpoint.h"
 
 typedef struct {
     nac_callback base;
     double       best;
-    bool         rises, any;
+    bool         any;                   /* best is a value */
     int64_t      epoch, batches;
 } model_checkpoint;
 
@@ -35,9 +37,10 @@ static bool expand(const char *pattern, int64_t epoch, int64_t batch, const nac_
             return nac_fail(NAC_E_ARGUMENT, "ModelCheckpoint: filepath: \"%s\" has a brace that is not closed", pattern);
         snprintf(name, sizeof name, "%.*s", (int)k - 1, p + 1);
         bool whole = strcmp(name, "epoch") == 0 || strcmp(name, "batch") == 0;
-        double value = strcmp(name, "epoch") == 0 ? (double)epoch : strcmp(name, "batch") == 0 ? (double)batch : nac_log_value(logs, name);
-        if (!whole && isnan(value))
+        double value = strcmp(name, "epoch") == 0 ? (double)epoch : (double)batch;
+        if (!whole && !nac_find_log(logs, name, &value))
             return nac_fail(NAC_E_ARGUMENT, "ModelCheckpoint: filepath: there is no figure called \"%s\"", name);
+        value = isnan(value) ? (double)NAN : value;     /* never "-nan" */
         p += k;
         size_t f = 1;
         char kind = whole ? 'd' : 'g';
@@ -59,19 +62,35 @@ static bool expand(const char *pattern, int64_t epoch, int64_t batch, const nac_
     return true;
 }
 
+/* The folders of a path, made where there are none. */
+static bool make_folders(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        bool ok = mkdir(path, 0777) == 0 || errno == EEXIST || nac_fail(NAC_E_IO, "ModelCheckpoint: folder %s: %s", path, strerror(errno));
+        *slash = '/';
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
 static bool save(model_checkpoint *c, nac_training *t, int64_t batch, const nac_logs *logs)
 {
     const nac_model_checkpoint_options *o = c->base.base.options;
     char path[1024];
-    double value = nac_log_value(logs, o->monitor);
+    double value;
     if (!expand(o->filepath, c->epoch + 1, batch + 1, logs, path, sizeof path))
         return false;
-    if (o->save_best_only && !isnan(value)) {
-        bool improved = !c->any || (c->rises ? value > c->best : value < c->best);
+    if (o->save_best_only && nac_find_log(logs, o->monitor, &value)) {
+        bool improved = !c->any || (nac_rises(t->model, o->mode, o->monitor) ? value > c->best : value < c->best);
+        char best[32] = "None";
+        if (c->any)
+            snprintf(best, sizeof best, "%.5f", c->best);
         if (o->verbose && improved)
-            printf("\nEpoch %lld: %s improved from %.5f to %.5f, saving model to %s\n", (long long)c->epoch + 1, o->monitor, c->best, value, path);
+            printf("\nEpoch %lld: %s improved from %s to %.5f, saving model to %s\n", (long long)c->epoch + 1, o->monitor, best, value, path);
         else if (o->verbose)
-            printf("\nEpoch %lld: %s did not improve from %.5f\n", (long long)c->epoch + 1, o->monitor, c->best);
+            printf("\nEpoch %lld: %s did not improve from %s\n", (long long)c->epoch + 1, o->monitor, best);
         if (!improved)
             return true;
         c->best = value;
@@ -79,7 +98,7 @@ static bool save(model_checkpoint *c, nac_training *t, int64_t batch, const nac_
     } else if (o->verbose) {
         printf("\nEpoch %lld: saving model to %s\n", (long long)c->epoch + 1, path);
     }
-    return o->save_weights_only ? nac_save_weights(t->model, path) : nac_save(t->model, path);
+    return make_folders(path) && (o->save_weights_only ? nac_save_weights(t->model, path) : nac_save(t->model, path));
 }
 
 static bool on_train_begin(nac_callback *self, nac_training *t)
@@ -87,10 +106,9 @@ static bool on_train_begin(nac_callback *self, nac_training *t)
     model_checkpoint *c = (model_checkpoint *)self;
     const nac_model_checkpoint_options *o = self->base.options;
     (void)t;
-    c->rises = nac_rises(o->mode, o->monitor);
     if (!c->any) {
         c->any = !isnan(o->initial_value_threshold);
-        c->best = c->any ? o->initial_value_threshold : c->rises ? -INFINITY : INFINITY;
+        c->best = o->initial_value_threshold;
     }
     return true;
 }
@@ -106,7 +124,10 @@ static bool on_batch_end(nac_callback *self, nac_training *t, int64_t batch, nac
 {
     model_checkpoint *c = (model_checkpoint *)self;
     const nac_model_checkpoint_options *o = self->base.options;
-    return !o->save_freq || ++c->batches % o->save_freq || save(c, t, batch, logs);
+    nac_logs own = {0};
+    if (!o->save_freq || ++c->batches % o->save_freq)
+        return true;
+    return (logs || nac_trainer_logs((trainer *)t->model->trainer, "", &own)) && save(c, t, batch, logs ? logs : &own);
 }
 
 static bool on_epoch_end(nac_callback *self, nac_training *t, int64_t epoch, nac_logs *logs)

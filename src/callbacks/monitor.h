@@ -3,18 +3,37 @@
 #define NAC_MONITOR_H
 
 #include <string.h>
-#include "base/base.h"
+#include "models/trainer.h"
 #include "nacre/callbacks.h"
 
-/* Keras's "auto": losses and errors fall, the metrics known to be better when larger rise. */
-static inline bool nac_rises(const char *mode, const char *monitor)
+/* A figure may be NaN and still be there. */
+static inline bool nac_find_log(const nac_logs *logs, const char *name, double *value)
 {
-    static const char *const rising[] = {"acc", "auc", "precision", "recall", "top_k", "f1", "fbeta", "iou", "io_u", "r2", "cosine_similarity",
-                                         "correlation", "sensitivity", "specificity"};
+    for (int i = 0; logs && i < logs->n; i++)
+        if (strcmp(logs->name[i], name) == 0)
+            return *value = logs->value[i], true;
+    return false;
+}
+
+/* Keras's "auto": losses and errors fall, the metrics known to be better when larger rise, by their class whatever they are called. Metrics are
+   known after the first batch. */
+static inline bool nac_rises(nac_model *m, const char *mode, const char *monitor)
+{
+    static const char *const rising[] = {"acc", "auc", "precision", "recall", "sensitivity", "specificity", "top_k", "f1", "f_beta", "fbeta", "iou", "io_u", "r2",
+                                         "cosine_similarity", "correlation"};
+    char snake[96];
     if (strcmp(mode, "auto") != 0)
         return strcmp(mode, "max") == 0;
+    const trainer *t = (trainer *)m->trainer;
+    const char *name = strncmp(monitor, "val_", 4) == 0 ? monitor + 4 : monitor;
+    for (int i = 0; t && i < t->n_tracked; i++)
+        if (strcmp(t->tracked[i].log_name, name) == 0) {
+            nac_snake_case(t->tracked[i].metric->base.cls->name, snake, sizeof snake);
+            name = snake;
+            break;
+        }
     for (int i = 0; i < NAC_COUNT(rising); i++)
-        if (strstr(monitor, rising[i]))
+        if (strstr(name, rising[i]))
             return true;
     return false;
 }

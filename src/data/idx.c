@@ -70,10 +70,12 @@ nac_tensor *nac_load_idx(const char *path)
 
 nac_dataset *nac_fashion_mnist(const char *part)
 {
-    const char *folder = getenv("NACRE_FASHION_MNIST"), *name = part && strcmp(part, "train") == 0 ? "train" : part && strcmp(part, "test") == 0 ? "t10k" : NULL;
+    const char *folder = getenv("NACRE_FASHION_MNIST"), *name = !part ? NULL : strcmp(part, "train") == 0 ? "train" : strcmp(part, "test") == 0 ? "t10k" : NULL;
     char images[1024], labels[1024];
+    if (!part)
+        return NULL;
     if (!name)
-        return nac_fail(NAC_E_ARGUMENT, "nac_fashion_mnist: expected \"train\" or \"test\", found \"%s\"", part ? part : "NULL");
+        return nac_fail(NAC_E_ARGUMENT, "nac_fashion_mnist: expected \"train\" or \"test\", found \"%s\"", part);
     folder = folder ? folder : "/usr/share/datasets/fashion-mnist";
     snprintf(images, sizeof images, "%s/%s-images-idx3-ubyte.gz", folder, name);
     snprintf(labels, sizeof labels, "%s/%s-labels-idx1-ubyte.gz", folder, name);

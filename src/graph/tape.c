@@ -12,7 +12,7 @@ typedef struct {
 
 typedef struct {
     uint64_t   *ids;                    /* open addressing; 0 is free */
-    nac_tensor **values;                /* NULL for a set */
+    void      **values;                 /* NULL for a set */
     size_t      n, cap;
 } id_map;
 
@@ -22,7 +22,7 @@ struct nac_tape {
     bool            persistent, recording, on_stack, taken;
     entry          *entries;
     int             n, cap;
-    id_map          watched;
+    id_map          watched;            /* values; of one that is a variable's, which variable's */
     nac_list        variables, reads;   /* pairs: which variable was read as which tensor */
 };
 
@@ -41,12 +41,12 @@ static bool map_has(const id_map *m, uint64_t id)
     return m->cap && m->ids[slot_of(m, id)];
 }
 
-static nac_tensor *map_get(const id_map *m, uint64_t id)
+static void *map_get(const id_map *m, uint64_t id)
 {
     return map_has(m, id) ? m->values[slot_of(m, id)] : NULL;
 }
 
-static bool map_put(id_map *m, uint64_t id, nac_tensor *value)
+static bool map_put(id_map *m, uint64_t id, void *value)
 {
     if (2 * (m->n + 1) > m->cap) {
         id_map grown = {.n = m->n, .cap = m->cap ? 2 * m->cap : 64};
@@ -134,6 +134,9 @@ static nac_tensor *read_variable(nac_interpreter *self, nac_variable *v)
 {
     nac_tape *tape = (nac_tape *)((char *)self - offsetof(nac_tape, interpreter));
     nac_tensor *value = nac_read_at(self->below, v);
+    const nac_variable *owner = value ? map_get(&tape->watched, value->id) : NULL;
+    if (owner && owner != v && !(value = nac_tensor_alias(value)))      /* two variables were given one tensor: here they are two values */
+        return NULL;
     if (!value || !tape->recording || !v->trainable || !nac_is_float(v->type.dtype) || map_has(&tape->watched, value->id))
         return value;
     if (!nac_list_add(&tape->variables, v))
@@ -142,7 +145,7 @@ static nac_tensor *read_variable(nac_interpreter *self, nac_variable *v)
         nac_release(tape->variables.items[--tape->variables.n]);
         return NULL;
     }
-    return map_put(&tape->watched, value->id, NULL) ? value : NULL;
+    return map_put(&tape->watched, value->id, v) ? value : NULL;
 }
 
 static bool assign(nac_interpreter *self, nac_variable *v, nac_tensor *value)
@@ -259,6 +262,11 @@ static bool walk(nac_tape *tape, nac_tensor *target, nac_tensor *seed, int n_sou
     int n = nac_flatten_into(target, targets, NAC_MAX_IO);
     if (n < 0 || (seed && nac_flatten_into(seed, seeds, NAC_MAX_IO) != n))
         return n < 0 ? false : nac_fail(NAC_E_ARGUMENT, "nac_tape_gradients_from: as many output gradients as targets are expected (%d)", n);
+    char a[128], b[128];
+    for (int i = 0; seed && i < n; i++)
+        if (!nac_type_equal(&targets[i]->type, &seeds[i]->type))
+            return nac_fail(NAC_E_SHAPE, "nac_tape_gradients_from: output gradient %d: expected %s, found %s", i, nac_type_text(&targets[i]->type, a, sizeof a),
+                            nac_type_text(&seeds[i]->type, b, sizeof b));
     bool ok = find_needed(tape, n_sources, sources, &needed);
     for (int i = 0; ok && i < n; i++)
         ok = accumulate(grads, targets[i], seed ? seeds[i] : nac_ones_like(targets[i]));

@@ -9,7 +9,7 @@ typedef struct {
 #define SPEC(o, ...) {.strides = o->strides, .dilation_rate = o->dilation_rate, .padding = o->padding, .data_format = o->data_format, __VA_ARGS__}
 
 /* The input's channels; 0 with an error. */
-static int64_t channels_of(const nac_layer *self, int n_in, const nac_type *in, const char *data_format)
+static int64_t channels_of(nac_layer *self, int n_in, const nac_type *in, const char *data_format)
 {
     int axis = nac_first_spatial(data_format) == 2 ? 1 : nac_spatial_axes(self) + 1;
     return nac_expect_spatial(self, n_in, in) && nac_expect_known(self, in, axis) ? in->dim[axis] : 0;

@@ -42,6 +42,25 @@ static int64_t extent(const nac_einsum_dense_options *o, const char *in, const c
     return at >= 0 && at < rank ? o->output_shape.d[at] : -1;
 }
 
+/* The input has the axes of the equation, and what it shares with the output has the extents of output_shape. */
+static bool fits(const nac_layer *self, const char *in, const char *out, const nac_type *x)
+{
+    const nac_einsum_dense_options *o = nac_options(self);
+    char found[128];
+    bool dots = strstr(in, "...");
+    int labels = (int)strlen(in) - 3 * dots;
+    if (dots ? x->rank < labels : x->rank != labels)
+        return nac_fail(NAC_E_SHAPE, "EinsumDense \"%s\": expected an input of rank %d%s for \"%s\", found %s", self->name, labels, dots ? " or more" : "", o->equation,
+                        nac_dims_text(x->rank, x->dim, found, sizeof found));
+    for (const char *p = out; *p; p++) {
+        int64_t given = extent(o, "", out, *p, x), has = extent(o, in, "", *p, x);
+        if (isalpha((unsigned char)*p) && given > 0 && has > 0 && given != has)
+            return nac_fail(NAC_E_SHAPE, "EinsumDense \"%s\": output_shape: expected %lld for \"%c\" in \"%s\", as the input %s has it, found %lld", self->name, (long long)has, *p,
+                            o->equation, nac_dims_text(x->rank, x->dim, found, sizeof found), (long long)given);
+    }
+    return true;
+}
+
 static bool build(nac_layer *self, int n_in, const nac_type *x)
 {
     const nac_einsum_dense_options *o = nac_options(self);
@@ -50,6 +69,8 @@ static bool build(nac_layer *self, int n_in, const nac_type *x)
     int64_t dim[NAC_MAX_RANK];
     if (!nac_expect_inputs(self, n_in, 1) || !cut(o->equation, in, kernel, out) || strlen(kernel) > NAC_MAX_RANK)
         return nac_fail(NAC_E_ARGUMENT, "EinsumDense \"%s\": equation: expected one like \"ab,bc->ac\", found \"%s\"", self->name, o->equation);
+    if (!fits(self, in, out, x))
+        return false;
     int rank = (int)strlen(kernel);
     int64_t fan_in = 1, fan_out = 1;
     for (int i = 0; i < rank; i++) {

@@ -297,8 +297,9 @@ bool nac_adapt(nac_layer *l, nac_tensor *data)
     return ok;
 }
 
-bool nac_expect_inputs(const nac_layer *self, int n_in, int expected)
+bool nac_expect_inputs(nac_layer *self, int n_in, int expected)
 {
+    self->n_expected = expected;
     return n_in == expected || nac_fail(NAC_E_ARGUMENT, "%s \"%s\": expected %d input%s, found %d", self->base.cls->name, self->name, expected,
                                         expected == 1 ? "" : "s", n_in);
 }
@@ -531,7 +532,7 @@ static bool build_for(nac_layer *self, const nac_layer_call *c)
 {
     nac_type types[NAC_MAX_IO];
     if (self->built)
-        return true;
+        return !self->n_expected || nac_expect_inputs(self, c->n_in, self->n_expected);
     for (int i = 0; i < c->n_in; i++) {
         types[i] = c->in[i]->type;
         if (types[i].rank > 0)

@@ -37,7 +37,7 @@ static inline int nac_spatial_axes(const nac_layer *l)
 }
 
 /* One input, with those axes beside the batch and the channels. */
-static inline bool nac_expect_spatial(const nac_layer *l, int n_in, const nac_type *in)
+static inline bool nac_expect_spatial(nac_layer *l, int n_in, const nac_type *in)
 {
     int rank = nac_spatial_axes(l) + 2;
     return nac_expect_inputs(l, n_in, 1) && nac_expect_rank(l, in, rank, rank);

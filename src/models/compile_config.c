@@ -129,6 +129,7 @@ bool nac_compile_from_config(nac_model *m, const cJSON *config)
 {
     nac_compile_arguments a = {.model = m, .optimizer = "rmsprop", .steps_per_execution = 1};
     const cJSON *weights = cJSON_GetObjectItemCaseSensitive(config, "loss_weights"), *optimizer = cJSON_GetObjectItemCaseSensitive(config, "optimizer"), *item;
+    const cJSON *steps = cJSON_GetObjectItemCaseSensitive(config, "steps_per_execution");
     nac_scope scope = nac_scope_begin();
     bool ok = !optimizer || read_spec(NAC_KIND_OPTIMIZER, optimizer, &a.optimizer);
     ok = ok && read_specs(NAC_KIND_LOSS, cJSON_GetObjectItemCaseSensitive(config, "loss"), &a.loss)
@@ -141,6 +142,8 @@ bool nac_compile_from_config(nac_model *m, const cJSON *config)
             a.loss_weights.v[a.loss_weights.n++] = item->valuedouble;
     if (cJSON_IsObject(weights) && ok)
         ok = nac_fail(NAC_E_UNSUPPORTED, "compile_config: loss_weights by name");
+    if (cJSON_IsNumber(steps))
+        a.steps_per_execution = (int64_t)steps->valuedouble;
     a.run_eagerly = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(config, "run_eagerly"));
     ok = ok && nac_compile_with(&a);
     nac_scope_end(&scope);

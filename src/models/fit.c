@@ -157,14 +157,26 @@ static nac_dataset *weigh(nac_dataset *data, const nac_floats *class_weight)
     return nac_arrays(data->inputs, .targets = data->targets, .sample_weight = weights);
 }
 
+static bool at_least(const char *what, int64_t least, int64_t value)
+{
+    return value >= least || nac_fail(NAC_E_ARGUMENT, "%s: expected at least %lld, found %lld", what, (long long)least, (long long)value);
+}
+
 static bool check(const nac_fit_arguments *a, const nac_dataset *data)
 {
-    if (a->batch_size < 1 || a->epochs < 0 || a->initial_epoch < 0 || a->validation_freq < 1 || a->validation_batch_size < 0 || a->steps_per_epoch < 0)
-        return nac_fail(NAC_E_ARGUMENT, "fit: batch_size (%lld) and validation_freq (%lld) are at least 1, epochs (%lld), initial_epoch (%lld), steps_per_epoch (%lld) "
-                                        "at least 0", (long long)a->batch_size, (long long)a->validation_freq, (long long)a->epochs,
-                        (long long)a->initial_epoch, (long long)a->steps_per_epoch);
+    if (!at_least("fit: batch_size", 1, a->batch_size) || !at_least("fit: epochs", 0, a->epochs) || !at_least("fit: initial_epoch", 0, a->initial_epoch)
+        || !at_least("fit: steps_per_epoch", 0, a->steps_per_epoch) || !at_least("fit: validation_freq", 1, a->validation_freq)
+        || !at_least("fit: validation_batch_size", 0, a->validation_batch_size))
+        return false;
+    if (a->verbose < 0 || a->verbose > 2)
+        return nac_fail(NAC_E_ARGUMENT, "fit: verbose: expected 0, 1 or 2, found %lld", (long long)a->verbose);
     if (!(a->validation_split >= 0 && a->validation_split < 1))
         return nac_fail(NAC_E_ARGUMENT, "fit: validation_split: expected from 0 to less than 1, found %g", a->validation_split);
+    for (int i = 0; i < NAC_MAX_IO; i++)
+        if (isnan(a->class_weight.v[i]))
+            return nac_fail(NAC_E_ARGUMENT, "fit: class_weight: expected a number for class %d, found nan", i);
+    if (a->validation_data && !a->validation_data->size)
+        return nac_fail(NAC_E_ARGUMENT, "fit: validation_data: there are no samples");
     return data->size > 0 || nac_fail(NAC_E_ARGUMENT, "fit: there are no samples");
 }
 
@@ -174,14 +186,16 @@ static bool run(session *s, const nac_fit_arguments *a, nac_dataset *data, nac_d
     uint64_t seed = a->shuffle_seed == NAC_NONE ? (a->shuffle ? nac_next_random() : 0) : (uint64_t)a->shuffle_seed;
     nac_batches_open(&batches, data, a->batch_size);
     int64_t count = nac_batches_count(&batches), steps = a->steps_per_epoch ? a->steps_per_epoch : count;
+    int64_t epochs_a_pass = (count + steps - 1) / steps;        /* epochs of fewer steps share one pass over the data */
     s->training.steps = steps;
     bool ok = nac_trainer_refresh(s->t) && EACH(&s->callbacks, on_train_begin, &s->training);
     nac_logs logs = {0};
     for (int64_t epoch = a->initial_epoch; ok && epoch < a->epochs && !s->training.stop_training; epoch++) {
         logs.n = 0;
         ok = nac_reset_metrics(s->t->model) && EACH(&s->callbacks, on_epoch_begin, &s->training, epoch)
-             && nac_batches_restart(&batches, a->shuffle, seed, (uint64_t)epoch)
-             && (train_epoch(s, &batches, steps) || nac_trail("in epoch %lld", (long long)epoch + 1));
+             && nac_batches_restart(&batches, a->shuffle, seed, (uint64_t)(epoch / epochs_a_pass));
+        batches.at = epoch % epochs_a_pass * steps * a->batch_size;
+        ok = ok && (train_epoch(s, &batches, steps) || nac_trail("in epoch %lld", (long long)epoch + 1));
         ok = ok && nac_trainer_logs(s->t, "", &logs);
         if (ok && validation && (epoch + 1) % a->validation_freq == 0)
             ok = test(s, validation, a->validation_batch_size ? a->validation_batch_size : a->batch_size, "val_", &logs);
@@ -236,7 +250,7 @@ double nac_evaluate_with(const nac_evaluate_arguments *a)
         return NAN;
     nac_scope scope = nac_scope_begin();
     session s = {.t = nac_compiled_trainer(a->model, "evaluate")};
-    bool ok = s.t && (a->batch_size > 0 || nac_fail(NAC_E_ARGUMENT, "evaluate: batch_size: expected at least 1, found %lld", (long long)a->batch_size))
+    bool ok = s.t && at_least("evaluate: batch_size", 1, a->batch_size)
               && (a->data->size > 0 || nac_fail(NAC_E_ARGUMENT, "evaluate: there are no samples"));
     s.training = (nac_training){.model = a->model, .batch_size = a->batch_size, .verbose = (int)a->verbose};
     ok = ok && collect(&s.callbacks, &a->callbacks, false) && nac_trainer_refresh(s.t) && test(&s, a->data, a->batch_size, "", logs);
@@ -277,10 +291,8 @@ nac_tensor *nac_predict_with(const nac_predict_arguments *a)
 {
     if (!a->model || !a->x)
         return NULL;
-    if (a->batch_size < 1)
-        return nac_fail(NAC_E_ARGUMENT, "predict: batch_size: expected at least 1, found %lld", (long long)a->batch_size);
     nac_scope scope = nac_scope_begin();
-    trainer *t = nac_trainer(a->model);
+    trainer *t = at_least("predict: batch_size", 1, a->batch_size) ? nac_trainer(a->model) : NULL;
     nac_function *f = t ? nac_trainer_predict_function(t) : NULL;
     nac_dataset *data = f ? nac_arrays(a->x) : NULL;
     nac_tensor *all = NULL, *batch;

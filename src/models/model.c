@@ -1,6 +1,6 @@
 /* A functional model is a layer whose call walks recorded nodes; a sequential one is a functional one built as a chain. */
 #include <string.h>
-#include "models/model.h"
+#include "models/trainer.h"
 
 model *nac_as_model(const nac_layer *l)
 {
@@ -405,8 +405,17 @@ bool nac_model_add(nac_model *m, nac_layer *layer)
         return false;
     if (!s || !s->sequential)
         return nac_fail(NAC_E_TYPE, "nac_model_add: expected a Sequential model, found %s \"%s\"", m->base.cls->name, m->name);
+    if (!add(s, layer))
+        return false;
     disconnect(s);
-    return add(s, layer) && build_if_possible(s);
+    nac_trainer_forget(m);
+    if (build_if_possible(s))
+        return true;
+    disconnect(s);                      /* as if it had not been tried */
+    nac_free(m->children[--m->n_children].name);
+    nac_release(m->children[m->n_children].layer);
+    build_if_possible(s);
+    return nac_trail("in nac_model_add, Sequential \"%s\"", m->name);
 }
 
 bool nac_model_build_for(nac_model *m, nac_shape shape)

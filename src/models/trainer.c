@@ -30,6 +30,16 @@ static void forget_build(trainer *t)
     t->built = false;
 }
 
+void nac_trainer_forget(nac_model *m)
+{
+    trainer *t = (trainer *)m->trainer;
+    if (!t)
+        return;
+    forget_build(t);
+    nac_release(t->predict);
+    t->predict = NULL;
+}
+
 static void destroy(void *object)
 {
     trainer *t = object;
@@ -117,8 +127,15 @@ bool nac_compile_with(const nac_compile_arguments *a)
     if (!a->model)
         return false;
     nac_optimizer *optimizer = nac_resolve(NAC_KIND_OPTIMIZER, a->optimizer, "compile: optimizer", &ok);
+    if (ok && !optimizer)
+        nac_fail(NAC_E_ARGUMENT, "compile: optimizer: expected an optimizer or its name, found NULL");
+    if (optimizer && a->steps_per_execution < 1) {
+        nac_fail(NAC_E_ARGUMENT, "compile: steps_per_execution: expected at least 1, found %lld", (long long)a->steps_per_execution);
+        nac_release(optimizer);
+        optimizer = NULL;
+    }
     if (!optimizer)
-        return ok ? nac_fail(NAC_E_ARGUMENT, "compile: optimizer: expected an optimizer or its name, found NULL") : nac_trail("in model \"%s\"", a->model->name);
+        return nac_trail("in model \"%s\"", a->model->name);
     nac_specs loss = {{0}}, metrics = {{0}}, weighted = {{0}};
     trainer *t = nac_trainer(a->model);
     if (!t || !check_specs(NAC_KIND_LOSS, &a->loss, "compile: loss") || !check_specs(NAC_KIND_METRIC, &a->metrics, "compile: metrics")
@@ -140,9 +157,12 @@ bool nac_compile_with(const nac_compile_arguments *a)
     t->metrics = metrics;
     t->weighted_metrics = weighted;
     t->loss_weights = a->loss_weights;
-    for (int i = 0; !t->loss_weights.n && i < NAC_MAX_IO; i++)
+    for (int i = t->loss_weights.n; i < NAC_MAX_IO; i++)
         if (t->loss_weights.v[i] != 0)
             t->loss_weights.n = i + 1;
+    const model *graph = nac_as_model(a->model);
+    if (t->loss_weights.n && graph && t->loss_weights.n < graph->n_out)     /* a 0 at the end does not tell that it was written */
+        t->loss_weights.n = graph->n_out;
     t->run_eagerly = a->run_eagerly;
     t->steps_per_execution = a->steps_per_execution;
     t->train_step = a->train_step;
@@ -212,6 +232,8 @@ static bool build_losses(trainer *t, nac_tensor *const *y, nac_tensor *const *p)
     int n = count_specs(&t->loss);
     if (n > 1 && !nac_is(t->loss.v[0], NAC_KIND_PAIR) && n != t->n_outputs)
         return nac_fail(NAC_E_ARGUMENT, "compile: loss: expected one for each of %d outputs, found %d", t->n_outputs, n);
+    if (t->loss_weights.n > t->n_outputs)
+        return nac_fail(NAC_E_ARGUMENT, "compile: loss_weights: expected one for each of %d outputs, found %d", t->n_outputs, t->loss_weights.n);
     for (int i = 0; i < n; i++) {
         const nac_pair *pair = nac_is(t->loss.v[i], NAC_KIND_PAIR) ? t->loss.v[i] : NULL;
         int output = pair ? output_named(t, pair->name, "loss") : i;
@@ -332,6 +354,8 @@ nac_tensor *nac_model_loss(nac_model *m, nac_tensor *y, nac_tensor *y_pred, nac_
     if (!t || !y_pred)
         return NULL;
     int n = y ? pair_up(t, y, y_pred, sample_weight, ys, ps, ws) : 0;
+    if (!y && count_specs(&t->loss))
+        return nac_fail(NAC_E_ARGUMENT, "model \"%s\": the loss that compile was given needs targets, and there are none", m->name);
     if (n < 0)
         return NULL;
     for (int i = 0; i < n; i++) {
@@ -342,7 +366,7 @@ nac_tensor *nac_model_loss(nac_model *m, nac_tensor *y, nac_tensor *y_pred, nac_
             return NULL;
         if (t->output_loss[i] && !nac_metric_update(t->output_loss[i], loss, NULL, nac_scalar((double)nac_dim(ps[i], 0))))
             return NULL;
-        if (t->loss_weights.n > i)
+        if (t->loss_weights.n)
             loss = nac_mul_scalar(loss, t->loss_weights.v[i]);
         total = total ? nac_add(total, loss) : loss;
     }

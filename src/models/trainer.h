@@ -42,6 +42,8 @@ typedef struct {
 trainer *nac_trainer(nac_model *m);             /* made when there is none; NULL only without memory */
 trainer *nac_compiled_trainer(nac_model *m, const char *who);
 
+void nac_trainer_forget(nac_model *m);          /* what the first batch told, and the compiled functions: the model is another one now */
+
 /* The compiled steps; new ones when layers were frozen or thawed since. */
 bool nac_trainer_refresh(trainer *t);
 /* One batch (a list as nac_batch_of makes it), compiled or eager. */

@@ -46,6 +46,11 @@ bool nac_assign_at(nac_interpreter *at, nac_variable *v, nac_tensor *value)
 {
     if (at)
         return at->assign(at, v, value);
+    if (!value->buffer)
+        return nac_fail(NAC_E_STATE, "assign to \"%s\": the value has no numbers: %s", v->path,
+                        value->node    ? "it is symbolic, part of a functional model"
+                        : value->trace ? "it belongs to a function whose tracing has ended"
+                                       : "it is only a shape");
     nac_retain(value);
     nac_release(v->value);
     v->value = value;

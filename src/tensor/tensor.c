@@ -74,22 +74,32 @@ nac_tensor *nac_tensor_alloc(const nac_type *type)
     return t;
 }
 
-nac_tensor *nac_with_mask(nac_tensor *t, nac_tensor *mask)
+nac_tensor *nac_tensor_alias(nac_tensor *t)
 {
-    if (!t || t->n_items || t->mask == mask)
-        return t;
     nac_tensor *copy = nac_tensor_abstract(&t->type);
     if (!copy)
         return NULL;
-    copy->id = t->id;
     copy->buffer = nac_retain(t->buffer);
     copy->offset = t->offset;
-    copy->mask = nac_retain(mask);
+    copy->mask = nac_retain(t->mask);
     copy->trace = t->trace;
     copy->value = t->value;
     copy->serial = t->serial;
     copy->node = nac_retain(t->node);
     copy->slot = t->slot;
+    return copy;
+}
+
+nac_tensor *nac_with_mask(nac_tensor *t, nac_tensor *mask)
+{
+    if (!t || t->n_items || t->mask == mask)
+        return t;
+    nac_tensor *copy = nac_tensor_alias(t);
+    if (!copy)
+        return NULL;
+    copy->id = t->id;
+    nac_release(copy->mask);
+    copy->mask = nac_retain(mask);
     return copy;
 }
 

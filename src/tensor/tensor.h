@@ -47,6 +47,7 @@ struct nac_node {
 nac_tensor *nac_tensor_alloc(const nac_type *type);             /* with a buffer, not initialised; belongs to the scope */
 nac_tensor *nac_tensor_abstract(const nac_type *type);
 nac_tensor *nac_tensor_share(nac_buffer *buffer, size_t offset, const nac_type *type);
+nac_tensor *nac_tensor_alias(nac_tensor *t);                    /* another value with the same numbers: a tape tells them apart */
 nac_tensor *nac_with_mask(nac_tensor *t, nac_tensor *mask);     /* a new tensor like t with that mask (NULL: none); a list is returned as is */
 void       *nac_tensor_data(const nac_tensor *t);
 bool        nac_is_list(const nac_tensor *t);
