@@ -28,7 +28,7 @@ struct nac_optimizer {
     int           n_slots;
     nac_variable *own[2];                           /* what it keeps once for all variables, if anything */
     nac_optimizer *inner;                           /* a LossScaleOptimizer's, borrowed from its options; else NULL */
-    bool          is_inner;
+    bool          is_inner;                         /* such a one */
 };
 
 typedef struct {
@@ -300,7 +300,8 @@ NAC_DECLARE(nac_schedule, piecewise_constant_decay, NAC_PIECEWISE_CONSTANT_DECAY
     O(S, BOOL, staircase, false, NAC_ANY) \
     O(S, STRING, name, "InverseTimeDecay", NAC_OR_NONE)
 NAC_DECLARE(nac_schedule, inverse_time_decay, NAC_INVERSE_TIME_DECAY_OPTIONS)
-#define nac_inverse_time_decay(...) NAC_KW(nac_inverse_time_decay_options, nac_inverse_time_decay_with, NAC_INVERSE_TIME_DECAY_OPTIONS, .initial_learning_rate = __VA_ARGS__)
+#define nac_inverse_time_decay(...) \
+    NAC_KW(nac_inverse_time_decay_options, nac_inverse_time_decay_with, NAC_INVERSE_TIME_DECAY_OPTIONS, .initial_learning_rate = __VA_ARGS__)
 
 /* From initial to end as (1 - step / decay_steps) ^ power; cycle: decay_steps times the least whole number that reaches step. Keras: PolynomialDecay. */
 #define NAC_POLYNOMIAL_DECAY_OPTIONS(O, S) \
@@ -311,7 +312,8 @@ NAC_DECLARE(nac_schedule, inverse_time_decay, NAC_INVERSE_TIME_DECAY_OPTIONS)
     O(S, BOOL, cycle, false, NAC_ANY) \
     O(S, STRING, name, "PolynomialDecay", NAC_OR_NONE)
 NAC_DECLARE(nac_schedule, polynomial_decay, NAC_POLYNOMIAL_DECAY_OPTIONS)
-#define nac_polynomial_decay(...) NAC_KW(nac_polynomial_decay_options, nac_polynomial_decay_with, NAC_POLYNOMIAL_DECAY_OPTIONS, .initial_learning_rate = __VA_ARGS__)
+#define nac_polynomial_decay(...) \
+    NAC_KW(nac_polynomial_decay_options, nac_polynomial_decay_with, NAC_POLYNOMIAL_DECAY_OPTIONS, .initial_learning_rate = __VA_ARGS__)
 
 /* Each restart takes t_mul times as long and starts at m_mul times the rate. Loshchilov and Hutter, 2016. Keras: CosineDecayRestarts. */
 #define NAC_COSINE_DECAY_RESTARTS_OPTIONS(O, S) \

@@ -62,8 +62,10 @@ static nac_tensor *orthogonalized(const nac_muon_options *o, nac_tensor *x)
 static bool step(const nac_optimizer *self, nac_tensor *w, nac_tensor *const *slot, nac_tensor *grad, nac_tensor *lr, nac_tensor *step, nac_tensor **new)
 {
     const nac_muon_options *o = self->base.options;
-    if (slot[1])
-        return nac_unpack(nac_adam_update(w, slot[0], slot[1], NULL, grad, nac_mul_scalar(lr, o->adam_lr_ratio), step, o->adam_beta_1, o->adam_beta_2, o->epsilon), new);
+    if (slot[1]) {
+        lr = nac_mul_scalar(lr, o->adam_lr_ratio);
+        return nac_unpack(nac_adam_update(w, slot[0], slot[1], NULL, grad, lr, step, o->adam_beta_1, o->adam_beta_2, o->epsilon), new);
+    }
     new[1] = nac_add(nac_mul_scalar(slot[0], o->momentum), grad);
     nac_tensor *by = nac_multiply(lr, orthogonalized(o, o->nesterov ? nac_add(grad, nac_mul_scalar(new[1], o->momentum)) : new[1]));
     if (!isnan(o->rms_rate))

@@ -19,7 +19,7 @@ static int slot_names(const nac_optimizer *self, const nac_variable *v, const ch
 static bool step(const nac_optimizer *self, nac_tensor *w, nac_tensor *const *slot, nac_tensor *grad, nac_tensor *lr, nac_tensor *step, nac_tensor **new)
 {
     const nac_rmsprop_options *o = self->base.options;
-    int momentum = 1, average = o->momentum > 0 ? 2 : 1;
+    int average = o->momentum > 0 ? 2 : 1;
     (void)step;
     nac_tensor *divisor = new[1] = nac_decayed(slot[0], o->rho, nac_square(grad));
     if (o->centered) {
@@ -28,7 +28,7 @@ static bool step(const nac_optimizer *self, nac_tensor *w, nac_tensor *const *sl
     }
     nac_tensor *by = nac_divide(nac_multiply(lr, grad), nac_sqrt(nac_add_scalar(divisor, o->epsilon)));
     if (o->momentum > 0)
-        by = new[1 + momentum] = nac_add(nac_mul_scalar(slot[momentum], o->momentum), by);
+        by = new[2] = nac_add(nac_mul_scalar(slot[1], o->momentum), by);
     return (new[0] = nac_subtract(w, by));
 }
 

@@ -176,7 +176,8 @@ END_TEST
 START_TEST(a_scaled_loss_trains_the_same)
 {
     nac_tensor *x = nac_random_normal(nac_seed(1, 1), NAC_FLOAT32, NAC_SHAPE(8, 3), 0, 1), *y = nac_sum(x, .axis = -1, .keepdims = true);
-    nac_optimizer *scaled = nac_loss_scale_optimizer(nac_adam(), .initial_scale = 4, .dynamic_growth_steps = 2), *optimizers[] = {nac_adam(), scaled, nac_adam(.loss_scale_factor = 8)};
+    nac_optimizer *scaled = nac_loss_scale_optimizer(nac_adam(), .initial_scale = 4, .dynamic_growth_steps = 2);
+    nac_optimizer *optimizers[] = {nac_adam(), scaled, nac_adam(.loss_scale_factor = 8)};
     nac_tensor *p[4];
     for (int k = 0; k < 4; k++) {
         nac_set_random_seed(5);
