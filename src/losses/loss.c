@@ -49,10 +49,10 @@ static const char *text_option(const nac_instance *self, const char *name)
     return row ? *(const char *const *)((const char *)self->options + row->offset) : NULL;
 }
 
-static nac_tensor *misfit(const nac_loss *loss, nac_tensor *t, nac_tensor *p)
+void *nac_bad_targets(const nac_instance *self, nac_tensor *t, nac_tensor *p)
 {
     char a[128], b[128];
-    return nac_fail(NAC_E_SHAPE, "%s: targets %s do not fit predictions %s", loss->base.cls->name, nac_type_text(nac_type_of(t), a, sizeof a),
+    return nac_fail(NAC_E_SHAPE, "%s: targets %s do not fit predictions %s", self->cls->name, nac_type_text(nac_type_of(t), a, sizeof a),
                     nac_type_text(nac_type_of(p), b, sizeof b));
 }
 
@@ -96,7 +96,7 @@ nac_tensor *nac_compute_loss(nac_spec spec, nac_tensor *y_true, nac_tensor *y_pr
         for (int d = 0; fits && d < nac_rank(t); d++)
             fits = nac_dim(t, d) == nac_dim(p, d) || nac_dim(t, d) == 1 || nac_dim(p, d) == 1 || nac_dim(t, d) < 0 || nac_dim(p, d) < 0;
         if (!fits)
-            return misfit(loss, y_true, y_pred);
+            return nac_bad_targets(&loss->base, y_true, y_pred);
     }
     nac_tensor *values = type->call(&loss->base, t, p);
     if (!values)

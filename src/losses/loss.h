@@ -10,6 +10,9 @@ bool nac_match_ranks(nac_tensor **a, nac_tensor **b);
 /* sample_weight with the mask in it; `mean` scales what is kept by total / kept. NULL stays NULL without a mask; *ok tells a failure. */
 nac_tensor *nac_apply_mask(nac_tensor *sample_weight, nac_tensor *mask, nac_dtype dtype, bool mean, bool *ok);
 
+/* Fails: these targets do not fit these predictions. */
+void *nac_bad_targets(const nac_instance *self, nac_tensor *t, nac_tensor *p);
+
 /* The values that losses and the metrics of the same name share. */
 nac_tensor *nac_squared_error(const nac_instance *self, nac_tensor *t, nac_tensor *p);
 nac_tensor *nac_absolute_error(const nac_instance *self, nac_tensor *t, nac_tensor *p);

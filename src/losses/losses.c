@@ -101,9 +101,12 @@ nac_tensor *nac_kl_values(const nac_instance *self, nac_tensor *t, nac_tensor *p
     return nac_sum(nac_multiply(t, nac_log(nac_divide(t, p))), .axis = -1);
 }
 
-static nac_tensor *smoothed(nac_tensor *t, double smoothing, double classes)
+/* Keras counts the last axis as classes, whatever `axis` is. */
+static nac_tensor *smoothed(nac_tensor *t, double smoothing, bool binary)
 {
-    return smoothing > 0 ? nac_add_scalar(nac_mul_scalar(t, 1 - smoothing), smoothing / classes) : t;
+    if (!t || smoothing == 0)
+        return t;
+    return nac_add_scalar(nac_mul_scalar(t, 1 - smoothing), smoothing / (binary ? 2 : (double)nac_dim(t, -1)));
 }
 
 /* Where the predictions are right: t p + (1 - t)(1 - p). */
@@ -120,7 +123,7 @@ static nac_tensor *binary_terms(nac_tensor *t, nac_tensor *p)
 
 nac_tensor *nac_binary_values(nac_tensor *t, nac_tensor *p, bool from_logits, double smoothing, int axis)
 {
-    t = smoothed(t, smoothing, 2);
+    t = smoothed(t, smoothing, true);
     return nac_mean(from_logits ? nac_subtract(nac_softplus(p), nac_multiply(t, p)) : binary_terms(t, p), .axis = axis);
 }
 
@@ -136,7 +139,7 @@ static nac_tensor *log_probabilities(nac_tensor *p, bool from_logits, int axis)
 
 nac_tensor *nac_categorical_values(nac_tensor *t, nac_tensor *p, bool from_logits, double smoothing, int axis)
 {
-    t = smoothed(t, smoothing, (double)nac_dim(t, -1));     /* Keras counts the last axis as classes, whatever `axis` is */
+    t = smoothed(t, smoothing, false);
     return nac_neg(nac_sum(nac_multiply(t, log_probabilities(p, from_logits, axis)), .axis = axis));
 }
 
@@ -197,7 +200,7 @@ static nac_tensor *binary(const nac_instance *self, nac_tensor *t, nac_tensor *p
 static nac_tensor *binary_focal(const nac_instance *self, nac_tensor *t, nac_tensor *p)
 {
     const nac_binary_focal_crossentropy_options *o = self->options;
-    t = smoothed(t, o->label_smoothing, 2);
+    t = smoothed(t, o->label_smoothing, true);
     p = o->from_logits ? nac_sigmoid(p) : p;
     nac_tensor *x = nac_multiply(nac_pow_scalar(nac_rsub_scalar(agreement(t, p), 1), o->gamma), binary_terms(t, p));
     if (o->apply_class_balancing)       /* alpha t + (1 - alpha)(1 - t) */
@@ -215,22 +218,13 @@ static nac_tensor *categorical_focal(const nac_instance *self, nac_tensor *t, na
 {
     const nac_categorical_focal_crossentropy_options *o = self->options;
     nac_tensor *alpha = nac_tensor_new(NAC_FLOAT64, o->alpha.n > 1 ? NAC_SHAPE(o->alpha.n) : nac_shape_of(0, NULL), o->alpha.v);
-    if (!t || !p)
-        return NULL;
-    t = smoothed(t, o->label_smoothing, (double)nac_dim(t, -1));
+    t = smoothed(t, o->label_smoothing, false);
     p = probabilities(o->from_logits ? nac_softmax_op(p, (int)o->axis) : p, (int)o->axis);
     nac_tensor *factor = nac_multiply(nac_pow_scalar(nac_rsub_scalar(p, 1), o->gamma), nac_cast(alpha, nac_dtype_of(t)));
     return nac_neg(nac_sum(nac_multiply(factor, nac_multiply(t, nac_log(p))), .axis = (int)o->axis));
 }
 
 /* ---- against ids ---- */
-
-static nac_tensor *misfit(const nac_instance *self, nac_tensor *t, nac_tensor *p)
-{
-    char a[128], b[128];
-    return nac_fail(NAC_E_SHAPE, "%s: targets %s do not fit predictions %s", self->cls->name, nac_type_text(nac_type_of(t), a, sizeof a),
-                    nac_type_text(nac_type_of(p), b, sizeof b));
-}
 
 static nac_tensor *generalized(const nac_instance *self, nac_tensor *t, nac_tensor *p)
 {
@@ -239,7 +233,7 @@ static nac_tensor *generalized(const nac_instance *self, nac_tensor *t, nac_tens
     for (int d = 0; fits && d < nac_rank(t); d++)
         fits = nac_dim(t, d) == nac_dim(p, d);
     if (!fits)
-        return misfit(self, t, p);
+        return nac_bad_targets(self, t, p);
     nac_tensor *right = nac_sum(nac_multiply(p, nac_one_hot(t, nac_dim(p, -1), nac_dtype_of(p))), .axis = -1);
     return nac_mul_scalar(nac_rsub_scalar(nac_pow_scalar(right, q), 1), 1 / q);
 }
@@ -253,7 +247,7 @@ static nac_tensor *sparse(const nac_instance *self, nac_tensor *t, nac_tensor *p
 static nac_tensor *ctc(const nac_instance *self, nac_tensor *t, nac_tensor *p)
 {
     if (nac_rank(t) != 2 || nac_rank(p) != 3)
-        return misfit(self, t, p);
+        return nac_bad_targets(self, t, p);
     nac_tensor *ids = nac_cast(t, NAC_INT64), *length = nac_sum(nac_cast(nac_cast(ids, NAC_BOOL), NAC_INT64), .axis = 1);
     return nac_ctc_loss(ids, p, length, nac_full(NAC_INT64, NAC_SHAPE(nac_dim(p, 0)), (double)nac_dim(p, 1)), 0);
 }
@@ -292,7 +286,7 @@ static nac_tensor *circle(const nac_instance *self, nac_tensor *t, nac_tensor *p
 {
     const nac_circle_options *o = self->options;
     if (nac_rank(p) != 2 || nac_size_of(t) != nac_dim(p, 0))
-        return misfit(self, t, p);
+        return nac_bad_targets(self, t, p);
     nac_tensor *ids = nac_cast(t, NAC_INT64), *alike = nac_equal(nac_reshape(ids, -1, 1), nac_reshape(ids, 1, -1)), *other = nac_logical_not(alike);
     if (o->remove_diagonal)
         alike = nac_logical_and(alike, nac_logical_not(nac_eye(NAC_BOOL, nac_dim(p, 0))));

@@ -108,7 +108,6 @@ static bool count_each(nac_metric *self, const counting *c, nac_tensor *is, nac_
 /* As in Keras, a mask of the predictions is not looked at. */
 static bool count(nac_metric *self, const counting *c, nac_tensor *t, nac_tensor *p, nac_tensor *weight)
 {
-    char a[128], b[128];
     t = nac_cast(t, NAC_FLOAT32);
     p = nac_cast(p, NAC_FLOAT32);
     if (!nac_match_ranks(&t, &p))
@@ -117,8 +116,7 @@ static bool count(nac_metric *self, const counting *c, nac_tensor *t, nac_tensor
     for (int d = 0; fits && d < nac_rank(p); d++)
         fits = nac_dim(t, d) == nac_dim(p, d);
     if (!fits)
-        return nac_fail(NAC_E_SHAPE, "%s: targets %s do not fit predictions %s", self->base.cls->name, nac_type_text(nac_type_of(t), a, sizeof a),
-                        nac_type_text(nac_type_of(p), b, sizeof b));
+        return nac_bad_targets(&self->base, t, p);
     if (c->top_k != NAC_NONE)
         p = filter_top_k(p, c->top_k);
     if (c->class_id != NAC_NONE) {

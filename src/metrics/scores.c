@@ -4,7 +4,6 @@
 
 #define EPSILON 1e-7
 
-
 static bool check_rank(const nac_metric *self, const nac_tensor *t, const nac_tensor *p)
 {
     char a[128], b[128];
