@@ -288,7 +288,7 @@ NAC_DECLARE(nac_layer, repeat_vector, NAC_REPEAT_VECTOR_OPTIONS)
 
 /* Zeros around the spatial axes: 1, {1, 2} or NAC_PADS({top, bottom}, {left, right}); of one axis 1 or NAC_PADS({before, after}). */
 #define NAC_ZERO_PADDING_OPTIONS(O, S, N) \
-    O(S, PADS, padding, 1, .axes = N) \
+    O(S, PADS, padding, 1, NAC_AT_LEAST(0), .axes = N) \
     O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
     NAC_LAYER_COMMON(O, S)
 #define NAC_ZERO_PADDING1D_OPTIONS(O, S) NAC_ZERO_PADDING_OPTIONS(O, S, 1)
@@ -303,10 +303,10 @@ NAC_DECLARE(nac_layer, zero_padding3d, NAC_ZERO_PADDING3D_OPTIONS)
 
 /* Cuts off what lies there instead. */
 #define NAC_CROPPING1D_OPTIONS(O, S) \
-    O(S, PADS, cropping, 1, .axes = 1) \
+    O(S, PADS, cropping, 1, NAC_AT_LEAST(0), .axes = 1) \
     NAC_LAYER_COMMON(O, S)
 #define NAC_CROPPING_OPTIONS(O, S, N, DEFAULT) \
-    O(S, PADS, cropping, DEFAULT, .axes = N) \
+    O(S, PADS, cropping, DEFAULT, NAC_AT_LEAST(0), .axes = N) \
     O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
     NAC_LAYER_COMMON(O, S)
 #define NAC_CROPPING2D_OPTIONS(O, S) NAC_CROPPING_OPTIONS(O, S, 2, 0)

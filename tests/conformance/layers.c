@@ -865,7 +865,7 @@ END_TEST
     R(nac_call(nac_global_max_pooling3d(), nac_input(5, 2)), "expected an input of rank 5, found (None, 5, 2)")                      \
     R(nac_call(nac_average_pooling1d(7), nac_input(5, 2)), "the window is larger than the input (None, 5, 2)")                       \
     R(nac_call(nac_cropping1d(NAC_PADS({3, 2})), nac_input(5, 2)), "cropping: expected less than the input (None, 5, 2) has along axis 1, found 3 and 2") \
-    R(nac_cropping2d(-1), "Cropping2D: cropping: expected a number, found -1")                                                       \
+    R(nac_cropping2d(-1), "Cropping2D: cropping: expected at least 0, found -1")                                                     \
     R(nac_up_sampling2d(2, .interpolation = "area"), "UpSampling2D: interpolation: expected one of nearest|bilinear|bicubic|lanczos3|lanczos5, found \"area\"")
 
 START_TEST(refusals)
