@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes layers-more*.json by real Keras (3.15.1), by hand: KERAS_BACKEND=tensorflow make_more_layers.py
 
-Random layers are here at inference and with nothing to do; tests/unit/test_noise.c has their statistics."""
+Random layers are here at inference and with nothing to do; tests/unit/test_layers.c has their statistics."""
 import keras
 import numpy as np
 from keras import layers as L
