@@ -521,7 +521,7 @@ NAC_DECLARE(nac_layer, group_normalization, NAC_GROUP_NORMALIZATION_OPTIONS)
 
 /* x over the root of its mean square along the axes, times a learned scale. */
 #define NAC_RMS_NORMALIZATION_OPTIONS(O, S) \
-    O(S, AXES, axis, -1, NAC_ANY) \
+    O(S, AXES, axis, -1, .list = true) \
     O(S, FLOAT, epsilon, 1e-6, NAC_ABOVE(0)) \
     NAC_LAYER_COMMON(O, S)
 NAC_DECLARE(nac_layer, rms_normalization, NAC_RMS_NORMALIZATION_OPTIONS)

@@ -93,8 +93,8 @@ static bool alpha_call(nac_layer *self, nac_layer_call *c)
         return nac_return(c, x);
     if (!noise_of(self, &o->noise_shape, x, &noise))
         return false;
-    nac_tensor *random = nac_random_uniform(nac_layer_seed(self, o->seed), self->dtype, noise, 0, 1);
-    nac_tensor *kept = nac_where(nac_less(random, nac_scalar_of(self->dtype, o->rate)), nac_scalar_of(self->dtype, end), x);
+    nac_tensor *random = nac_random_uniform(nac_layer_seed(self, o->seed), NAC_FLOAT32, noise, 0, 1);
+    nac_tensor *kept = nac_where(nac_less(random, nac_scalar(o->rate)), nac_scalar_of(self->dtype, end), x);
     double a = 1 / sqrt((1 - o->rate) * (1 + o->rate * end * end)), b = -a * end * o->rate;
     return nac_return(c, nac_add_scalar(nac_mul_scalar(kept, a), b));
 }

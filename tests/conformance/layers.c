@@ -143,6 +143,9 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
     E(Flatten, flatten_first, "f n3x2x4x5", NULL, INFER, plain, nac_flatten(.data_format = "channels_first", .dtype = dtype))        \
     E(Reshape, reshape, "f n3x2x6", "f n30000x2x6", INFER, plain, nac_reshape_layer({{3, 4}}, .dtype = dtype))                       \
     E(Reshape, reshape_rest, "f n3x2x6", NULL, INFER, plain, nac_reshape_layer({{-1, 2}}, .dtype = dtype))                           \
+    E(Permute, permute, "f n3x2x4", "f n300x20x40", INFER, plain, nac_permute({{2, 1}}, .dtype = dtype))                             \
+    E(Permute, permute_three, "f n2x3x2x4", NULL, INFER, plain, nac_permute({{3, 1, 2}}, .dtype = dtype))                            \
+    E(RepeatVector, repeat_vector, "f n3x4", "f n400x500", INFER, plain, nac_repeat_vector(3, .dtype = dtype))                       \
     E(ZeroPadding2D, zero_padding, "f n2x3x4x2", "f n16x40x40x8", INFER, plain, nac_zero_padding2d(1, .dtype = dtype))               \
     E(ZeroPadding2D, zero_padding_full, "f n2x2x3x4", NULL, INFER, plain, nac_zero_padding2d(NAC_PADS({0, 1}, {2, 0}), .data_format = "channels_first", .dtype = dtype)) \
     E(ZeroPadding1D, zero_padding1d, "f n2x4x3", NULL, INFER, plain, nac_zero_padding1d(NAC_PADS({0, 2}), .dtype = dtype))           \
@@ -159,11 +162,29 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
     E(Activation, activation_softmax, "f n3x4", NULL, INFER, plain, nac_activation("softmax", .dtype = dtype))                       \
     E(ReLU, relu, "f n3x4 k", "f n400x500", INFER, plain, nac_re_lu(.dtype = dtype))                                                 \
     E(ReLU, relu_full, "f n3x4 -3..5 k", NULL, INFER, plain, nac_re_lu(.max_value = 3, .negative_slope = 0.2, .threshold = 1, .dtype = dtype)) \
+    E(LeakyReLU, leaky_relu, "f n3x4 k", "f n400x500", INFER, plain, nac_leaky_re_lu(.dtype = dtype))                                \
+    E(PReLU, prelu, "f n3x4 k", "f n400x500", INFER, plain, nac_p_re_lu(.alpha_regularizer = "l2", .dtype = dtype))                  \
+    E(PReLU, prelu_shared, "f n3x2x3x4 k", NULL, INFER, plain, nac_p_re_lu(.shared_axes = {{1, 2}}, .dtype = dtype))                 \
+    E(ELU, elu, "f n3x4 k", "f n400x500", INFER, plain, nac_elu(.alpha = 0.7, .dtype = dtype))                                       \
+    E(Dense, dense_of_prelu, "f n3x4", NULL, INFER, plain,                                                                           \
+      nac_dense(5, .activation = nac_p_re_lu(.alpha_initializer = "ones", .dtype = dtype), .dtype = dtype))                          \
     E(Softmax, softmax, "f n3x4", "f n400x500", INFER, plain, nac_softmax(.dtype = dtype))                                           \
     E(Softmax, softmax_axes, "f n3x2x4", NULL, INFER, plain, nac_softmax(.axis = {{1, 2}}, .dtype = dtype))                          \
     E(Softmax, softmax_masked, "f n3x4; b n3x4", NULL, INFER, with_mask, nac_softmax(.dtype = dtype))                                \
     E(Dropout, dropout, "f n3x4", "f n400x500", TRAINS, plain, nac_dropout(0.4, .seed = 3, .dtype = dtype))                          \
     E(Dropout, dropout_shared, "f n3x5x4", NULL, TRAINS, plain, nac_dropout(0.5, .seed = 3, .noise_shape = {{-1, 1, 4}, 3}, .dtype = dtype)) \
+    E(SpatialDropout1D, spatial_dropout1d, "f n3x4x5", "f n40x50x60", TRAINS, plain, nac_spatial_dropout1d(0.4, .seed = 3, .dtype = dtype)) \
+    E(SpatialDropout2D, spatial_dropout2d, "f n3x4x2x5", "f n16x20x20x8", TRAINS, plain,                                             \
+      nac_spatial_dropout2d(0.4, .seed = 3, .data_format = "channels_first", .dtype = dtype))                                        \
+    E(SpatialDropout3D, spatial_dropout3d, "f n3x2x2x3x4", "f n8x8x8x8x8", TRAINS, plain, nac_spatial_dropout3d(0.4, .seed = 3, .dtype = dtype)) \
+    E(GaussianNoise, gaussian_noise, "f n3x4", "f n400x500", TRAINS, plain, nac_gaussian_noise(0.5, .seed = 3, .dtype = dtype))      \
+    E(GaussianDropout, gaussian_dropout, "f n3x4", "f n400x500", TRAINS, plain, nac_gaussian_dropout(0.4, .seed = 3, .dtype = dtype)) \
+    E(AlphaDropout, alpha_dropout, "f n3x4", "f n400x500", TRAINS, plain, nac_alpha_dropout(0.4, .seed = 3, .dtype = dtype))         \
+    E(AlphaDropout, alpha_dropout_shared, "f n3x5x4", NULL, TRAINS, plain, nac_alpha_dropout(0.4, .seed = 3, .noise_shape = {{-1, 1, 4}}, .dtype = dtype)) \
+    E(ActivityRegularization, activity, "f n3x4 k", "f n400x500", INFER, plain, nac_activity_regularization(.l1 = 0.1, .l2 = 0.2, .dtype = dtype)) \
+    E(Identity, identity, "f n3x4", "f n400x500", INFER, plain, nac_identity_layer(.dtype = dtype))                                  \
+    E(Identity, identity_of_two, "f n3x4; f n3x2", NULL, INFER, with_two, nac_identity_layer(.dtype = dtype))                        \
+    E(Masking, masking, "f n3x4x2 k", "f n64x12x32", INFER, plain, nac_masking(.dtype = dtype))                                      \
     E(BatchNormalization, batch_norm, "f n6x4", "f n4000x64", TRAINS, plain, nac_batch_normalization(.dtype = dtype))                \
     E(BatchNormalization, batch_norm_full, "f n3x4x2x2", "f n16x8x30x30", TRAINS, plain,                                             \
       nac_batch_normalization(.axis = 1, .momentum = 0.8, .epsilon = 0.01, .scale = false, .beta_regularizer = "l2", .dtype = dtype)) \
@@ -171,9 +192,28 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
     E(LayerNormalization, layer_norm, "f n3x5", "f n1000x128", INFER, plain, nac_layer_normalization(.dtype = dtype))                \
     E(LayerNormalization, layer_norm_axes, "f n3x2x5", NULL, INFER, plain, nac_layer_normalization(.axis = {{1, 2}}, .epsilon = 0.01, .dtype = dtype)) \
     E(LayerNormalization, layer_norm_middle, "f n3x4x2", NULL, INFER, plain, nac_layer_normalization(.axis = {{1}}, .center = false, .dtype = dtype)) \
+    E(GroupNormalization, group_norm, "f n3x2x4", "f n100x20x64", INFER, plain, nac_group_normalization(.groups = 2, .dtype = dtype)) \
+    E(GroupNormalization, group_norm_first, "f n3x4x2x2", NULL, INFER, plain,                                                        \
+      nac_group_normalization(.groups = 2, .axis = 1, .scale = false, .dtype = dtype))                                               \
+    E(GroupNormalization, instance_norm, "f n3x5x2", NULL, INFER, plain, nac_group_normalization(.groups = -1, .center = false, .dtype = dtype)) \
+    E(RMSNormalization, rms_norm, "f n3x5", "f n1000x128", INFER, plain, nac_rms_normalization(.dtype = dtype))                      \
+    E(RMSNormalization, rms_norm_axes, "f n3x2x5", NULL, INFER, plain, nac_rms_normalization(.axis = {{1, 2}}, .epsilon = 0.01, .dtype = dtype)) \
+    E(UnitNormalization, unit_norm, "f n3x5", "f n1000x128", INFER, plain, nac_unit_normalization(.dtype = dtype))                   \
+    E(UnitNormalization, unit_norm_axes, "f n3x2x5", NULL, INFER, plain, nac_unit_normalization(.axis = {{1, 2}}, .dtype = dtype))   \
+    E(Normalization, normalization, "f n3x5", "f n1000x128", INFER, plain, nac_normalization(.dtype = dtype))                        \
+    E(Normalization, normalization_of_all, "f n3x5", NULL, INFER, plain, nac_normalization(.axis = {{NAC_NONE}}, .invert = true, .dtype = dtype)) \
+    E(Normalization, normalization_given, "f n3x2x3", NULL, INFER, plain,                                                            \
+      nac_normalization(.axis = {{1, 2}}, .mean = nac_vector(0.5, 1, -2), .variance = nac_vector(2, 0.25, 1), .dtype = dtype))       \
     E(Add, add, "f n3x4; f n3x4", "f n400x500; f n400x500", INFER, with_two, nac_add_layer(.dtype = dtype))                          \
     E(Add, add_spread, "f n3x2x4; f n3x1x4; f n3x2x1", NULL, INFER, with_three, nac_add_layer(.dtype = dtype))                       \
     E(Multiply, multiply, "f n3x4; f n3x4", "f n400x500; f n400x500", INFER, with_two, nac_multiply_layer(.dtype = dtype))           \
+    E(Subtract, subtract, "f n3x4; f n3x4", "f n400x500; f n400x500", INFER, with_two, nac_subtract_layer(.dtype = dtype))           \
+    E(Average, average, "f n3x4; f n3x4; f n3x4", NULL, INFER, with_three, nac_average_layer(.dtype = dtype))                        \
+    E(Maximum, maximum, "f n3x2x4 d; f n3x1x4 d; f n3x2x1 d", NULL, INFER, with_three, nac_maximum_layer(.dtype = dtype))            \
+    E(Minimum, minimum, "f n3x4 d; f n3x4 d", "f n400x500 d; f n400x500 d", INFER, with_two, nac_minimum_layer(.dtype = dtype))      \
+    E(Dot, dot, "f n3x2x4; f n3x5x4", "f n40x20x40; f n40x50x40", INFER, with_two, nac_dot_layer(-1, .dtype = dtype))                \
+    E(Dot, dot_vectors, "f n3x4; f n3x4", NULL, INFER, with_two, nac_dot_layer(1, .normalize = true, .dtype = dtype))                \
+    E(Dot, dot_axes, "f n3x2x5x4; f n3x2x5", NULL, INFER, with_two, nac_dot_layer({{2, -1}}, .dtype = dtype))                        \
     E(Concatenate, concatenate, "f n3x4; f n3x2", "f n400x500; f n400x30", INFER, with_two, nac_concatenate_layer(.dtype = dtype))   \
     E(Concatenate, concatenate_middle, "f n3x2x4; f n3x1x4; f n3x3x4", NULL, INFER, with_three, nac_concatenate_layer(.axis = 1, .dtype = dtype)) \
     E(Rescaling, rescaling, "f n3x4", "f n400x500", INFER, plain, nac_rescaling(0.5, .offset = -1, .dtype = dtype))                  \
@@ -210,6 +250,19 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
       nac_multi_head_attention(2, 3, .value_dim = 2, .dropout = 0.3, .use_bias = false, .output_shape = {{6}}, .seed = 4, .dtype = dtype)) \
     E(MultiHeadAttention, attention_causal, "f n2x4x3", NULL, INFER, causal, nac_multi_head_attention(2, 2, .dtype = dtype))         \
     E(MultiHeadAttention, attention_masked, "f n2x3x4; f n2x5x4; b n2x3x5", NULL, INFER, with_attention_mask, nac_multi_head_attention(2, 3, .dtype = dtype)) \
+    E(GroupQueryAttention, grouped_heads, "f n2x3x4; f n2x5x4", "f n16x20x32; f n16x24x32", INFER, with_two, nac_group_query_attention(3, 4, 2, .dtype = dtype)) \
+    E(GroupQueryAttention, grouped_full, "f n2x3x4; f n2x5x3; f n2x5x2", NULL, TRAINS, with_three,                                   \
+      nac_group_query_attention(2, 4, 1, .dropout = 0.3, .use_bias = false, .use_gate = true, .sliding_window = 3, .seed = 4, .dtype = dtype)) \
+    E(GroupQueryAttention, grouped_causal, "f n2x4x3", NULL, INFER, causal, nac_group_query_attention(2, 2, 1, .dtype = dtype))      \
+    E(GroupQueryAttention, grouped_masked, "f n2x3x4; f n2x5x4; b n2x3x5", NULL, INFER, with_attention_mask,                         \
+      nac_group_query_attention(3, 2, 2, .dtype = dtype))                                                                            \
+    E(Attention, luong, "f n2x3x4; f n2x5x4", "f n16x20x32; f n16x24x32", INFER, with_two, nac_attention(.use_scale = true, .dtype = dtype)) \
+    E(Attention, luong_concat, "f n2x3x4; f n2x5x2; f n2x5x4", NULL, TRAINS, with_three,                                             \
+      nac_attention(.use_scale = true, .score_mode = "concat", .dropout = 0.3, .seed = 4, .dtype = dtype))                           \
+    E(Attention, luong_causal, "f n2x4x3", NULL, INFER, causal, nac_attention(.dtype = dtype))                                       \
+    E(AdditiveAttention, additive, "f n2x3x4; f n2x5x4", "f n16x20x32; f n16x24x32", INFER, with_two, nac_additive_attention(.dtype = dtype)) \
+    E(AdditiveAttention, additive_plain, "f n2x3x4; f n2x5x2; f n2x5x4", NULL, TRAINS, with_three,                                   \
+      nac_additive_attention(.use_scale = false, .dropout = 0.3, .seed = 4, .dtype = dtype))                                         \
     E(Operation, operation, "f n3x5x4", NULL, NO_FILE, plain, operation(dtype))                                                      \
     E(Functional, functional, "f n3x4; f n3x3", "f n2000x4; f n2000x3", INFER, with_two, branches(dtype))                            \
     E(Sequential, sequential, "f n6x4", "f n2000x64", TRAINS, plain, chain(dtype))
@@ -382,7 +435,7 @@ START_TEST(inferred_is_real)
         ck_assert_int_eq(nac_weight_count(fresh), nac_weight_count(s.layer));
         for (int w = 0; w < nac_weight_count(fresh); w++) {
             ck_assert(nac_type_equal(&nac_weight(fresh, w)->type, &nac_weight(s.layer, w)->type));
-            ck_assert_int_eq(nac_variable_dtype(nac_weight(fresh, w)), dtype);
+            ck_assert((int)nac_variable_dtype(nac_weight(fresh, w)) == dtype || !nac_is_float(nac_variable_dtype(nac_weight(fresh, w))));
         }
         finish(&s);
     }
@@ -739,7 +792,7 @@ START_TEST(frozen_is_untouched)
         return;
     subject s;
     start(&s, e, e->in, NAC_FLOAT32, false);
-    if (nac_weight_count(s.layer) == 0) {
+    if (s.n_weights == 0) {
         finish(&s);
         return;
     }

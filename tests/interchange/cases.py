@@ -67,6 +67,37 @@ def volumes():
 
 
 @case
+def normalized_otherwise():
+    a, b = keras.Input((6, 4), name="a"), keras.Input((6, 4), name="b")
+    known = L.Normalization(axis=(1, 2))
+    known.adapt(normal(30, 6, 4))
+    h = L.GroupNormalization(2)(L.RMSNormalization()(known(a)))
+    g = L.UnitNormalization(axis=1)(L.Normalization(mean=[0.5, 1.0, -1.0, 0.0], variance=[1.0, 2.0, 0.5, 1.0])(b))
+    both = L.Concatenate()([L.Maximum()([h, g]), L.Minimum()([h, g]), L.Subtract()([h, g]), L.Average()([h, g]), L.Dot((2, 1))([h, L.Permute((2, 1))(g)])])
+    y = L.Dense(3)(L.PReLU(shared_axes=[1])(L.ActivityRegularization(0.01, 0.02)(both)))
+    return keras.Model([a, b], y), [normal(12, 6, 4), normal(12, 6, 4)], normal(12, 6, 3), dict(optimizer=keras.optimizers.SGD(0.05), loss="mse")
+
+
+@case
+def noise_and_rectifiers():
+    m = keras.Sequential([
+        keras.Input((5,)), L.Dense(6, activation=L.LeakyReLU(0.2)), L.GaussianNoise(0.0), L.Dense(6, activation=L.PReLU()), L.RepeatVector(4), L.SpatialDropout1D(0.0), L.ELU(0.5),
+        L.GaussianDropout(0.0), L.Identity(), L.AlphaDropout(0.0, noise_shape=(None, 1, 6)), L.Reshape((2, 2, 6)), L.SpatialDropout2D(0.0), L.Flatten(), L.Dense(2)])
+    return m, normal(12, 5), normal(12, 2), dict(optimizer=keras.optimizers.Adam(0.01), loss="mse", metrics=["mae"])
+
+
+@case
+def attentions_of_all_kinds():
+    q, v = keras.Input((5, 4), name="q"), keras.Input((6, 4), name="v")
+    values = L.Masking()(v)
+    h = L.Add()([L.Attention(use_scale=True, score_mode="concat")([q, values]), L.AdditiveAttention()([q, values]), L.GroupQueryAttention(3, 4, 2)(q, values)])
+    y = L.GroupQueryAttention(2, 2, 1, use_gate=True, sliding_window=3)(h, h, use_causal_mask=True)
+    x = normal(10, 6, 4)
+    x[:, 4:] = 0
+    return keras.Model([q, v], L.Dense(2)(y)), [normal(10, 5, 4), x], normal(10, 5, 2), dict(optimizer=keras.optimizers.SGD(0.05), loss="mse")
+
+
+@case
 def two_inputs_two_outputs():
     a, b = keras.Input((4,), name="a"), keras.Input((6,), name="b")
     shared, p = L.Dense(5, activation="tanh", name="shared"), L.Dense(4)(b)

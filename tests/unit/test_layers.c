@@ -1,0 +1,260 @@
+/* What numbers from Keras cannot say of layers: the statistics of noise, gradients by the same noise, adapting to data, and what is refused. */
+#include "store.h"
+#include "layers/layer.h"
+#include "nacre/nacre.h"
+
+static void setup(void)
+{
+    nac_set_random_seed(5);
+    nac_clear_session();
+}
+
+static nac_tensor *ones(nac_shape shape)
+{
+    return nac_ones(NAC_FLOAT32, shape);
+}
+
+static nac_tensor *train(nac_layer *l, nac_tensor *x)
+{
+    nac_tensor *y = nac_call(l, x, .training = true);
+    WORKS(y);
+    return y;
+}
+
+static void about(const char *what, double found, double expected, double slack)
+{
+    ck_assert_msg(fabs(found - expected) <= slack, "%s is %g, expected about %g", what, found, expected);
+}
+
+static bool equal(nac_tensor *a, nac_tensor *b)
+{
+    return nac_item(nac_max(nac_abs(nac_subtract(a, b)))) == 0;
+}
+
+/* ---- noise ---- */
+
+START_TEST(noise_has_its_mean_and_variance)
+{
+    nac_tensor *x = nac_random_normal(nac_seed(1, 0), NAC_FLOAT32, NAC_SHAPE(200, 300), 0, 1);
+    nac_tensor *added = nac_subtract(train(nac_gaussian_noise(0.3), x), x), *factor = train(nac_gaussian_dropout(0.2), ones(NAC_SHAPE(200, 300)));
+    about("the mean of GaussianNoise", nac_item(nac_mean(added)), 0, 0.005);
+    about("the deviation of GaussianNoise", nac_item(nac_std(added)), 0.3, 0.003);
+    about("the mean of GaussianDropout", nac_item(nac_mean(factor)), 1, 0.01);
+    about("the deviation of GaussianDropout", nac_item(nac_std(factor)), 0.5, 0.005);
+    nac_tensor *y = train(nac_alpha_dropout(0.25), x);
+    about("the mean of AlphaDropout", nac_item(nac_mean(y)), 0, 0.02);
+    about("the deviation of AlphaDropout", nac_item(nac_std(y)), 1, 0.02);
+}
+END_TEST
+
+/* What is dropped is where selu ends, the same number everywhere; the others are moved alike. */
+START_TEST(alpha_dropout_drops_its_share)
+{
+    nac_tensor *y = train(nac_alpha_dropout(0.3), ones(NAC_SHAPE(200, 300)));
+    const double end = -1.7580993408473766, a = 1 / sqrt(0.7 * (1 + 0.3 * end * end)), b = -a * end * 0.3;
+    double low = nac_item(nac_min(y)), high = nac_item(nac_max(y)), share = nac_item(nac_mean(nac_cast(nac_less(y, nac_scalar(0)), NAC_FLOAT32)));
+    about("what is dropped", low, a * end + b, 1e-5);
+    about("what is kept", high, a + b, 1e-5);
+    about("the share", share, 0.3, 0.01);
+    for (int64_t i = 0; i < nac_size_of(y); i++)
+        ck_assert(nac_item_at(y, i) == low || nac_item_at(y, i) == high);
+}
+END_TEST
+
+/* Along `axis` all are alike; over the others they differ. */
+static void shared_along(const char *what, nac_tensor *y, int axis)
+{
+    nac_tensor *spread = nac_subtract(nac_max(y, .axis = axis), nac_min(y, .axis = axis));
+    ck_assert_msg(nac_item(nac_max(spread)) == 0, "%s: not the same along axis %d", what, axis);
+}
+
+START_TEST(noise_has_its_shape)
+{
+    nac_tensor *x3 = ones(NAC_SHAPE(40, 6, 50)), *x4 = ones(NAC_SHAPE(40, 5, 4, 50)), *x5 = ones(NAC_SHAPE(40, 3, 2, 4, 50));
+    nac_tensor *first4 = ones(NAC_SHAPE(40, 50, 5, 4)), *first5 = ones(NAC_SHAPE(40, 50, 2, 3, 4));
+    nac_tensor *y[] = {train(nac_spatial_dropout1d(0.4), x3), train(nac_spatial_dropout2d(0.4), x4), train(nac_spatial_dropout3d(0.4), x5),
+                       train(nac_spatial_dropout2d(0.4, .data_format = "channels_first"), first4),
+                       train(nac_spatial_dropout3d(0.4, .data_format = "channels_first"), first5)};
+    for (int i = 0; i < NAC_COUNT(y); i++) {
+        int from = i < 3 ? 1 : 2, rank = nac_rank(y[i]), to = i < 3 ? rank - 1 : rank;
+        for (int axis = from; axis < to; axis++)
+            shared_along("spatial dropout", y[i], axis);
+        about("the mean of spatial dropout", nac_item(nac_mean(y[i])), 1, 0.1);
+        about("what spatial dropout keeps", nac_item(nac_max(y[i])), 1 / 0.6, 1e-6);
+        ck_assert_double_eq(nac_item(nac_min(y[i])), 0);
+    }
+    shared_along("AlphaDropout", train(nac_alpha_dropout(0.5, .noise_shape = {{-1, 1, 50}}), x3), 1);
+    shared_along("AlphaDropout", train(nac_alpha_dropout(0.5, .noise_shape = {{1, 6, -1}}), x3), 0);
+    FAILS(nac_call(nac_alpha_dropout(0.5, .noise_shape = {{-1, 1}}), x3, .training = true), NAC_E_SHAPE, "noise_shape: expected rank 3, found 2");
+}
+END_TEST
+
+/* The derivative by x is what x was multiplied with: the noise of the gradient is that of the output. */
+START_TEST(gradients_have_the_same_noise)
+{
+    nac_layer *layers[] = {nac_gaussian_noise(0.5), nac_gaussian_dropout(0.5), nac_alpha_dropout(0.5), nac_spatial_dropout1d(0.5)};
+    for (int i = 0; i < NAC_COUNT(layers); i++) {
+        nac_tensor *x = ones(NAC_SHAPE(4, 5, 6));
+        nac_tape *tape = nac_tape_begin(false);
+        nac_tape_watch(tape, x);
+        nac_tensor *y = train(layers[i], x), *by_x = nac_tape_gradient(tape, nac_sum(y), x);
+        WORKS(by_x);
+        nac_tensor *expected = i == 0 ? x : y;
+        if (i == 2) {                   /* a where it is kept, which is where it is high */
+            double a = 1 / sqrt(0.5 * (1 + 0.5 * 1.7580993408473766 * 1.7580993408473766));
+            expected = nac_mul_scalar(nac_cast(nac_greater_scalar(y, 0), NAC_FLOAT32), a);
+        }
+        about(nac_layer_class_name(layers[i]), nac_item(nac_max(nac_abs(nac_subtract(by_x, expected)))), 0, 1e-6);
+    }
+}
+END_TEST
+
+static nac_tensor *train_body(void *context, nac_tensor *x)
+{
+    return nac_call(context, x, .training = true);
+}
+
+START_TEST(noise_is_new_each_time_and_the_same_for_a_seed)
+{
+    nac_layer *pairs[][2] = {{nac_gaussian_noise(0.5, .seed = 7), nac_gaussian_noise(0.5, .seed = 7)},
+                             {nac_gaussian_dropout(0.5, .seed = 7), nac_gaussian_dropout(0.5, .seed = 7)},
+                             {nac_alpha_dropout(0.5, .seed = 7), nac_alpha_dropout(0.5, .seed = 7)},
+                             {nac_spatial_dropout1d(0.5, .seed = 7), nac_spatial_dropout1d(0.5, .seed = 7)}};
+    nac_tensor *x = ones(NAC_SHAPE(4, 5, 6));
+    for (int i = 0; i < NAC_COUNT(pairs); i++) {
+        nac_function *f = nac_function_new(train_body, pairs[i][1]);
+        nac_tensor *first = train(pairs[i][0], x), *second = train(pairs[i][0], x);
+        ck_assert(!equal(first, second));
+        ck_assert(equal(nac_function_call(f, x), first));
+        ck_assert(equal(nac_function_call(f, x), second));
+        ck_assert(equal(nac_call(pairs[i][0], x), x));
+    }
+}
+END_TEST
+
+/* ---- adapting ---- */
+
+START_TEST(normalization_adapts)
+{
+    const float rows[5][2] = {{1, 10}, {2, 30}, {3, 20}, {5, 60}, {4, 30}};
+    nac_tensor *data = nac_tensor_new(NAC_FLOAT32, NAC_SHAPE(5, 2), rows), *head = nac_slice_axis(data, 0, 0, 2, 1), *tail = nac_slice_axis(data, 0, 2, 5, 1);
+    nac_layer *whole = nac_normalization(), *batches = nac_normalization(), *all = nac_normalization(.axis = {{NAC_NONE}});
+    WORKS(nac_adapt(whole, data));
+    WORKS(nac_adapt(batches, nac_list(head, tail)));
+    WORKS(nac_adapt(all, data));
+    nac_layer *both[] = {whole, batches};
+    for (int i = 0; i < 2; i++) {
+        ck_assert_str_eq(nac_variable_name(nac_weight(both[i], 0)), "mean");
+        ck_assert_str_eq(nac_variable_name(nac_weight(both[i], 1)), "variance");
+        ck_assert_str_eq(nac_variable_name(nac_weight(both[i], 2)), "count");
+        nac_tensor *mean = nac_value(nac_weight(both[i], 0)), *variance = nac_value(nac_weight(both[i], 1));
+        about("mean 0", nac_item_at(mean, 0), 3, 1e-6);
+        about("mean 1", nac_item_at(mean, 1), 30, 1e-5);
+        about("variance 0", nac_item_at(variance, 0), 2, 1e-6);
+        about("variance 1", nac_item_at(variance, 1), 280, 1e-4);
+    }
+    about("mean of all", nac_item(nac_value(nac_weight(all, 0))), 16.5, 1e-5);
+    nac_tensor *y = nac_call(whole, data);
+    about("the mean of what is normalized", nac_item(nac_max(nac_abs(nac_mean(y, .axis = 0)))), 0, 1e-6);
+    about("its variance", nac_item(nac_max(nac_abs(nac_add_scalar(nac_var(y, .axis = 0), -1)))), 0, 1e-5);
+    WORKS(nac_adapt(whole, head));      /* again: what was found before is forgotten */
+    about("mean of the head", nac_item_at(nac_value(nac_weight(whole, 0)), 0), 1.5, 1e-6);
+    ck_assert_int_eq(nac_trainable_weights(whole, 0, NULL), 0);
+
+    FAILS(nac_adapt(whole, ones(NAC_SHAPE(4, 3))), NAC_E_SHAPE, "another extent of axis 1 than that of the data, 3");
+    FAILS(nac_adapt(nac_normalization(.mean = nac_scalar(0), .variance = nac_scalar(1)), data), NAC_E_STATE, "were given");
+    FAILS(nac_adapt(nac_dense(1, .name = "d"), data), NAC_E_UNSUPPORTED, "Dense \"d\": it finds nothing in data");
+}
+END_TEST
+
+/* ---- what is refused ---- */
+
+START_TEST(mistakes_are_told)
+{
+    nac_tensor *x2 = ones(NAC_SHAPE(2, 6)), *x3 = ones(NAC_SHAPE(2, 3, 4));
+    FAILS(nac_permute({{1, 3}}), NAC_E_ARGUMENT, "dims: expected the numbers from 1 to 2");
+    FAILS(nac_permute({{1, 1}}), NAC_E_ARGUMENT, "dims: expected the numbers from 1 to 2");
+    FAILS(nac_call(nac_permute({{2, 1}}), x2), NAC_E_SHAPE, "expected an input of rank 3, found (2, 6)");
+    FAILS(nac_repeat_vector(0), NAC_E_ARGUMENT, "RepeatVector: n");
+    FAILS(nac_call(nac_repeat_vector(2), x3), NAC_E_SHAPE, "expected an input of rank 2");
+    FAILS(nac_leaky_re_lu(.negative_slope = -1), NAC_E_ARGUMENT, "LeakyReLU: negative_slope");
+    FAILS(nac_call(nac_p_re_lu(.shared_axes = {{3}}), x3), NAC_E_ARGUMENT, "shared_axes: expected axes from 1 to 2, found 3");
+    FAILS(nac_call(nac_p_re_lu(), nac_input(-1, 3)), NAC_E_SHAPE, "axis 1 of the input must be known");
+    FAILS(nac_gaussian_noise(1.5), NAC_E_ARGUMENT, "GaussianNoise: stddev: expected between 0 and 1, found 1.5");
+    FAILS(nac_call(nac_gaussian_dropout(1), x2, .training = true), NAC_E_ARGUMENT, "rate");
+    FAILS(nac_call(nac_spatial_dropout1d(0.5), x2), NAC_E_SHAPE, "expected an input of rank 3, found (2, 6)");
+    FAILS(nac_group_normalization(.groups = 0), NAC_E_ARGUMENT, "groups: expected at least 1, or -1, found 0");
+    FAILS(nac_call(nac_group_normalization(.groups = 4), x2), NAC_E_SHAPE, "4 groups of 6 channels along axis 1");
+    FAILS(nac_normalization(.mean = nac_scalar(1)), NAC_E_ARGUMENT, "expected both or none");
+    FAILS(nac_normalization(.mean = nac_vector(1, 2), .variance = nac_vector(1)), NAC_E_ARGUMENT, "the same shape");
+    FAILS(nac_normalization(.axis = {{NAC_NONE}}, .mean = nac_vector(1, 2), .variance = nac_vector(1, 2)), NAC_E_ARGUMENT, "expected a rank of 0");
+    FAILS(nac_call(nac_normalization(.mean = nac_vector(1, 2), .variance = nac_vector(1, 2)), x2), NAC_E_SHAPE, "expected an extent of 6 for axis 1, found 2");
+    FAILS(nac_call(nac_normalization(.axis = {{3}}), x2), NAC_E_ARGUMENT, "axis 3 of an input of rank 2");
+    FAILS(nac_call(nac_subtract_layer(), nac_list(x2, x2, x2)), NAC_E_ARGUMENT, "expected 2 inputs, found 3");
+    FAILS(nac_dot_layer({{1, 2, 3}}), NAC_E_ARGUMENT, "expected one axis or two, found 3");
+    FAILS(nac_call(nac_dot_layer(2), nac_list(x2, x3)), NAC_E_SHAPE, "an axis of each input that is not the batch");
+    FAILS(nac_call(nac_dot_layer(1), nac_list(x2, x3)), NAC_E_SHAPE, "the same extents along axis 1 of (None, 6) and axis 1 of (None, 3, 4)");
+    FAILS(nac_call(nac_attention(), x3), NAC_E_ARGUMENT, "a query and a value");
+    FAILS(nac_call(nac_additive_attention(), nac_list(x2, x3)), NAC_E_SHAPE, "rank");
+    FAILS(nac_attention(.score_mode = "sum"), NAC_E_ARGUMENT, "score_mode: expected one of dot|concat");
+    FAILS(nac_group_query_attention(2, 3, 2), NAC_E_ARGUMENT, "expected a multiple of num_key_value_heads, 2, found 3");
+    FAILS(nac_group_query_attention(2, 4, 2, .sliding_window = 0), NAC_E_ARGUMENT, "sliding_window");
+}
+END_TEST
+
+/* Lists of numbers in a config that are not alike are none. */
+START_TEST(statistics_in_configs)
+{
+    static const struct {
+        const char *mean;
+        bool        good;
+    } texts[] = {{"[1.0, 2.0]", true}, {"3", true}, {"[[1, 2], [3]]", false}, {"[1, [2]]", false}, {"[[1], 2]", false}, {"[]", false}, {"[\"1\"]", false},
+                 {"{}", false}, {"[[[[[[[[[1]]]]]]]]]", false}};
+    for (int i = 0; i < NAC_COUNT(texts); i++) {
+        char *text = nac_format("{\"class_name\": \"Normalization\", \"config\": {\"axis\": [-1], \"mean\": %s, \"variance\": %s}}", texts[i].mean, texts[i].mean);
+        cJSON *json = cJSON_Parse(text);
+        nac_layer *l = nac_layer_from_json(json, "the text");
+        cJSON_Delete(json);
+        nac_free(text);
+        if (texts[i].good)
+            WORKS(l);
+        else
+            FAILS(l, NAC_E_FORMAT, "Normalization: mean: expected a number, or lists of numbers that are alike");
+    }
+}
+END_TEST
+
+/* ---- layers as activations ---- */
+
+START_TEST(an_activation_that_is_a_layer_has_weights)
+{
+    nac_layer *l = nac_dense(3, .activation = nac_p_re_lu(.alpha_initializer = "ones"), .name = "d");
+    WORKS(nac_call(l, ones(NAC_SHAPE(2, 4))));
+    ck_assert_int_eq(nac_weight_count(l), 3);
+    ck_assert_str_eq(nac_variable_name(nac_weight(l, 2)), "alpha");
+    ck_assert(nac_set_trainable(l, false));
+    ck_assert_int_eq(nac_trainable_weights(l, 0, NULL), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("layers");
+    TCase *tests = tcase_create("all");
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, noise_has_its_mean_and_variance);
+    tcase_add_test(tests, alpha_dropout_drops_its_share);
+    tcase_add_test(tests, noise_has_its_shape);
+    tcase_add_test(tests, gradients_have_the_same_noise);
+    tcase_add_test(tests, noise_is_new_each_time_and_the_same_for_a_seed);
+    tcase_add_test(tests, normalization_adapts);
+    tcase_add_test(tests, mistakes_are_told);
+    tcase_add_test(tests, statistics_in_configs);
+    tcase_add_test(tests, an_activation_that_is_a_layer_has_weights);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
