@@ -426,6 +426,36 @@ START_TEST(passes)
 }
 END_TEST
 
+static char *printed(bool (*print)(nac_function *f, FILE *file), nac_function *f)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+    ck_assert(file && print(f, file) && fclose(file) == 0);
+    return text;
+}
+
+START_TEST(printing)
+{
+    char line[64], *text;
+    nac_function *f = nac_function_new(repeated, NULL);
+    WORKS(nac_function_run(f, noise(1, NAC_SHAPE(100))) && nac_function_run(f, noise(1, NAC_SHAPE(3, 2))) && nac_function_profile(f, true)
+          && nac_function_run(f, noise(1, NAC_SHAPE(3, 2))));
+    text = printed(nac_function_print, f);
+    ck_assert(strstr(text, "float32 (100,) = exp") && strstr(text, "float32 (3, 2) = exp"));
+    snprintf(line, sizeof line, "arena %lld bytes, 0 of 0 updates copied", (long long)nac_function_arena_bytes(f));
+    ck_assert_msg(strstr(text, line) != NULL, "%s is not in %s", line, text);
+    free(text);
+    text = printed(nac_function_print_dot, f);
+    ck_assert(strncmp(text, "digraph", 7) == 0 && strstr(text, "exp"));
+    free(text);
+    text = printed(nac_function_print_profile, f);
+    ck_assert(strstr(text, "exp"));
+    free(text);
+    WORKS(nac_function_profile(f, false));
+}
+END_TEST
+
 /* ---- variables in compiled functions ---- */
 
 typedef struct {
@@ -1122,6 +1152,7 @@ int main(void)
     tcase_add_test(t, bodies_that_fail);
     tcase_add_test(t, traced_tensors_do_not_leave);
     tcase_add_test(t, passes);
+    tcase_add_test(t, printing);
     tcase_add_test(t, updates_in_place);
     tcase_add_test(t, updates_of_every_kind);
     tcase_add_test(t, compiled_is_eager);
