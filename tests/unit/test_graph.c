@@ -71,14 +71,18 @@ int posix_memalign(void **out, size_t alignment, size_t size)
 }
 #endif
 
+static nac_scope scope;
+
 static void setup(void)
 {
+    scope = nac_scope_begin();
     nac_set_random_seed(1);
     nac_clear_session();
 }
 
 static void teardown(void)
 {
+    nac_scope_end(&scope);
     nac_error_clear();
 }
 

@@ -10,9 +10,11 @@
 #include <nacre/nacre.h>
 
 static char folder[64];
+static nac_scope scope;
 
 static void setup(void)
 {
+    scope = nac_scope_begin();
     strcpy(folder, "/tmp/nacre-training-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     nac_set_random_seed(1);
@@ -36,6 +38,7 @@ static void remove_all(const char *of)
 
 static void teardown(void)
 {
+    nac_scope_end(&scope);
     remove_all(folder);
     nac_error_clear();
 }
