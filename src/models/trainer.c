@@ -491,7 +491,8 @@ bool nac_trainer_step(trainer *t, bool train, nac_tensor *batch)
     if (!batch)
         return false;
     nac_scope scope = nac_scope_begin();
-    bool ok = t->run_eagerly ? (train ? train_body : test_body)(t, batch) != NULL : nac_function_run(train ? t->train : t->test, batch);
+    nac_function_body body = train ? train_body : test_body;    /* made anew when a callback compiled the model again */
+    bool ok = t->run_eagerly ? body(t, batch) != NULL : nac_function_run(function_for(t, train ? &t->train : &t->test, body), batch);
     nac_scope_end(&scope);
     return ok;
 }

@@ -12,6 +12,7 @@
 #include "nacre/nacre.h"
 
 static char folder[64];
+static nac_scope scope;
 static nac_model *witness;              /* works before and after every error */
 static nac_tensor *witness_x, *witness_y;
 
@@ -32,6 +33,7 @@ static const char *in_folder(const char *name)
 
 static void setup(void)
 {
+    scope = nac_scope_begin();
     strcpy(folder, "/tmp/nacre-errors-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     nac_clear_session();
@@ -45,6 +47,7 @@ static void setup(void)
 static void teardown(void)
 {
     char command[128];
+    nac_scope_end(&scope);
     nac_error_clear();
     snprintf(command, sizeof command, "rm -rf %s", folder);
     ck_assert_int_eq(system(command), 0);

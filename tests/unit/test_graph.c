@@ -71,14 +71,18 @@ int posix_memalign(void **out, size_t alignment, size_t size)
 }
 #endif
 
+static nac_scope scope;
+
 static void setup(void)
 {
+    scope = nac_scope_begin();
     nac_set_random_seed(1);
     nac_clear_session();
 }
 
 static void teardown(void)
 {
+    nac_scope_end(&scope);
     nac_error_clear();
 }
 
@@ -423,6 +427,36 @@ START_TEST(passes)
     ck_assert_int_eq(nac_function_count(f, "exp"), 1);
     ck_assert_int_eq(nac_function_count(f, "tanh"), 0);
     ck_assert_int_eq(nac_function_nodes(f), 3);
+}
+END_TEST
+
+static char *printed(bool (*print)(nac_function *f, FILE *file), nac_function *f)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+    ck_assert(file && print(f, file) && fclose(file) == 0);
+    return text;
+}
+
+START_TEST(printing)
+{
+    char line[64], *text;
+    nac_function *f = nac_function_new(repeated, NULL);
+    WORKS(nac_function_run(f, noise(1, NAC_SHAPE(100))) && nac_function_run(f, noise(1, NAC_SHAPE(3, 2))) && nac_function_profile(f, true)
+          && nac_function_run(f, noise(1, NAC_SHAPE(3, 2))));
+    text = printed(nac_function_print, f);
+    ck_assert(strstr(text, "float32 (100,) = exp") && strstr(text, "float32 (3, 2) = exp"));
+    snprintf(line, sizeof line, "arena %lld bytes, 0 of 0 updates copied", (long long)nac_function_arena_bytes(f));
+    ck_assert_msg(strstr(text, line) != NULL, "%s is not in %s", line, text);
+    free(text);
+    text = printed(nac_function_print_dot, f);
+    ck_assert(strncmp(text, "digraph", 7) == 0 && strstr(text, "exp"));
+    free(text);
+    text = printed(nac_function_print_profile, f);
+    ck_assert(strstr(text, "exp"));
+    free(text);
+    WORKS(nac_function_profile(f, false));
 }
 END_TEST
 
@@ -1122,6 +1156,7 @@ int main(void)
     tcase_add_test(t, bodies_that_fail);
     tcase_add_test(t, traced_tensors_do_not_leave);
     tcase_add_test(t, passes);
+    tcase_add_test(t, printing);
     tcase_add_test(t, updates_in_place);
     tcase_add_test(t, updates_of_every_kind);
     tcase_add_test(t, compiled_is_eager);

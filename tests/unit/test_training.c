@@ -10,9 +10,11 @@
 #include <nacre/nacre.h>
 
 static char folder[64];
+static nac_scope scope;
 
 static void setup(void)
 {
+    scope = nac_scope_begin();
     strcpy(folder, "/tmp/nacre-training-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     nac_set_random_seed(1);
@@ -36,6 +38,7 @@ static void remove_all(const char *of)
 
 static void teardown(void)
 {
+    nac_scope_end(&scope);
     remove_all(folder);
     nac_error_clear();
 }
@@ -807,6 +810,24 @@ START_TEST(the_learning_rate_may_change)
 }
 END_TEST
 
+static bool compile_again(void *context, nac_training *t, int64_t batch)
+{
+    (void)context;
+    return batch != 1 || nac_compile(t->model, .optimizer = "adam", .loss = "mae", .metrics = {"mse"});
+}
+
+START_TEST(compiling_in_a_callback)
+{
+    nac_model *m = line(1, 0);
+    WORKS(nac_compile(m, .optimizer = "sgd", .loss = "mse"));
+    nac_callback *c = nac_lambda_callback(.on_train_batch_begin = compile_again);
+    nac_history *h = nac_fit(m, three(), .batch_size = 1, .verbose = 0, .callbacks = {c}, .validation_data = three());
+    WORKS(h != NULL);
+    ck_assert_int_eq(nac_iterations(nac_model_optimizer(m)), 2);
+    ck_assert(!isnan(nac_history_value(h, "mse", 0)) && !isnan(nac_history_value(h, "val_mse", 0)));
+}
+END_TEST
+
 /* ---- EarlyStopping: epochs and weights are those that Keras 3.15.1 gives for these losses ---- */
 
 static void early(const char *what, nac_callback *stop, int n, const double *losses, int epochs, int weight)
@@ -1295,6 +1316,7 @@ int main(void)
     tcase_add_test(t, a_callback_that_fails_ends_fit);
     tcase_add_test(t, stopping);
     tcase_add_test(t, the_learning_rate_may_change);
+    tcase_add_test(t, compiling_in_a_callback);
     tcase_add_test(t, early_stopping);
     tcase_add_test(t, the_direction_of_a_metric);
     tcase_add_test(t, model_checkpoint);
