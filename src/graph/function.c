@@ -32,7 +32,7 @@ typedef struct program {
     struct program *next;               /* most recently used first */
     int             n_inputs;
     nac_type       *inputs;
-    int             shape_of_list;      /* how the input was nested: a hash */
+    uint64_t        shape_of_list;      /* how the input was nested: a hash */
     nac_graph       graph;
     nac_plan        plan;
     int             n_args, returns_list;
@@ -137,9 +137,9 @@ static void program_free(program *p)
     nac_free(p);
 }
 
-static int nesting(const nac_tensor *t)
+static uint64_t nesting(const nac_tensor *t)
 {
-    int h = nac_is_list(t) ? 17 : t ? 1 : 0;
+    uint64_t h = nac_is_list(t) ? 17 : t ? 1 : 0;
     for (int i = 0; nac_is_list(t) && i < t->n_items; i++)
         h = h * 31 + nesting(t->items[i]);
     return h;
