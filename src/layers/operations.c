@@ -592,8 +592,8 @@ static bool write_one_hot(const op_layer *l, const nac_tensor *x, const nac_tens
 
 static bool write_softmax(const op_layer *l, const nac_tensor *x, const nac_tensor *y, cJSON *config)
 {
-    (void)x, (void)y;
-    return !((const nac_softmax_attrs *)l->attrs)->log && cJSON_AddItemToObject(config, "axis", nac_json_int(-1));
+    (void)l, (void)x, (void)y;
+    return cJSON_AddItemToObject(config, "axis", nac_json_int(-1));
 }
 
 static bool write_take(const op_layer *l, const nac_tensor *x, const nac_tensor *y, cJSON *config)
@@ -683,9 +683,11 @@ bool nac_describe_op(op_layer *l, const nac_tensor *x, const nac_tensor *y)
 {
     cJSON *config = cJSON_CreateObject();
     cJSON_AddStringToObject(config, "name", l->base.name);
+    if (strcmp(l->op->name, "softmax") == 0 && ((const nac_softmax_attrs *)l->attrs)->log)
+        l->number = nac_operation_number("LogSoftmax");
     if (strcmp(l->op->name, "slice") == 0)
         l->args = slice_arguments(l);
-    else if (!operations[l->number].write(l, x, y, config)) {
+    else if (!operations[nac_operation_of(l->op)].write(l, x, y, config)) {
         cJSON_Delete(config);
         return false;
     }

@@ -105,9 +105,10 @@ bool nac_rnn_build(nac_layer *self, int n_in, const nac_type *in)
     nac_rnn_layer *l = (nac_rnn_layer *)self;
     nac_type types[1 + NAC_MAX_IO];
     (void)n_in;
-    if (!nac_expect_rank(self, in, 3, NAC_MAX_RANK))
+    bool any_cell = nac_option_find(self->base.cls, "cell");
+    if (!nac_expect_rank(self, in, 3, any_cell ? NAC_MAX_RANK : 3))
         return false;
-    if (!nac_option_find(self->base.cls, "cell"))
+    if (!any_cell)
         l->cell->dtype = self->dtype;   /* a config may have set it since the cell was made */
     types[0] = step_type(in);
     int n = nac_layer_class(l->cell)->state_types(l->cell, types, types + 1);
