@@ -230,6 +230,13 @@ nac_variable *nac_add_weight_with(const nac_weight_options *o)
     return path ? self->variables[self->n_variables - 1] : nac_trail("in weight \"%s\" of %s \"%s\"", o->name, self->base.cls->name, self->name);
 }
 
+nac_variable *nac_track(nac_layer *self, nac_variable *v)
+{
+    if (!v || !grow(&self->variables, self->n_variables, sizeof *self->variables))
+        return NULL;
+    return self->variables[self->n_variables++] = nac_retain(v);
+}
+
 bool nac_layer_stream(nac_layer *self, int64_t key)
 {
     if (self->seed)
@@ -454,16 +461,20 @@ static bool collect_losses(void *context, nac_layer *l, const char *path)
     for (int i = 0; i < l->n_losses; i++)
         if (!nac_list_add(context, l->losses[i]))
             return false;
-    for (int i = 0; i < l->n_variables; i++)
-        if (l->variables[i]->regularizer && l->variables[i]->trainable
-            && !nac_list_add(context, regularize(l->variables[i]->regularizer, nac_value(l->variables[i]))))
-            return false;
     return true;
 }
 
+/* Keras's order: what calls left, then the weights', each once. */
 bool nac_collect_losses(nac_layer *root, nac_list *out)
 {
-    return nac_walk_layers(root, collect_losses, out);
+    nac_list weights = {0};
+    bool ok = nac_walk_layers(root, collect_losses, out) && nac_collect_variables(root, NAC_TRAINABLE_WEIGHTS, &weights);
+    for (int i = 0; ok && i < weights.n; i++) {
+        nac_variable *v = weights.items[i];
+        ok = !v->regularizer || nac_list_add(out, regularize(v->regularizer, nac_value(v)));
+    }
+    nac_list_clear(&weights);
+    return ok;
 }
 
 nac_tensor *nac_losses(nac_layer *l)

@@ -86,6 +86,9 @@ bool  nac_rename(nac_layer *l, const char *name);
 /* What an op applied to symbolic tensors means: a layer that holds it (op_layer.c). */
 bool nac_apply_symbolic(const nac_op *op, int n_in, nac_tensor *const *in, const void *attrs, nac_tensor **out, int *n_out);
 
+/* Counts a sublayer's variable among the layer's own too, as Keras does with one that is an attribute of both; returns it. */
+nac_variable *nac_track(nac_layer *self, nac_variable *v);
+
 /* The layer kind's hooks. */
 bool       nac_layer_init(void *self);
 void       nac_layer_release(void *self);

@@ -74,7 +74,7 @@ def normalized_otherwise():
     h = L.GroupNormalization(2)(L.RMSNormalization()(known(a)))
     g = L.UnitNormalization(axis=1)(L.Normalization(mean=[0.5, 1.0, -1.0, 0.0], variance=[1.0, 2.0, 0.5, 1.0])(b))
     both = L.Concatenate()([L.Maximum()([h, g]), L.Minimum()([h, g]), L.Subtract()([h, g]), L.Average()([h, g]), L.Dot((2, 1))([h, L.Permute((2, 1))(g)])])
-    y = L.Dense(3)(L.PReLU(shared_axes=[1])(L.ActivityRegularization(0.01, 0.02)(both)))
+    y = L.SpectralNormalization(L.Dense(3, kernel_regularizer="l2"), power_iterations=2)(L.PReLU(shared_axes=[1])(L.ActivityRegularization(0.01, 0.02)(both)))
     return keras.Model([a, b], y), [normal(12, 6, 4), normal(12, 6, 4)], normal(12, 6, 3), dict(optimizer=keras.optimizers.SGD(0.05), loss="mse")
 
 

@@ -132,6 +132,27 @@ START_TEST(noise_is_new_each_time_and_the_same_for_a_seed)
 }
 END_TEST
 
+/* ---- a spectral norm ---- */
+
+START_TEST(spectral_norm_becomes_1)
+{
+    nac_layer *dense = nac_dense(4), *l = nac_spectral_normalization(dense, .power_iterations = 100), *zeros = nac_dense(2, .kernel_initializer = "zeros");
+    nac_tensor *x = ones(NAC_SHAPE(2, 6));
+    WORKS(nac_call(l, x, .training = true));
+    nac_tensor *w = nac_value(nac_weight(dense, 0)), *square = nac_matmul_t(w, true, w, false), *v = ones(NAC_SHAPE(4, 1));
+    for (int i = 0; i < 200; i++)
+        v = nac_divide(nac_matmul(square, v), nac_norm(v));
+    about("the largest singular value", sqrt(nac_item(nac_norm(v))), 1, 1e-4);
+    ck_assert_int_eq(nac_weight_count(l), 3);
+
+    l = nac_spectral_normalization(zeros);
+    nac_tensor *y = train(l, x);
+    about("what a kernel of zeros gives", nac_item(nac_max(nac_abs(y))), 0, 0);
+    FAILS(nac_call(nac_spectral_normalization(nac_flatten(.name = "f")), x), NAC_E_ARGUMENT, "expected one with a kernel or embeddings, found Flatten \"f\"");
+    FAILS(nac_spectral_normalization(nac_dense(1), .power_iterations = 0), NAC_E_ARGUMENT, "power_iterations");
+}
+END_TEST
+
 /* ---- adapting ---- */
 
 START_TEST(normalization_adapts)
@@ -247,6 +268,7 @@ int main(void)
     tcase_add_test(tests, noise_has_its_shape);
     tcase_add_test(tests, gradients_have_the_same_noise);
     tcase_add_test(tests, noise_is_new_each_time_and_the_same_for_a_seed);
+    tcase_add_test(tests, spectral_norm_becomes_1);
     tcase_add_test(tests, normalization_adapts);
     tcase_add_test(tests, mistakes_are_told);
     tcase_add_test(tests, statistics_in_configs);
