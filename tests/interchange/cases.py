@@ -322,6 +322,16 @@ def cells():
 
 
 @case
+def convolutional_recurrence():
+    a = keras.Input((3, 6, 5, 2))
+    x = L.ConvLSTM2D(3, (3, 2), padding="same", return_sequences=True, kernel_regularizer="l2")(a)
+    x, h, c = L.ConvLSTM2D(2, 2, strides=(2, 1), return_state=True, go_backwards=True)(x)
+    y = L.ConvLSTM1D(2, 3)(L.Reshape((3, 6, 10))(a))
+    x = L.Concatenate()([L.Flatten()(t) for t in (x, h, c, y)])
+    return keras.Model(a, L.Dense(2)(x)), normal(9, 3, 6, 5, 2), normal(9, 2), dict(optimizer="adam", loss="mse")
+
+
+@case
 def encoder_and_decoder():
     source, target = keras.Input((5, 3)), keras.Input((4, 2))
     _, h, c = L.LSTM(6, return_state=True)(source)
