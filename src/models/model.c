@@ -317,6 +317,9 @@ static void disconnect(model *m)
     nac_list_clear(&m->nodes);
     nac_release(m->inputs);
     nac_release(m->outputs);
+    cJSON_Delete(m->in_keys);
+    cJSON_Delete(m->out_keys);
+    m->in_keys = m->out_keys = NULL;
     for (int i = 0; i < m->n_in; i++)
         nac_release(m->input_layers[i]);
     m->inputs = m->outputs = NULL;

@@ -352,3 +352,13 @@ optimizer_case("adafactor", lambda: o.Adafactor(0.05))
 optimizer_case("ftrl", lambda: o.Ftrl(0.05, l1_regularization_strength=0.01, beta=0.1))
 optimizer_case("muon", lambda: o.Muon(0.02, exclude_layers=["head"]), lambda: [L.Dense(4, activation="tanh"), L.Dense(3), L.Dense(2, name="head")])
 optimizer_case("loss_scale_optimizer", lambda: o.LossScaleOptimizer(o.Adam(0.02, clipvalue=0.1), initial_scale=8.0, dynamic_growth_steps=2))
+
+
+@case
+def dictionaries():
+    a, b = keras.Input((3,), name="second"), keras.Input((2,), name="first")
+    h = L.Dense(4)(L.Concatenate()([L.Dense(2)(b), a]))
+    inner = keras.Model({"second": a, "first": b}, {"zz": L.Dense(1, name="o1")(h), "aa": L.Dense(2, name="o2")(h)})
+    q = {"second": keras.Input((3,), name="second"), "first": keras.Input((2,), name="first")}
+    z = inner(q)
+    return keras.Model(q, L.Add()([z["zz"], L.Dense(1)(z["aa"])])), [normal(9, 2), normal(9, 3)], normal(9, 1), dict(optimizer="adam", loss="mse")
