@@ -58,8 +58,14 @@ def predict(file, data, names):
         return [out["y"][()]] if len(names) == 1 else [out[n][()] for n in names]
 
 
+def fed(model, x):
+    """The inputs as a model whose inputs are a dictionary takes them."""
+    keys = model._inputs_struct if isinstance(model, keras.src.models.Functional) else None
+    return dict(zip(sorted(keys), x)) if isinstance(keys, dict) else x
+
+
 def fit(model, x, y, epochs):
-    return model.fit(x, y, batch_size=BATCH, epochs=epochs, shuffle=False, verbose=0).history
+    return model.fit(fed(model, x), y, batch_size=BATCH, epochs=epochs, shuffle=False, verbose=0).history
 
 
 def compare_files(a, b):
@@ -89,7 +95,7 @@ def run_case(make):
         write_data(f, inputs, listed(x), "x")
         write_data(f, outputs, listed(y), "y")
 
-    for a, b in zip(listed(model.predict(x, verbose=0)), predict(file, data, outputs)):
+    for a, b in zip(listed(model.predict(fed(model, x), verbose=0)), predict(file, data, outputs)):
         close(a, b, 1e-5, "prediction")
     nacre("summary", file)
     nacre("fit", file, "--data", data, "--epochs", 0, "--out", through, "--verbose", 0)
@@ -104,7 +110,7 @@ def run_case(make):
         close(history[name], [float(r[column]) for r in rows[1:]], 1e-4, f"figure {name}")
 
     again = keras.models.load_model(back)
-    for a, b in zip(listed(model.predict(x, verbose=0)), listed(again.predict(x, verbose=0))):
+    for a, b in zip(listed(model.predict(fed(model, x), verbose=0)), listed(again.predict(fed(again, x), verbose=0))):
         close(a, b, 1e-4, "prediction after training by Nacre")
     for v, w in zip(model.weights, again.weights):
         close(v.numpy() if hasattr(v, "numpy") else v, w.numpy(), 1e-4, f"weight {v.path}")
