@@ -275,7 +275,7 @@ bool nac_build_layer(nac_layer *self, int n_in, const nac_type *in)
     if (self->built)
         return true;
     nac_thread *thread = nac_this_thread();
-    call_frame frame = {thread->call, self, false, true};
+    call_frame frame = {thread->call, self, false, true, false};
     thread->call = &frame;
     bool ok = !nac_layer_class(self)->build || nac_layer_class(self)->build(self, n_in, in);
     thread->call = frame.outer;
@@ -556,7 +556,7 @@ static bool run(nac_layer *self, nac_layer_call *c)
 {
     const nac_layer_type *type = nac_layer_class(self);
     nac_thread *thread = nac_this_thread();
-    call_frame frame = {thread->call, self, c->training, false};
+    call_frame frame = {thread->call, self, c->training, false, c->training_said};
     if (!build_for(self, c))
         return false;
     thread->call = &frame;
@@ -697,7 +697,8 @@ nac_tensor *nac_call_with(const nac_call_options *o)
         return NULL;
     nac_thread *thread = nac_this_thread();
     const call_frame *outer = thread->call;
-    nac_layer_call c = {.training = o->training != NAC_NONE ? o->training != 0 : outer && outer->training};
+    nac_layer_call c = {.training = o->training != NAC_NONE ? o->training != 0 : outer && outer->training,
+                        .training_said = o->training != NAC_NONE || (outer && outer->training_said)};
     nac_scope scope = nac_scope_begin();
     nac_tensor *result = NULL;
     if (!thread->abstract && (any_symbolic(o->inputs) || any_symbolic(o->initial_state))) {

@@ -11,7 +11,7 @@
 typedef struct call_frame {
     struct call_frame *outer;
     nac_layer         *layer;
-    bool               training, building;
+    bool               training, building, training_said;
 } call_frame;
 
 /* An edge's source in a functional model: one call of a layer. */

@@ -253,6 +253,7 @@ static bool call(nac_layer *self, nac_layer_call *c)
             continue;
         }
         nac_call_options o = node->options;
+        o.training = c->training_said ? c->training : o.training;       /* of the two Keras lets the model's win */
         o.inputs = substitute(&s, node->structure);
         o.mask = substitute(&s, node->options.mask);
         o.initial_state = substitute(&s, node->options.initial_state);
