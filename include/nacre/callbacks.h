@@ -2,7 +2,7 @@
 #ifndef NACRE_CALLBACKS_H
 #define NACRE_CALLBACKS_H
 
-#include "nacre/training.h"
+#include "nacre/checkpoint.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -90,6 +90,21 @@ NAC_API nac_callback *nac_learning_rate_scheduler_with(const nac_learning_rate_s
 NAC_DECLARE(nac_callback, swap_ema_weights, NAC_SWAP_EMA_WEIGHTS_OPTIONS)
 #define nac_swap_ema_weights(...) NAC_KW(nac_swap_ema_weights_options, nac_swap_ema_weights_with, NAC_SWAP_EMA_WEIGHTS_OPTIONS, __VA_ARGS__)
 
+/* Keeps a run of fit in a folder, so that the same program started again goes on where it was: at the exact batch, and to the same bits as if it had never
+   stopped (docs/resume.md). At the end the folder is removed, unless delete_checkpoint = false; then a further fit of more epochs goes on, too. A
+   checkpoint that is damaged is skipped when there is an older one (double_checkpoint); with .verbose fit says what it restored and skipped.
+   Keras: BackupAndRestore. */
+#define NAC_BACKUP_AND_RESTORE_OPTIONS(O, S)                                                                                         \
+    O(S, STRING, backup_dir, NULL, NAC_REQUIRED)                                                                                     \
+    O(S, INT, save_freq, 0, NAC_AT_LEAST(0)) /* in batches; 0: every epoch */                                                        \
+    O(S, BOOL, double_checkpoint, false, NAC_ANY)                                                                                    \
+    O(S, BOOL, delete_checkpoint, true, NAC_ANY)
+NAC_DECLARE(nac_callback, backup_and_restore, NAC_BACKUP_AND_RESTORE_OPTIONS)
+#define nac_backup_and_restore(...)                                                                                                  \
+    NAC_KW(nac_backup_and_restore_options, nac_backup_and_restore_with, NAC_BACKUP_AND_RESTORE_OPTIONS, .backup_dir = __VA_ARGS__)
+/* What its last restore found; borrowed. NULL for another callback. */
+NAC_API const nac_restore_report *nac_backup_and_restore_report(const nac_callback *c);
+
 /* Calls plain functions. Each may be NULL; logs may be NULL for batches. Keras: LambdaCallback. */
 typedef struct {
     bool (*on_train_begin)(void *context, nac_training *t);
@@ -98,6 +113,8 @@ typedef struct {
     bool (*on_epoch_end)(void *context, nac_training *t, int64_t epoch, nac_logs *logs);
     bool (*on_train_batch_begin)(void *context, nac_training *t, int64_t batch);
     bool (*on_train_batch_end)(void *context, nac_training *t, int64_t batch, nac_logs *logs);
+    bool (*get_state)(void *context, nac_training *t, nac_state *to);
+    bool (*set_state)(void *context, nac_training *t, const nac_state *from);
     void *context;
 } nac_lambda_callback_options;
 NAC_API nac_callback *nac_lambda_callback_with(const nac_lambda_callback_options *options);

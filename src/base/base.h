@@ -44,6 +44,15 @@ typedef struct {
 
 nac_thread *nac_this_thread(void);
 
+/* The kept error put aside, so that one from now on can be looked at, and put back: the first is what stays, when there was one. */
+typedef struct {
+    nac_code code;
+    bool     trail_open;
+    char     text[sizeof ((nac_thread *)0)->text];
+} nac_kept_error;
+nac_kept_error nac_error_aside(void);
+void           nac_error_back(const nac_kept_error *kept);
+
 /* ---- object.c ---- */
 
 /* Allocates a zeroed object of `size` bytes and gives it to the innermost scope. */

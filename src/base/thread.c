@@ -87,6 +87,23 @@ void nac_error_clear(void)
     self.trail_open = false;
 }
 
+nac_kept_error nac_error_aside(void)
+{
+    nac_kept_error kept = {.code = self.code, .trail_open = self.trail_open};
+    memcpy(kept.text, self.text, sizeof kept.text);
+    nac_error_clear();
+    return kept;
+}
+
+void nac_error_back(const nac_kept_error *kept)
+{
+    if (kept->code == NAC_OK)
+        return;
+    self.code = kept->code;
+    self.trail_open = false;
+    memcpy(self.text, kept->text, sizeof self.text);
+}
+
 int nac_report(void)
 {
     if (self.code == NAC_OK)

@@ -11,6 +11,7 @@
     O(reduce_lr_on_plateau)                                                                                                          \
     O(learning_rate_scheduler)                                                                                                       \
     O(swap_ema_weights)                                                                                                              \
+    O(backup_and_restore)                                                                                                           \
     O(lambda_callback)
 
 #define DECLARE(name) extern const nac_callback_type nac_##name##_type;

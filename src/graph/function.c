@@ -375,6 +375,23 @@ bool nac_function_run(nac_function *f, nac_tensor *input)
     return f && run(f, input, NULL);
 }
 
+bool nac_function_prepare(nac_function *f, nac_tensor *input)
+{
+    nac_tensor *flat[NAC_MAX_IO];
+    int n = input ? nac_flatten_into(input, flat, NAC_MAX_IO) : 0;
+    if (!f || n < 0)
+        return false;
+    if (nac_this_thread()->top || nac_this_thread()->abstract)
+        return nac_fail(NAC_E_STATE, "nac_function_prepare: a tape or a trace is open");
+    for (int i = 0; i < n; i++)
+        if (!flat[i]->buffer)
+            return nac_fail(NAC_E_TYPE, "nac_function_prepare: input %d: expected a tensor with numbers", i);
+    program *p = find(f, input, n, flat);
+    if (p)
+        let_go(f, p, NULL);
+    return p;
+}
+
 static void destroy(void *object)
 {
     nac_function *f = object;
