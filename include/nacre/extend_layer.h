@@ -18,6 +18,7 @@ typedef struct {
     nac_tensor *mask[NAC_MAX_IO];       /* of each input, or NULL */
     bool        mask_given;             /* by the caller, not carried by the input */
     bool        training;
+    bool        training_said;          /* by this call or one around it; else training is false */
     nac_tensor *attention_mask;         /* or NULL */
     bool        use_causal_mask, return_attention_scores;
     int         n_out;                  /* filled by call, most simply by nac_return */

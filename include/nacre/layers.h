@@ -534,6 +534,14 @@ NAC_DECLARE(nac_layer, rms_normalization, NAC_RMS_NORMALIZATION_OPTIONS)
 NAC_DECLARE(nac_layer, unit_normalization, NAC_UNIT_NORMALIZATION_OPTIONS)
 #define nac_unit_normalization(...) NAC_KW(nac_unit_normalization_options, nac_unit_normalization_with, NAC_UNIT_NORMALIZATION_OPTIONS, __VA_ARGS__)
 
+/* A layer whose kernel (or embeddings) training divides by its largest singular value, which it finds step by step. */
+#define NAC_SPECTRAL_NORMALIZATION_OPTIONS(O, S) \
+    O(S, SPEC, layer, NULL, NAC_REQUIRED, .kind = NAC_KIND_LAYER) \
+    O(S, INT, power_iterations, 1, NAC_AT_LEAST(1)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, spectral_normalization, NAC_SPECTRAL_NORMALIZATION_OPTIONS)
+#define nac_spectral_normalization(...) NAC_KW(nac_spectral_normalization_options, nac_spectral_normalization_with, NAC_SPECTRAL_NORMALIZATION_OPTIONS, .layer = __VA_ARGS__)
+
 /* (x - mean) / deviation, by statistics of each position along axis (NAC_NONE: of all numbers) that are given, as tensors, or that nac_adapt finds in
    data; invert: the way back. */
 #define NAC_NORMALIZATION_OPTIONS(O, S) \

@@ -34,7 +34,7 @@ NAC_API bool nac_compile_with(const nac_compile_arguments *arguments);
 #define nac_compile(...) NAC_KW(nac_compile_arguments, nac_compile_with, NAC_COMPILE_ARGUMENTS, .model = __VA_ARGS__)
 NAC_API nac_optimizer *nac_model_optimizer(nac_model *m);               /* borrowed; NULL with an error when not compiled */
 
-/* Figures by name, sorted by it, as Keras's logs. */
+/* Figures by name, sorted by it, as Keras's logs; what callbacks add comes after them. */
 typedef struct {
     int    n;
     char   name[NAC_MAX_IO][128];

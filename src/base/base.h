@@ -32,6 +32,7 @@ typedef struct {
     nac_code code;
     char     text[2048];
     bool     trail_open;                /* the kept error is the one on its way up */
+    unsigned failures;                  /* how often nac_fail was called */
 
     void   **owned;                     /* objects of all open scopes, innermost last */
     size_t   n_owned, cap_owned, scope_mark;

@@ -38,6 +38,7 @@ __attribute__((destructor)) static void finish_main(void)
 
 void *nac_fail(nac_code code, const char *format, ...)
 {
+    self.failures++;
     if (self.code != NAC_OK) {
         self.trail_open = false;
         return NULL;

@@ -39,8 +39,7 @@ static bool on_train_begin(nac_callback *self, nac_training *t)
 
 static bool better(const early_stopping *e, double value, double than)
 {
-    double delta = fabs(((const nac_early_stopping_options *)e->base.base.options)->min_delta);
-    return e->rises ? value > than + delta : value < than - delta;
+    return nac_improves(e->rises, value, than, ((const nac_early_stopping_options *)e->base.base.options)->min_delta);
 }
 
 static bool on_epoch_end(nac_callback *self, nac_training *t, int64_t epoch, nac_logs *logs)

@@ -189,7 +189,7 @@ static bool is_known(const nac_slot_map *map, const char *path)
     return false;
 }
 
-/* Datasets of the file that stand in no group of the model. The optimizer's and our own groups may be there for nothing. */
+/* Datasets of the file that stand in no group of the model. The optimizer's (a nested model's own too) and our own groups may be there for nothing. */
 static bool find_extra(staging *s, const nac_slot_map *map, const char *path, int depth)
 {
     nac_h5_child *children;
@@ -200,7 +200,8 @@ static bool find_extra(staging *s, const nac_slot_map *map, const char *path, in
     if (!nac_h5_children(s->h5, path, &children, &n))
         return false;
     for (int i = 0; ok && i < n; i++) {
-        if (!*path && (strcmp(children[i].name, "optimizer") == 0 || strcmp(children[i].name, "nacre") == 0 || strcmp(children[i].name, NAC_STATE_GROUP) == 0))
+        if (strcmp(children[i].name, "optimizer") == 0
+            || (!*path && (strcmp(children[i].name, "nacre") == 0 || strcmp(children[i].name, NAC_STATE_GROUP) == 0)))
             continue;
         char *longer = nac_format("%s%s%s", path, *path ? "/" : "", children[i].name);
         ok = longer;

@@ -32,7 +32,7 @@ typedef struct program {
     struct program *next;               /* most recently used first */
     int             n_inputs;
     nac_type       *inputs;
-    int             shape_of_list;      /* how the input was nested: a hash */
+    uint64_t        shape_of_list;      /* how the input was nested: a hash */
     nac_graph       graph;
     nac_plan        plan;
     int             n_args, returns_list;
@@ -137,9 +137,9 @@ static void program_free(program *p)
     nac_free(p);
 }
 
-static int nesting(const nac_tensor *t)
+static uint64_t nesting(const nac_tensor *t)
 {
-    int h = nac_is_list(t) ? 17 : t ? 1 : 0;
+    uint64_t h = nac_is_list(t) ? 17 : t ? 1 : 0;
     for (int i = 0; nac_is_list(t) && i < t->n_items; i++)
         h = h * 31 + nesting(t->items[i]);
     return h;
@@ -308,20 +308,26 @@ static void eval_timed(const program *p, arena *a)
     a->timed++;
 }
 
-static void replay(const program *p, arena *a, nac_tensor *const *inputs, bool profiled)
+/* Stops at a node that complains of its numbers: what comes after it, updates above all, is not done. */
+static bool replay(const program *p, arena *a, nac_tensor *const *inputs, bool profiled)
 {
     const nac_graph *g = &p->graph;
+    const nac_thread *thread = nac_this_thread();
+    unsigned failures = thread->failures;
     if (profiled)
         eval_timed(p, a);
-    for (int i = 0; i < g->n_nodes && !profiled; i++)
+    for (int i = 0; i < g->n_nodes && !profiled && thread->failures == failures; i++)
         if (g->nodes[i].op->eval)
             g->nodes[i].op->eval(&a->steps[i]);
+    if (thread->failures != failures)
+        return false;
     for (int i = 0; i < p->plan.n_copies; i++) {
         const nac_graph_update *u = &g->updates[p->plan.copies[i]];
         void *to = a->variable_data[u->variable], *from = place_data(p, a, inputs, u->value);
         if (to != from)
             memcpy(to, from, nac_type_bytes(&g->values[u->value].type));
     }
+    return true;
 }
 
 static bool run(nac_function *f, nac_tensor *input, nac_tensor **result)
@@ -347,7 +353,7 @@ static bool run(nac_function *f, nac_tensor *input, nac_tensor **result)
     bool ok = a && own_variables(p) && fresh_outputs(a, p);
     if (ok) {
         point(a, p, flat);
-        replay(p, a, flat, f->profiled);
+        ok = replay(p, a, flat, f->profiled);
     }
     if (ok && result) {
         for (int i = 0; ok && i < p->graph.n_outputs; i++)

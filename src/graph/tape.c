@@ -22,7 +22,8 @@ struct nac_tape {
     bool            persistent, recording, on_stack, taken;
     entry          *entries;
     int             n, cap;
-    id_map          watched;            /* values; of one that is a variable's, which variable's */
+    id_map          watched;            /* values that gradients follow */
+    id_map          owners;             /* of values that were read from a variable, the variable */
     nac_list        variables, reads;   /* pairs: which variable was read as which tensor */
 };
 
@@ -134,10 +135,12 @@ static nac_tensor *read_variable(nac_interpreter *self, nac_variable *v)
 {
     nac_tape *tape = (nac_tape *)((char *)self - offsetof(nac_tape, interpreter));
     nac_tensor *value = nac_read_at(self->below, v);
-    const nac_variable *owner = value ? map_get(&tape->watched, value->id) : NULL;
-    if (owner && owner != v && !(value = nac_tensor_alias(value)))      /* two variables were given one tensor: here they are two values */
+    const nac_variable *owner = value ? map_get(&tape->owners, value->id) : NULL;
+    if (owner && owner != v)            /* two variables were given one tensor: here they are two values */
+        value = nac_tensor_alias(value);
+    if (!value || (owner != v && !map_put(&tape->owners, value->id, v)))
         return NULL;
-    if (!value || !tape->recording || !v->trainable || !nac_is_float(v->type.dtype) || map_has(&tape->watched, value->id))
+    if (!tape->recording || !v->trainable || !nac_is_float(v->type.dtype) || map_has(&tape->watched, value->id))
         return value;
     if (!nac_list_add(&tape->variables, v))
         return NULL;
@@ -145,7 +148,7 @@ static nac_tensor *read_variable(nac_interpreter *self, nac_variable *v)
         nac_release(tape->variables.items[--tape->variables.n]);
         return NULL;
     }
-    return map_put(&tape->watched, value->id, v) ? value : NULL;
+    return map_put(&tape->watched, value->id, NULL) ? value : NULL;
 }
 
 static bool assign(nac_interpreter *self, nac_variable *v, nac_tensor *value)
@@ -167,6 +170,7 @@ static void destroy(void *object)
     }
     nac_free(tape->entries);
     map_free(&tape->watched);
+    map_free(&tape->owners);
     nac_list_clear(&tape->variables);
     nac_list_clear(&tape->reads);
 }

@@ -51,6 +51,19 @@ static int merge(int rank, const int64_t *dim, const int64_t *stride, int64_t *d
     return r;
 }
 
+static void walk_row(int64_t o, int r, const int64_t *d, const int64_t *s, size_t size, const void *x, void *y, bool gather)
+{
+    int64_t at = 0, rest = o, n = d[r - 1];
+    for (int i = r - 2; i >= 0; i--) {
+        at += rest % d[i] * s[i];
+        rest /= d[i];
+    }
+    if (gather)
+        row_from(n, s[r - 1], size, (const char *)x + at * (int64_t)size, (char *)y + (size_t)(o * n) * size);
+    else
+        row_to(n, s[r - 1], size, (const char *)x + (size_t)(o * n) * size, (char *)y + at * (int64_t)size);
+}
+
 static void walk(int rank, const int64_t *dim, const int64_t *stride, size_t size, const void *x, void *y, bool gather)
 {
     int64_t d[8], s[8], outer = 1;
@@ -61,18 +74,7 @@ static void walk(int rank, const int64_t *dim, const int64_t *stride, size_t siz
     int64_t n = d[r - 1];
     for (int i = 0; i < r - 1; i++)
         outer *= d[i];
-#pragma omp parallel for schedule(static) if (outer > 1 && outer * n > 65536)
-    for (int64_t o = 0; o < outer; o++) {
-        int64_t at = 0, rest = o;
-        for (int i = r - 2; i >= 0; i--) {
-            at += rest % d[i] * s[i];
-            rest /= d[i];
-        }
-        if (gather)
-            row_from(n, s[r - 1], size, (const char *)x + at * (int64_t)size, (char *)y + (size_t)(o * n) * size);
-        else
-            row_to(n, s[r - 1], size, (const char *)x + (size_t)(o * n) * size, (char *)y + at * (int64_t)size);
-    }
+    NAC_SHARE(outer > 1 && outer * n > 65536, o, outer, walk_row(o, r, d, s, size, x, y, gather));
 }
 
 void nac_copy_strided(int rank, const int64_t *dim, const int64_t *x_stride, size_t size, const void *x, void *y)

@@ -86,21 +86,21 @@ static void column_tree(nac_reduce_kind kind, int64_t n, int64_t inner, int64_t 
         y[i] = join(kind, y[i], part[i]);
 }
 
+static void strip(nac_reduce_kind kind, int64_t n, int64_t inner, int64_t width, int64_t strips, int64_t s, const real *x, real *y)
+{
+    int64_t o = s / strips, at = s % strips * width;
+    column_tree(kind, n, at + width > inner ? inner - at : width, inner, x + o * n * inner + at, y + o * inner + at);
+}
+
 void NAC_K(reduce)(nac_reduce_kind kind, int64_t outer, int64_t n, int64_t inner, const void *x_, void *y_)
 {
     const real *x = x_;
     real *y = y_;
     if (inner == 1) {
-#pragma omp parallel for schedule(static) if (outer > 1 && outer * n > NAC_PARALLEL)
-        for (int64_t o = 0; o < outer; o++)
-            y[o] = tree(kind, n, x + o * n);
+        NAC_SHARE(outer > 1 && outer * n > NAC_PARALLEL, o, outer, y[o] = tree(kind, n, x + o * n));
     } else {
         int64_t width = inner > WIDTH ? WIDTH : inner, strips = (inner + width - 1) / width;
-#pragma omp parallel for schedule(static) if (outer * strips > 1 && outer * n * inner > NAC_PARALLEL)
-        for (int64_t s = 0; s < outer * strips; s++) {
-            int64_t o = s / strips, at = s % strips * width;
-            column_tree(kind, n, at + width > inner ? inner - at : width, inner, x + o * n * inner + at, y + o * inner + at);
-        }
+        NAC_SHARE(outer * strips > 1 && outer * n * inner > NAC_PARALLEL, s, outer * strips, strip(kind, n, inner, width, strips, s, x, y));
     }
     if (kind == NAC_RMEAN)
         for (int64_t i = 0; i < outer * inner; i++)

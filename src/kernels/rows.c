@@ -56,20 +56,20 @@ static void softmax_row(bool logarithm, int64_t n, const real *x, real *y)
 
 void NAC_K(softmax)(bool logarithm, int64_t rows, int64_t n, const void *x, void *y)
 {
-#pragma omp parallel for schedule(static) if (rows > 1 && rows * n > NAC_PARALLEL / 4)
-    for (int64_t r = 0; r < rows; r++)
-        softmax_row(logarithm, n, (const real *)x + r * n, (real *)y + r * n);
+    NAC_SHARE(rows > 1 && rows * n > NAC_PARALLEL / 4, r, rows, softmax_row(logarithm, n, (const real *)x + r * n, (real *)y + r * n));
 }
 
-void NAC_K(softmax_grad)(bool logarithm, int64_t rows, int64_t n, const void *dy_, const void *y_, void *dx_)
+static void softmax_grad_row(bool logarithm, int64_t n, const real *dy, const real *y, real *dx)
 {
-#pragma omp parallel for schedule(static) if (rows > 1 && rows * n > NAC_PARALLEL / 4)
-    for (int64_t r = 0; r < rows; r++) {
-        const real *dy = (const real *)dy_ + r * n, *y = (const real *)y_ + r * n;
-        real *dx = (real *)dx_ + r * n, s = logarithm ? row_sum(n, dy) : row_dot(n, dy, y);
-        for (int64_t i = 0; i < n; i++)
-            dx[i] = logarithm ? dy[i] - fast_exp(y[i]) * s : (dy[i] - s) * y[i];
-    }
+    real s = logarithm ? row_sum(n, dy) : row_dot(n, dy, y);
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = logarithm ? dy[i] - fast_exp(y[i]) * s : (dy[i] - s) * y[i];
+}
+
+void NAC_K(softmax_grad)(bool logarithm, int64_t rows, int64_t n, const void *dy, const void *y, void *dx)
+{
+    NAC_SHARE(rows > 1 && rows * n > NAC_PARALLEL / 4, r, rows,
+              softmax_grad_row(logarithm, n, (const real *)dy + r * n, (const real *)y + r * n, (real *)dx + r * n));
 }
 
 void NAC_K(logsumexp)(int64_t rows, int64_t n, const void *x_, void *y_)

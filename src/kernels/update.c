@@ -32,20 +32,21 @@ static void amsgrad_block(const adam_rates *r, int64_t n, real *restrict w, real
     }
 }
 
+static void adam_some(const adam_rates *r, int64_t at, int64_t n, real *w, real *m, real *v, real *vhat, const real *g)
+{
+    if (vhat)
+        amsgrad_block(r, n, w + at, m + at, v + at, vhat + at, g + at);
+    else
+        adam_block(r, n, w + at, m + at, v + at, g + at);
+}
+
 /* Powers of beta and the step size are taken in the variable's type, as Keras does: 1 - 0.999^t cancels the same way. */
 void NAC_K(adam)(const nac_adam_step *s, int64_t n, void *w_, void *m_, void *v_, void *vhat_, const void *g_)
 {
     real *w = w_, *m = m_, *v = v_, *vhat = vhat_, b1 = (real)s->beta_1, b2 = (real)s->beta_2, t = (real)s->step;
     const real *g = g_;
     adam_rates r = {(real)s->lr * R(sqrt)(1 - R(pow)(b2, t)) / (1 - R(pow)(b1, t)), 1 - b1, 1 - b2, (real)s->epsilon};
-#pragma omp parallel for schedule(static) if (n > 4 * BLOCK)
-    for (int64_t b = 0; b < BLOCKS(n); b++) {
-        int64_t at = b * BLOCK, length = LENGTH(n, b);
-        if (vhat)
-            amsgrad_block(&r, length, w + at, m + at, v + at, vhat + at, g + at);
-        else
-            adam_block(&r, length, w + at, m + at, v + at, g + at);
-    }
+    NAC_SHARE(n > 4 * BLOCK, b, BLOCKS(n), adam_some(&r, b * BLOCK, LENGTH(n, b), w, m, v, vhat, g));
 }
 
 static void momentum_block(real lr, real mu, bool nesterov, int64_t n, real *restrict w, real *restrict m, const real *restrict g)
@@ -57,19 +58,20 @@ static void momentum_block(real lr, real mu, bool nesterov, int64_t n, real *res
     }
 }
 
+static void sgd_some(real lr, real mu, bool nesterov, int64_t at, int64_t n, real *w, real *m, const real *g)
+{
+    if (m)
+        momentum_block(lr, mu, nesterov, n, w + at, m + at, g + at);
+    else
+        for (int64_t i = at; i < at + n; i++)
+            w[i] -= lr * g[i];
+}
+
 void NAC_K(sgd)(const nac_sgd_step *s, int64_t n, void *w_, void *m_, const void *g_)
 {
     real *w = w_, *m = m_, lr = (real)s->lr, mu = (real)s->momentum;
     const real *g = g_;
-#pragma omp parallel for schedule(static) if (n > 8 * BLOCK)
-    for (int64_t b = 0; b < BLOCKS(n); b++) {
-        int64_t at = b * BLOCK, length = LENGTH(n, b);
-        if (m)
-            momentum_block(lr, mu, s->nesterov, length, w + at, m + at, g + at);
-        else
-            for (int64_t i = at; i < at + length; i++)
-                w[i] -= lr * g[i];
-    }
+    NAC_SHARE(n > 8 * BLOCK, b, BLOCKS(n), sgd_some(lr, mu, s->nesterov, b * BLOCK, LENGTH(n, b), w, m, g));
 }
 
 void NAC_K(scatter_add)(int64_t count, int64_t n, int64_t limit, const int64_t *ids, const void *x_, void *y_)

@@ -238,6 +238,13 @@ nac_variable *nac_add_weight_with(const nac_weight_options *o)
     return path ? self->variables[self->n_variables - 1] : nac_trail("in weight \"%s\" of %s \"%s\"", o->name, self->base.cls->name, self->name);
 }
 
+nac_variable *nac_track(nac_layer *self, nac_variable *v)
+{
+    if (!v || !grow(&self->variables, self->n_variables, sizeof *self->variables))
+        return NULL;
+    return self->variables[self->n_variables++] = nac_retain(v);
+}
+
 bool nac_layer_stream(nac_layer *self, int64_t key)
 {
     if (self->seed)
@@ -287,7 +294,7 @@ bool nac_build_layer(nac_layer *self, int n_in, const nac_type *in)
     if (self->built)
         return true;
     nac_thread *thread = nac_this_thread();
-    call_frame frame = {thread->call, self, false, true};
+    call_frame frame = {thread->call, self, false, true, false};
     thread->call = &frame;
     bool ok = !nac_layer_class(self)->build || nac_layer_class(self)->build(self, n_in, in);
     thread->call = frame.outer;
@@ -473,16 +480,20 @@ static bool collect_losses(void *context, nac_layer *l, const char *path)
     for (int i = 0; i < l->n_losses; i++)
         if (!nac_list_add(context, l->losses[i]))
             return false;
-    for (int i = 0; i < l->n_variables; i++)
-        if (l->variables[i]->regularizer && l->variables[i]->trainable
-            && !nac_list_add(context, regularize(l->variables[i]->regularizer, nac_value(l->variables[i]))))
-            return false;
     return true;
 }
 
+/* Keras's order: what calls left, then the weights', each once. */
 bool nac_collect_losses(nac_layer *root, nac_list *out)
 {
-    return nac_walk_layers(root, collect_losses, out);
+    nac_list weights = {0};
+    bool ok = nac_walk_layers(root, collect_losses, out) && nac_collect_variables(root, NAC_TRAINABLE_WEIGHTS, &weights);
+    for (int i = 0; ok && i < weights.n; i++) {
+        nac_variable *v = weights.items[i];
+        ok = !v->regularizer || nac_list_add(out, regularize(v->regularizer, nac_value(v)));
+    }
+    nac_list_clear(&weights);
+    return ok;
 }
 
 nac_tensor *nac_losses(nac_layer *l)
@@ -564,7 +575,7 @@ static bool run(nac_layer *self, nac_layer_call *c)
 {
     const nac_layer_type *type = nac_layer_class(self);
     nac_thread *thread = nac_this_thread();
-    call_frame frame = {thread->call, self, c->training, false};
+    call_frame frame = {thread->call, self, c->training, false, c->training_said};
     if (!build_for(self, c))
         return false;
     thread->call = &frame;
@@ -705,7 +716,8 @@ nac_tensor *nac_call_with(const nac_call_options *o)
         return NULL;
     nac_thread *thread = nac_this_thread();
     const call_frame *outer = thread->call;
-    nac_layer_call c = {.training = o->training != NAC_NONE ? o->training != 0 : outer && outer->training};
+    nac_layer_call c = {.training = o->training != NAC_NONE ? o->training != 0 : outer && outer->training,
+                        .training_said = o->training != NAC_NONE || (outer && outer->training_said)};
     nac_scope scope = nac_scope_begin();
     nac_tensor *result = NULL;
     if (!thread->abstract && (any_symbolic(o->inputs) || any_symbolic(o->initial_state))) {

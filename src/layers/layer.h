@@ -11,7 +11,7 @@
 typedef struct call_frame {
     struct call_frame *outer;
     nac_layer         *layer;
-    bool               training, building;
+    bool               training, building, training_said;
 } call_frame;
 
 /* An edge's source in a functional model: one call of a layer. */
@@ -85,6 +85,9 @@ bool  nac_rename(nac_layer *l, const char *name);
 
 /* What an op applied to symbolic tensors means: a layer that holds it (op_layer.c). */
 bool nac_apply_symbolic(const nac_op *op, int n_in, nac_tensor *const *in, const void *attrs, nac_tensor **out, int *n_out);
+
+/* Counts a sublayer's variable among the layer's own too, as Keras does with one that is an attribute of both; returns it. */
+nac_variable *nac_track(nac_layer *self, nac_variable *v);
 
 /* The layer kind's hooks. */
 bool       nac_layer_init(void *self);

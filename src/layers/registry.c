@@ -62,6 +62,7 @@
     O(rms_normalization)                                                                                                             \
     O(unit_normalization)                                                                                                            \
     O(normalization)                                                                                                                 \
+    O(spectral_normalization)                                                                                                        \
     O(add_layer)                                                                                                                     \
     O(multiply_layer)                                                                                                                \
     O(subtract_layer)                                                                                                                \

@@ -116,7 +116,7 @@ bool nac_rnn_build(nac_layer *self, int n_in, const nac_type *in)
     return n > 0 && nac_build_layer(l->cell, 1, types);
 }
 
-/* ---- calling ---- */
+/* ---- the loop ---- */
 
 /* A step of the sequence; while only shapes are asked for, the shape of one. */
 static nac_tensor *step_of(nac_tensor *x, int64_t t)
@@ -192,6 +192,39 @@ bool nac_rnn_loop(nac_rnn_layer *l, nac_rnn_pass *p)
     nac_free(m);
     return ok;
 }
+
+/* ---- one op over the whole sequence ---- */
+
+static bool is_named(nac_spec activation, const char *name)
+{
+    return nac_is(activation, NAC_KIND_ACTIVATION) && strcmp(((const nac_instance *)activation)->cls->name, name) == 0;
+}
+
+bool nac_rnn_is_plain(const nac_rnn_pass *p, nac_spec activation, nac_spec recurrent_activation, double recurrent_dropout)
+{
+    return is_named(activation, "tanh") && is_named(recurrent_activation, "sigmoid") && !(p->training && recurrent_dropout > 0) && !nac_this_thread()->abstract;
+}
+
+nac_tensor *nac_rnn_dropout(nac_rnn_layer *l, nac_rnn_pass *p, double rate, int64_t seed)
+{
+    nac_shape once = {.d = {nac_dim(p->x, 0), 1, nac_dim(p->x, 2)}, .rank = 3};
+    return p->training && rate > 0 && rate < 1 ? nac_random_dropout(nac_layer_seed(l->cell, seed), p->x, rate, &once) : p->x;
+}
+
+bool nac_rnn_mask_outputs(const nac_rnn_layer *l, nac_rnn_pass *p)
+{
+    nac_dtype dtype = nac_dtype_of(p->last);
+    int64_t time = nac_dim(p->x, 1);
+    nac_tensor *keep = nac_cast(l->go_backwards ? nac_flip(p->mask, 1) : p->mask, dtype);
+    if (!l->zero_output_for_mask)       /* a row's sum from the left is above 0 from its first step that counts */
+        keep = nac_cast(nac_greater(nac_matmul_t(keep, false, nac_tri(dtype, time, time), true), nac_scalar_of(dtype, 0)), dtype);
+    p->last = nac_multiply(p->last, nac_slice_axis(keep, 1, -1, NAC_NONE, 1));
+    if (p->sequence)
+        p->sequence = nac_multiply(p->sequence, nac_expand_dims(keep, -1));
+    return p->last && (p->sequence || !l->return_sequences);
+}
+
+/* ---- calling ---- */
 
 /* The variables of a stateful layer, 0 at first. */
 static bool make_states(nac_rnn_layer *l, const nac_type *types)

@@ -35,6 +35,14 @@ bool nac_rnn_call(nac_rnn_layer *l, nac_layer_call *c, bool (*pass)(nac_rnn_laye
 /* Steps the cell through the sequence. Where the mask is false states stay and the last output is repeated, or 0. */
 bool nac_rnn_loop(nac_rnn_layer *l, nac_rnn_pass *p);
 
+/* For a pass that is one op over the whole sequence. */
+/* Whether there are Keras's default activations and nothing that happens at each step. */
+bool nac_rnn_is_plain(const nac_rnn_pass *p, nac_spec activation, nac_spec recurrent_activation, double recurrent_dropout);
+nac_tensor *nac_rnn_dropout(nac_rnn_layer *l, nac_rnn_pass *p, double rate, int64_t seed);     /* the input with one dropout mask for all steps, in training */
+/* What was put out at masked steps: 0, or what came before, which is 0 before the first step that counts. An op gives the states, which stay
+   the initial ones there. */
+bool nac_rnn_mask_outputs(const nac_rnn_layer *l, nac_rnn_pass *p);
+
 /* x with a dropout mask that stays the same during a pass; `number` tells a cell's masks apart. rate 0 or 1: x. */
 nac_tensor *nac_cell_dropout(nac_layer *cell, int number, nac_tensor *x, double rate, int64_t seed);
 /* x . kernel; with gates > 1 each gate's columns have a dropout mask of their own, of the numbers from `number`. */

@@ -184,8 +184,11 @@ static void name_outputs(trainer *t, int n)
     const model *m = nac_as_model(t->model);
     t->n_outputs = n;
     for (int i = 0; i < n; i++) {
+        const cJSON *key = m ? cJSON_GetArrayItem(m->out_keys, i) : NULL;
         int input, node = m && i < m->n_out ? nac_model_source(m, m->flat_out[i], &input) : -1;
-        if (node >= 0)
+        if (key)
+            snprintf(t->output_name[i], sizeof t->output_name[i], "%.60s", key->valuestring);
+        else if (node >= 0)
             snprintf(t->output_name[i], sizeof t->output_name[i], "%.60s", ((layer_node *)m->nodes.items[node])->layer->name);
         else
             snprintf(t->output_name[i], sizeof t->output_name[i], "output_%d", i);

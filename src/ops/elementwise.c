@@ -195,6 +195,18 @@ static loops collapse(const nac_type *ta, const nac_type *tb, const nac_type *ty
     return l;
 }
 
+static void broadcast_row(const loops *l, int64_t i, nac_binary_shape shape, size_t size, const void *a, const void *b, void *y, size_t out_size, inner_loop inner,
+                          const void *kernel)
+{
+    int64_t at_a = 0, at_b = 0, rest = i, n = l->dim[0];
+    for (int d = 1; d < l->rank; d++) {
+        at_a += rest % l->dim[d] * l->a[d];
+        at_b += rest % l->dim[d] * l->b[d];
+        rest /= l->dim[d];
+    }
+    inner(kernel, shape, n, (const char *)a + (size_t)at_a * size, (const char *)b + (size_t)at_b * size, (char *)y + (size_t)(i * n) * out_size);
+}
+
 static void broadcast(const nac_type *ta, const void *a, const nac_type *tb, const void *b, const nac_type *ty, void *y, size_t out_size,
                       inner_loop inner, const void *kernel)
 {
@@ -206,16 +218,7 @@ static void broadcast(const nac_type *ta, const void *a, const nac_type *tb, con
         outer *= l.dim[d];
     if (nac_type_size(ty) == 0)
         return;
-#pragma omp parallel for schedule(static) if (outer > 1 && outer * n > 65536)
-    for (int64_t i = 0; i < outer; i++) {
-        int64_t at_a = 0, at_b = 0, rest = i;
-        for (int d = 1; d < l.rank; d++) {
-            at_a += rest % l.dim[d] * l.a[d];
-            at_b += rest % l.dim[d] * l.b[d];
-            rest /= l.dim[d];
-        }
-        inner(kernel, shape, n, (const char *)a + (size_t)at_a * size, (const char *)b + (size_t)at_b * size, (char *)y + (size_t)(i * n) * out_size);
-    }
+    NAC_SHARE(outer > 1 && outer * n > 65536, i, outer, broadcast_row(&l, i, shape, size, a, b, y, out_size, inner, kernel));
 }
 
 /* ---- two operands ---- */

@@ -134,6 +134,16 @@ case("normalization given numbers", L.Normalization(axis=None, mean=1.5, varianc
 case("normalization given numbers for axes", L.Normalization(mean=1.5, variance=2.5, invert=True), [x3])
 case("normalization given for the last of two axes", L.Normalization(axis=(1, 2), mean=[1.5, 2.0, -1.0, 0.5], variance=[4.0, 0.25, 1.0, 2.0]), [x3])
 case("normalization given for two axes", L.Normalization(axis=(1, 3), mean=np.arange(24.0).reshape(6, 4) / 8, variance=1 + np.arange(24.0).reshape(6, 4) / 16), [x4])
+S = L.SpectralNormalization
+case("spectral normalization", S(L.Dense(3, activation="tanh")), [x2])
+case("spectral normalization training", S(L.Dense(3)), [x2], training=True)
+case("spectral normalization masks", S(L.Dense(3), power_iterations=3), [x3], training=True, masks=[keep])
+case("spectral normalization twice", S(L.Dense(3, use_bias=False, kernel_regularizer=reg.L2(0.1))), [x2], training=True, calls=2)
+case("spectral normalization of a convolution", S(L.Conv2D(3, 2), power_iterations=2), [x4], training=True)
+case("spectral normalization of an einsum", S(L.EinsumDense("abc,cde->abde", (None, 2, 3))), [x3], training=True)
+case("spectral normalization of an embedding", S(L.Embedding(5, 3)), [rng.integers(0, 5, (3, 4)).astype("float32")], training=True)
+case("spectral normalization frozen", S(L.Dense(3), trainable=False), [x2], training=True)
+case("spectral normalization float64", S(L.Dense(3, **f64), **f64), [d(2, 4)], training=True)
 file("layers-more-normalizations.json")
 # merges
 y3, z3 = normal(3, 5, 4), normal(3, 5, 4)
@@ -195,24 +205,30 @@ mask35 = rng.integers(0, 2, (3, 5, 4)).astype(bool)
 mask35[:, :, 0] = True
 holes35 = mask35 & (np.arange(5) > 1)[:, None]
 G = L.GroupQueryAttention
-case("grouped", G(3, 4, 2), [q, v])
-case("grouped of one head", G(3, 4, 1, use_bias=False), [q, v])
-case("grouped of as many heads", G(2, 3, 3), [q, v])
-case("grouped key", G(3, 4, 2), [q, v, normal(3, 4, 3)])
-case("grouped causal", G(3, 4, 2), [q, q], use_causal_mask=True)
-case("grouped causal scores", G(3, 4, 2), [q, q], use_causal_mask=True, return_attention_scores=True)
-case("grouped gate", G(3, 4, 2, use_gate=True), [q, v])
-case("grouped window", G(3, 2, 1, sliding_window=2), [q, q])
-case("grouped window and causal", G(3, 2, 1, sliding_window=2), [q, q], use_causal_mask=True, masks=[keep, None])
-case("grouped scores", G(3, 4, 2), [q, v], return_attention_scores=True)
-# the gradient by the bias of the keys is 0: there is only rounding
-case("grouped mask", G(3, 4, 2), [q, v], attention_mask=mask35, tolerance=3e-5)
-case("grouped mask and scores", G(3, 4, 2), [q, v], attention_mask=mask35, return_attention_scores=True)
-case("grouped row without keys", G(3, 4, 2), [q, v], attention_mask=holes35)
-case("grouped row without keys and scores", G(3, 4, 2), [q, v], attention_mask=holes35, return_attention_scores=True)
-case("grouped row without keys and dropout", G(3, 4, 2, dropout=0.5), [q, v], attention_mask=holes35)
-case("grouped carried masks", G(3, 4, 2), [q, v], masks=[keep, keep4])
-case("grouped all masks", G(3, 4, 2, use_gate=True), [q, v, k], masks=[keep, keep4, ~keep4 | (np.arange(4) == 1)], attention_mask=mask35, use_causal_mask=True)
-case("grouped regularizers", G(3, 2, 1, kernel_regularizer=reg.L2(0.05), bias_regularizer=reg.L1(0.1), activity_regularizer=reg.L2(0.1)), [q, v])
+
+
+def grouped(name, layer, inputs, **options):
+    """The gradient by the bias of the keys is 0: there is only rounding."""
+    case("grouped" + name, layer, inputs, tolerance=3e-5, **options)
+
+
+grouped("", G(3, 4, 2), [q, v])
+grouped(" of one head", G(3, 4, 1, use_bias=False), [q, v])
+grouped(" of as many heads", G(2, 3, 3), [q, v])
+grouped(" key", G(3, 4, 2), [q, v, normal(3, 4, 3)])
+grouped(" causal", G(3, 4, 2), [q, q], use_causal_mask=True)
+grouped(" causal scores", G(3, 4, 2), [q, q], use_causal_mask=True, return_attention_scores=True)
+grouped(" gate", G(3, 4, 2, use_gate=True), [q, v])
+grouped(" window", G(3, 2, 1, sliding_window=2), [q, q])
+grouped(" window and causal", G(3, 2, 1, sliding_window=2), [q, q], use_causal_mask=True, masks=[keep, None])
+grouped(" scores", G(3, 4, 2), [q, v], return_attention_scores=True)
+grouped(" mask", G(3, 4, 2), [q, v], attention_mask=mask35)
+grouped(" mask and scores", G(3, 4, 2), [q, v], attention_mask=mask35, return_attention_scores=True)
+grouped(" row without keys", G(3, 4, 2), [q, v], attention_mask=holes35)
+grouped(" row without keys and scores", G(3, 4, 2), [q, v], attention_mask=holes35, return_attention_scores=True)
+grouped(" row without keys and dropout", G(3, 4, 2, dropout=0.5), [q, v], attention_mask=holes35)
+grouped(" carried masks", G(3, 4, 2), [q, v], masks=[keep, keep4])
+grouped(" all masks", G(3, 4, 2, use_gate=True), [q, v, k], masks=[keep, keep4, ~keep4 | (np.arange(4) == 1)], attention_mask=mask35, use_causal_mask=True)
+grouped(" regularizers", G(3, 2, 1, kernel_regularizer=reg.L2(0.05), bias_regularizer=reg.L1(0.1), activity_regularizer=reg.L2(0.1)), [q, v])
 case("grouped float64", G(4, 4, 2, **f64), [d(2, 3, 4), d(2, 2, 4)])
 file("layers-more-attention.json")

@@ -20,10 +20,9 @@
 
 /* ---- the heap, counted: what this program, of which the library is a part, asks for; not what OpenMP does, which makes a team for each region ---- */
 
-static _Atomic int64_t heap_calls;
-
 #if !defined(SANITIZED) && defined(__GLIBC__)
 #define COUNTED 1
+static _Atomic int64_t heap_calls;
 extern char __executable_start, etext;
 #define COUNT                                                                                                                        \
     if ((char *)__builtin_return_address(0) > &__executable_start && (char *)__builtin_return_address(0) < &etext)                   \

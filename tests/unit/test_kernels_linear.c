@@ -510,14 +510,14 @@ END_TEST
 /* LSTM ---- */
 
 typedef struct {
-    nac_lstm s;
+    nac_recurrent s;
     array    x, wx, wh, bias, h0, c0, hs, cs, gates;
     uint8_t *mask;
     bool     with_bias, with_mask;
     void    *scratch;
 } lstm_case;
 
-static lstm_case make_lstm(const nac_kernels *k, bool f64, nac_lstm s, bool with_bias, bool with_mask)
+static lstm_case make_lstm(const nac_kernels *k, bool f64, nac_recurrent s, bool with_bias, bool with_mask)
 {
     const int64_t u = s.units, steps = s.batch * s.time;
     lstm_case     l = {.s = s, .with_bias = with_bias, .with_mask = with_mask};
@@ -551,9 +551,9 @@ static void run_lstm(const nac_kernels *k, lstm_case *l)
             l->gates.p, l->scratch);
 }
 
-static nac_lstm pick_lstm(void)
+static nac_recurrent pick_lstm(void)
 {
-    return (nac_lstm){.batch = pick(1, 40), .time = pick(1, 9), .in = pick(1, 20), .units = pick(1, 40), .reverse = pick(0, 1)};
+    return (nac_recurrent){.batch = pick(1, 40), .time = pick(1, 9), .in = pick(1, 20), .units = pick(1, 40), .reverse = pick(0, 1)};
 }
 
 static double sigmoid(double x)
@@ -658,7 +658,7 @@ START_TEST(lstm_types_agree)
 {
     TABLE(k, f64);
     const nac_kernels *wide = nac_kernels_get(k->isa, true);
-    const nac_lstm     s = {.batch = 20, .time = 12, .in = 28, .units = 32};
+    const nac_recurrent     s = {.batch = 20, .time = 12, .in = 28, .units = 32};
     if (f64)
         return;
     lstm_case  l[2];
