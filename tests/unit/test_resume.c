@@ -174,7 +174,7 @@ static nac_model *noisy(void)
 static nac_history *train(nac_model *m, counter *c, const char *backup, int64_t save_freq)
 {
     nac_callback *keeping = nac_backup_and_restore(backup, .save_freq = save_freq, .double_checkpoint = true);
-    nac_callback *stopping = nac_early_stopping(.patience = 2, .restore_best_weights = true);
+    nac_callback *stopping = nac_early_stopping(.mode = "max", .patience = 4, .restore_best_weights = true);      /* stops, and goes back to an early epoch */
     return nac_fit(m, samples(1, 60), .batch_size = 8, .epochs = 6, .verbose = 0, .validation_data = samples(2, 20),
                    .callbacks = {keeping, stopping, counting(c)});
 }
