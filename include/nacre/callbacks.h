@@ -41,6 +41,21 @@ NAC_DECLARE(nac_callback, model_checkpoint, NAC_MODEL_CHECKPOINT_OPTIONS)
 #define nac_model_checkpoint(...)                                                                                                    \
     NAC_KW(nac_model_checkpoint_options, nac_model_checkpoint_with, NAC_MODEL_CHECKPOINT_OPTIONS, .filepath = __VA_ARGS__)
 
+/* Keeps a run of fit in a folder, so that the same program started again goes on where it was: at the exact batch, and to the same bits as if it had never
+   stopped (docs/resume.md). At the end the folder is removed, unless delete_checkpoint = false; then a further fit of more epochs goes on, too. A
+   checkpoint that is damaged is skipped when there is an older one (double_checkpoint); with .verbose fit says what it restored and skipped.
+   Keras: BackupAndRestore. */
+#define NAC_BACKUP_AND_RESTORE_OPTIONS(O, S)                                                                                         \
+    O(S, STRING, backup_dir, NULL, NAC_REQUIRED)                                                                                     \
+    O(S, INT, save_freq, 0, NAC_AT_LEAST(0)) /* in batches; 0: every epoch */                                                        \
+    O(S, BOOL, double_checkpoint, false, NAC_ANY)                                                                                    \
+    O(S, BOOL, delete_checkpoint, true, NAC_ANY)
+NAC_DECLARE(nac_callback, backup_and_restore, NAC_BACKUP_AND_RESTORE_OPTIONS)
+#define nac_backup_and_restore(...)                                                                                                  \
+    NAC_KW(nac_backup_and_restore_options, nac_backup_and_restore_with, NAC_BACKUP_AND_RESTORE_OPTIONS, .backup_dir = __VA_ARGS__)
+/* What its last restore found; borrowed. NULL for another callback. */
+NAC_API const nac_restore_report *nac_backup_and_restore_report(const nac_callback *c);
+
 /* Writes the figures of each epoch as a line of a file, under a line of their names: those of the first epoch, sorted, and with val_ before each
    if there are none of validation yet. A figure that is not there is NA. The separator is one character; append goes on with a file that is
    there. Keras: CSVLogger. */
@@ -89,21 +104,6 @@ NAC_API nac_callback *nac_learning_rate_scheduler_with(const nac_learning_rate_s
 #define NAC_SWAP_EMA_WEIGHTS_OPTIONS(O, S) O(S, BOOL, swap_on_epoch, false, NAC_ANY)
 NAC_DECLARE(nac_callback, swap_ema_weights, NAC_SWAP_EMA_WEIGHTS_OPTIONS)
 #define nac_swap_ema_weights(...) NAC_KW(nac_swap_ema_weights_options, nac_swap_ema_weights_with, NAC_SWAP_EMA_WEIGHTS_OPTIONS, __VA_ARGS__)
-
-/* Keeps a run of fit in a folder, so that the same program started again goes on where it was: at the exact batch, and to the same bits as if it had never
-   stopped (docs/resume.md). At the end the folder is removed, unless delete_checkpoint = false; then a further fit of more epochs goes on, too. A
-   checkpoint that is damaged is skipped when there is an older one (double_checkpoint); with .verbose fit says what it restored and skipped.
-   Keras: BackupAndRestore. */
-#define NAC_BACKUP_AND_RESTORE_OPTIONS(O, S)                                                                                         \
-    O(S, STRING, backup_dir, NULL, NAC_REQUIRED)                                                                                     \
-    O(S, INT, save_freq, 0, NAC_AT_LEAST(0)) /* in batches; 0: every epoch */                                                        \
-    O(S, BOOL, double_checkpoint, false, NAC_ANY)                                                                                    \
-    O(S, BOOL, delete_checkpoint, true, NAC_ANY)
-NAC_DECLARE(nac_callback, backup_and_restore, NAC_BACKUP_AND_RESTORE_OPTIONS)
-#define nac_backup_and_restore(...)                                                                                                  \
-    NAC_KW(nac_backup_and_restore_options, nac_backup_and_restore_with, NAC_BACKUP_AND_RESTORE_OPTIONS, .backup_dir = __VA_ARGS__)
-/* What its last restore found; borrowed. NULL for another callback. */
-NAC_API const nac_restore_report *nac_backup_and_restore_report(const nac_callback *c);
 
 /* Calls plain functions. Each may be NULL; logs may be NULL for batches. Keras: LambdaCallback. */
 typedef struct {

@@ -69,13 +69,18 @@ NAC_API bool nac_training_restore(nac_training *t, const char *path);
 
 /* A folder of checkpoints of one run: checkpoint-000001.keras, ... Other files in it are left alone. */
 typedef struct nac_checkpoint_manager nac_checkpoint_manager;
-#define NAC_CHECKPOINT_MANAGER_ARGUMENTS(O, S)                                                                                           O(S, STRING, directory, NULL)               /* made by the first save */                                                             O(S, INT, max_to_keep, 5)                   /* the newest ones */                                                                    O(S, STRING, monitor, NULL)                 /* a figure of the logs by which the best is kept, too; NULL: none */                    O(S, STRING, mode, "min")                   /* or "max": which figure is the best */
+#define NAC_CHECKPOINT_MANAGER_ARGUMENTS(O, S)                                                                                       \
+    O(S, STRING, directory, NULL)               /* made by the first save */                                                         \
+    O(S, INT, max_to_keep, 5)                   /* the newest ones */                                                                \
+    O(S, STRING, monitor, NULL)                 /* a figure of the logs by which the best is kept, too; NULL: none */                \
+    O(S, STRING, mode, "min")                   /* or "max": which figure is the best */
 typedef struct {
     NAC_CHECKPOINT_MANAGER_ARGUMENTS(NAC_FIELD, )
 } nac_checkpoint_manager_arguments;
 /* Belongs to the scope; reads nothing yet. nac_checkpoint_manager("runs/1", .max_to_keep = 3, .monitor = "val_loss") */
 NAC_API nac_checkpoint_manager *nac_checkpoint_manager_with(const nac_checkpoint_manager_arguments *arguments);
-#define nac_checkpoint_manager(...)                                                                                                      NAC_KW(nac_checkpoint_manager_arguments, nac_checkpoint_manager_with, NAC_CHECKPOINT_MANAGER_ARGUMENTS, .directory = __VA_ARGS__)
+#define nac_checkpoint_manager(...)                                                                                                  \
+    NAC_KW(nac_checkpoint_manager_arguments, nac_checkpoint_manager_with, NAC_CHECKPOINT_MANAGER_ARGUMENTS, .directory = __VA_ARGS__)
 
 /* Saves the run as the newest checkpoint, then removes those that are too many. logs have the monitored figure; NULL without one. */
 NAC_API bool nac_checkpoint_manager_save(nac_checkpoint_manager *m, nac_training *t, const nac_logs *logs);

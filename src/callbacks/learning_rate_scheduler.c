@@ -33,11 +33,24 @@ static bool on_epoch_end(nac_callback *self, nac_training *t, int64_t epoch, nac
     return true;
 }
 
+/* The rate is the optimizer's. That there is a state at all keeps an epoch from beginning twice, and a rate from being halved twice. */
+static bool get_state(nac_callback *self, nac_training *t, nac_state *to)
+{
+    (void)self;
+    return nac_state_put_int(to, "epoch", t->epoch);
+}
+
+static bool set_state(nac_callback *self, nac_training *t, const nac_state *from)
+{
+    (void)self, (void)t, (void)from;
+    return true;
+}
+
 NAC_DEFINE_OPTIONS(learning_rate_scheduler, NAC_LEARNING_RATE_SCHEDULER_OPTIONS)
 const nac_callback_type nac_learning_rate_scheduler_type = {
     .cls = {.name = "LearningRateScheduler", .module = "keras.callbacks", .kind = NAC_KIND_CALLBACK, .size = sizeof(scheduler),
             NAC_CLASS(learning_rate_scheduler)},
-    .on_epoch_begin = on_epoch_begin, .on_epoch_end = on_epoch_end};
+    .on_epoch_begin = on_epoch_begin, .on_epoch_end = on_epoch_end, .get_state = get_state, .set_state = set_state};
 
 nac_callback *nac_learning_rate_scheduler_with(const nac_learning_rate_scheduler_options *options)
 {

@@ -58,10 +58,26 @@ static bool on_epoch_end(nac_callback *self, nac_training *t, int64_t epoch, nac
     return r->cooldown > 0 || ++r->wait < o->patience || reduce(r, optimizer, rate, epoch);
 }
 
+static bool get_state(nac_callback *self, nac_training *t, nac_state *to)
+{
+    const reduce_lr *r = (reduce_lr *)self;
+    (void)t;
+    return nac_state_put_int(to, "wait", r->wait) && nac_state_put_int(to, "cooldown", r->cooldown) && (!r->any || nac_state_put_float(to, "best", r->best));
+}
+
+static bool set_state(nac_callback *self, nac_training *t, const nac_state *from)
+{
+    reduce_lr *r = (reduce_lr *)self;
+    (void)t;
+    r->any = nac_state_has(from, "best");
+    return nac_state_get_int(from, "wait", &r->wait) && nac_state_get_int(from, "cooldown", &r->cooldown)
+           && (!r->any || nac_state_get_float(from, "best", &r->best));
+}
+
 NAC_DEFINE_OPTIONS(reduce_lr_on_plateau, NAC_REDUCE_LR_ON_PLATEAU_OPTIONS)
 const nac_callback_type nac_reduce_lr_on_plateau_type = {
     .cls = {.name = "ReduceLROnPlateau", .module = "keras.callbacks", .kind = NAC_KIND_CALLBACK, .size = sizeof(reduce_lr), NAC_CLASS(reduce_lr_on_plateau)},
-    .on_train_begin = on_train_begin, .on_epoch_end = on_epoch_end};
+    .on_train_begin = on_train_begin, .on_epoch_end = on_epoch_end, .get_state = get_state, .set_state = set_state};
 
 nac_callback *nac_reduce_lr_on_plateau_with(const nac_reduce_lr_on_plateau_options *options)
 {

@@ -10,6 +10,7 @@
     O(terminate_on_nan)                                                                                                              \
     O(reduce_lr_on_plateau)                                                                                                          \
     O(learning_rate_scheduler)                                                                                                       \
+    O(backup_and_restore)                                                                                                            \
     O(swap_ema_weights)                                                                                                              \
     O(backup_and_restore)                                                                                                           \
     O(lambda_callback)

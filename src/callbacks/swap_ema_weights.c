@@ -66,10 +66,27 @@ static bool on_test_end(nac_callback *self, nac_training *t, nac_logs *logs)
     return swap((swap_ema *)self, t, false);
 }
 
+static bool get_state(nac_callback *self, nac_training *t, nac_state *to)
+{
+    (void)t;
+    return nac_state_put_int(to, "swapped", ((swap_ema *)self)->swapped);
+}
+
+static bool set_state(nac_callback *self, nac_training *t, const nac_state *from)
+{
+    int64_t swapped;
+    (void)t;
+    if (!nac_state_get_int(from, "swapped", &swapped))
+        return false;
+    ((swap_ema *)self)->swapped = swapped;
+    return true;
+}
+
 NAC_DEFINE_OPTIONS(swap_ema_weights, NAC_SWAP_EMA_WEIGHTS_OPTIONS)
 const nac_callback_type nac_swap_ema_weights_type = {
     .cls = {.name = "SwapEMAWeights", .module = "keras.callbacks", .kind = NAC_KIND_CALLBACK, .size = sizeof(swap_ema), NAC_CLASS(swap_ema_weights)},
-    .on_epoch_begin = on_epoch_begin, .on_epoch_end = on_epoch_end, .on_test_begin = on_test_begin, .on_test_end = on_test_end};
+    .on_epoch_begin = on_epoch_begin, .on_epoch_end = on_epoch_end, .on_test_begin = on_test_begin, .on_test_end = on_test_end,
+    .get_state = get_state, .set_state = set_state};
 
 nac_callback *nac_swap_ema_weights_with(const nac_swap_ema_weights_options *options)
 {

@@ -198,7 +198,8 @@ static bool stage(void *context, const char *name, nac_variable *v)
         return true;
     nac_tensor *value = nac_state_get(r->state, name);
     if (!nac_type_equal(&value->type, &v->type))
-        return nac_fail(NAC_E_FORMAT, "\"%s\": expected %s, found %s", name, nac_type_text(&v->type, want, sizeof want), nac_type_text(&value->type, found, sizeof found));
+        return nac_fail(NAC_E_FORMAT, "\"%s\": expected %s, found %s", name, nac_type_text(&v->type, want, sizeof want),
+                        nac_type_text(&value->type, found, sizeof found));
     return nac_pending_add(&r->pending, v, value);
 }
 

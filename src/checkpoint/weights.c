@@ -200,7 +200,8 @@ static bool find_extra(staging *s, const nac_slot_map *map, const char *path, in
     if (!nac_h5_children(s->h5, path, &children, &n))
         return false;
     for (int i = 0; ok && i < n; i++) {
-        if (strcmp(children[i].name, "optimizer") == 0 || (!*path && (strcmp(children[i].name, "nacre") == 0 || strcmp(children[i].name, NAC_STATE_GROUP) == 0)))
+        if (strcmp(children[i].name, "optimizer") == 0
+            || (!*path && (strcmp(children[i].name, "nacre") == 0 || strcmp(children[i].name, NAC_STATE_GROUP) == 0)))
             continue;
         char *longer = nac_format("%s%s%s", path, *path ? "/" : "", children[i].name);
         ok = longer;

@@ -495,7 +495,9 @@ bool nac_trainer_step(trainer *t, bool train, nac_tensor *batch)
         return false;
     nac_scope scope = nac_scope_begin();
     nac_function_body body = train ? train_body : test_body;    /* made anew when a callback compiled the model again */
-    bool ok = t->run_eagerly ? body(t, batch) != NULL : nac_function_run(function_for(t, train ? &t->train : &t->test, body), batch);
+    nac_function *f = t->run_eagerly ? NULL : nac_retain(function_for(t, train ? &t->train : &t->test, body));    /* a trace that fails may forget it */
+    bool ok = t->run_eagerly ? body(t, batch) != NULL : nac_function_run(f, batch);
+    nac_release(f);
     nac_scope_end(&scope);
     return ok;
 }
@@ -504,7 +506,9 @@ bool nac_trainer_step(trainer *t, bool train, nac_tensor *batch)
 bool nac_trainer_prepare(trainer *t, nac_tensor *batch)
 {
     nac_scope scope = nac_scope_begin();
-    bool ok = batch && nac_function_prepare(function_for(t, &t->train, train_body), batch);
+    nac_function *f = nac_retain(function_for(t, &t->train, train_body));
+    bool ok = batch && nac_function_prepare(f, batch);
+    nac_release(f);
     nac_scope_end(&scope);
     return ok || nac_trail("in tracing a training step");
 }

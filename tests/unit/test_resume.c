@@ -174,7 +174,7 @@ static nac_model *noisy(void)
 static nac_history *train(nac_model *m, counter *c, const char *backup, int64_t save_freq)
 {
     nac_callback *keeping = nac_backup_and_restore(backup, .save_freq = save_freq, .double_checkpoint = true);
-    nac_callback *stopping = nac_early_stopping(.patience = 2, .restore_best_weights = true);
+    nac_callback *stopping = nac_early_stopping(.mode = "max", .patience = 4, .restore_best_weights = true);      /* stops, and goes back to an early epoch */
     return nac_fit(m, samples(1, 60), .batch_size = 8, .epochs = 6, .verbose = 0, .validation_data = samples(2, 20),
                    .callbacks = {keeping, stopping, counting(c)});
 }
@@ -343,6 +343,56 @@ START_TEST(stopped_at_every_batch)
             ck_assert_int_eq(*nac_backup_and_restore_report(keeping)->path != 0, !from_start);
             assert_same_file(in("whole"), in("again"));
             ck_assert_int_eq(count_files("backup"), 0);
+        }
+}
+END_TEST
+
+static double shrink(void *context, int64_t epoch, double rate)
+{
+    (void)context, (void)epoch;
+    return rate * 0.9;
+}
+
+static nac_history *fit_with_all(nac_model *m, counter *c, nac_callback *keeping)
+{
+    char best[600];
+    snprintf(best, sizeof best, "%s/{epoch}.keras", in("best"));
+    nac_callback *all[] = {nac_csv_logger(in("figures.csv")), nac_reduce_lr_on_plateau(.monitor = "loss", .patience = 1, .min_delta = 10, .cooldown = 1),
+                           nac_learning_rate_scheduler(shrink), nac_swap_ema_weights(.swap_on_epoch = true),
+                           nac_model_checkpoint(best, .monitor = "loss", .save_best_only = true), counting(c), keeping};
+    nac_specs callbacks = {{0}};
+    for (int i = 0; i < NAC_COUNT(all); i++)
+        callbacks.v[i] = all[i];
+    return nac_fit(m, samples(1, 24), .batch_size = 8, .epochs = 4, .verbose = 0, .callbacks = callbacks);
+}
+
+static nac_model *averaged(uint64_t seed)
+{
+    nac_set_random_seed(seed);
+    nac_model *m = nac_sequential(nac_input_layer(6), nac_gaussian_noise(0.1), nac_dense(3, .activation = "softmax"));
+    nac_optimizer *o = nac_sgd(.learning_rate = {0.5, NULL}, .use_ema = true, .ema_momentum = 0.5);
+    return nac_compile(m, .optimizer = o, .loss = "sparse_categorical_crossentropy") ? m : NULL;
+}
+
+/* Every callback with a state: what it keeps, and the files it writes. */
+START_TEST(callbacks_go_on)
+{
+    counter c = {0};
+    nac_model *m = averaged(1);
+    WORKS(write_results(m, fit_with_all(m, &c, NULL), &c, in("whole")));
+    int saved = count_files("best/*");
+    ck_assert_int_eq(rename(in("figures.csv"), in("whole.csv")), 0);
+    for (int64_t save_freq = 0; save_freq < 3; save_freq++)
+        for (int64_t at = save_freq ? save_freq + 1 : 4; at <= 12; at++) {
+            remove_all(in("best"));
+            c = (counter){.fail_at = at};
+            FAILS(fit_with_all(averaged(1), &c, nac_backup_and_restore(in("backup"), .save_freq = save_freq)), NAC_E_STATE, "stopped by the test");
+            c = (counter){0};
+            m = averaged(1000 + (uint64_t)at);
+            WORKS(write_results(m, fit_with_all(m, &c, nac_backup_and_restore(in("backup"), .save_freq = save_freq)), &c, in("again")));
+            assert_same_file(in("whole"), in("again"));
+            assert_same_file(in("whole.csv"), in("figures.csv"));
+            ck_assert_int_eq(count_files("best/*"), saved);
         }
 }
 END_TEST
@@ -810,6 +860,7 @@ int main(int count, char **arguments)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, killed_anywhere);
     tcase_add_test(t, stopped_at_every_batch);
+    tcase_add_test(t, callbacks_go_on);
     tcase_add_test(t, more_epochs_go_on);
     tcase_add_test(t, stopping_is_remembered);
     tcase_add_test(t, slots_of_frozen_weights);
