@@ -13,8 +13,7 @@ static int state_types(nac_layer *self, const nac_type *step, nac_type *state)
     return nac_cell_states(step, ((const nac_lstm_cell_options *)nac_options(self))->units, 2, state);
 }
 
-/* Keras sets the forget gate's bias to 1. */
-static bool forget_bias(nac_variable *bias, int64_t units)
+bool nac_lstm_forget_bias(nac_variable *bias, int64_t units)
 {
     nac_aside aside = nac_step_aside();
     nac_tensor *now = nac_value(bias), *ones = nac_ones(nac_variable_dtype(bias), NAC_SHAPE(units));
@@ -37,7 +36,19 @@ static bool cell_build(nac_layer *self, int n_in, const nac_type *in)
     if (o->use_bias)
         l->bias = nac_add_weight(self, "bias", NAC_SHAPE(4 * o->units), .initializer = o->bias_initializer, .regularizer = o->bias_regularizer,
                                  .constraint = o->bias_constraint);
-    return l->kernel && l->recurrent_kernel && (!o->use_bias || (l->bias && (!o->unit_forget_bias || forget_bias(l->bias, o->units))));
+    return l->kernel && l->recurrent_kernel && (!o->use_bias || (l->bias && (!o->unit_forget_bias || nac_lstm_forget_bias(l->bias, o->units))));
+}
+
+bool nac_lstm_gates(nac_layer_call *c, nac_tensor *z, int axis, nac_spec activation, nac_spec recurrent_activation)
+{
+    nac_tensor *gates = nac_split(z, 4, axis);
+    nac_tensor *i = nac_activate(recurrent_activation, nac_at(gates, 0)), *f = nac_activate(recurrent_activation, nac_at(gates, 1));
+    nac_tensor *g = nac_activate(activation, nac_at(gates, 2)), *out = nac_activate(recurrent_activation, nac_at(gates, 3));
+    nac_tensor *s = nac_add(nac_multiply(f, c->in[2]), nac_multiply(i, g));
+    c->n_out = 3;
+    c->out[0] = c->out[1] = nac_multiply(out, nac_activate(activation, s));
+    c->out[2] = s;
+    return c->out[0];
 }
 
 static bool cell_call(nac_layer *self, nac_layer_call *c)
@@ -48,17 +59,9 @@ static bool cell_call(nac_layer *self, nac_layer_call *c)
     if (!nac_expect_inputs(self, c->n_in, 3) || !nac_optional_value(l->bias, &bias))
         return false;
     int masks = o->recurrent_dropout > 0 ? 4 : 1;       /* as Keras has it */
-    nac_tensor *h = c->in[1], *s = c->in[2];
-    nac_tensor *z = nac_add(nac_cell_project(self, DROPOUT, c->in[0], nac_value(l->kernel), masks, c->training ? o->dropout : 0, o->seed),
-                            nac_cell_project(self, RECURRENT_DROPOUT, h, nac_value(l->recurrent_kernel), masks, c->training ? o->recurrent_dropout : 0, o->seed));
-    nac_tensor *gates = nac_split(bias ? nac_add(z, bias) : z, 4, -1);
-    nac_tensor *i = nac_activate(o->recurrent_activation, nac_at(gates, 0)), *f = nac_activate(o->recurrent_activation, nac_at(gates, 1));
-    nac_tensor *g = nac_activate(o->activation, nac_at(gates, 2)), *out = nac_activate(o->recurrent_activation, nac_at(gates, 3));
-    s = nac_add(nac_multiply(f, s), nac_multiply(i, g));
-    c->n_out = 3;
-    c->out[0] = c->out[1] = nac_multiply(out, nac_activate(o->activation, s));
-    c->out[2] = s;
-    return c->out[0];
+        nac_tensor *z = nac_add(nac_cell_project(self, DROPOUT, c->in[0], nac_value(l->kernel), masks, c->training ? o->dropout : 0, o->seed),
+                            nac_cell_project(self, RECURRENT_DROPOUT, c->in[1], nac_value(l->recurrent_kernel), masks, c->training ? o->recurrent_dropout : 0, o->seed));
+    return nac_lstm_gates(c, bias ? nac_add(z, bias) : z, -1, o->activation, o->recurrent_activation);
 }
 
 NAC_DEFINE_LAYER(lstm_cell, NAC_LSTM_CELL_OPTIONS, (.name = "LSTMCell", .size = sizeof(lstm_cell)), .build = cell_build, .call = cell_call,

@@ -100,20 +100,22 @@ static nac_type step_type(const nac_type *x)
     return step;
 }
 
-bool nac_rnn_build(nac_layer *self, int n_in, const nac_type *in)
+bool nac_rnn_build_cell(nac_layer *self, const nac_type *in)
 {
     nac_rnn_layer *l = (nac_rnn_layer *)self;
     nac_type types[1 + NAC_MAX_IO];
-    (void)n_in;
-    bool any_cell = nac_option_find(self->base.cls, "cell");
-    if (!nac_expect_rank(self, in, 3, any_cell ? NAC_MAX_RANK : 3))
-        return false;
-    if (!any_cell)
+    if (!nac_option_find(self->base.cls, "cell"))
         l->cell->dtype = self->dtype;   /* a config may have set it since the cell was made */
     types[0] = step_type(in);
     int n = nac_layer_class(l->cell)->state_types(l->cell, types, types + 1);
     l->n_states = n;
     return n > 0 && nac_build_layer(l->cell, 1, types);
+}
+
+bool nac_rnn_build(nac_layer *self, int n_in, const nac_type *in)
+{
+    (void)n_in;
+    return nac_expect_rank(self, in, 3, nac_option_find(self->base.cls, "cell") ? NAC_MAX_RANK : 3) && nac_rnn_build_cell(self, in);
 }
 
 /* ---- the loop ---- */

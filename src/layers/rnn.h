@@ -28,6 +28,7 @@ void nac_rnn_release(void *self);
 /* A cell of that class with the layer's own options, for a layer that is a cell's loop and nothing more. */
 nac_layer *nac_rnn_cell_like(nac_layer *self, const nac_class *cell);
 bool nac_rnn_build(nac_layer *self, int n_in, const nac_type *in);
+bool nac_rnn_build_cell(nac_layer *self, const nac_type *in);  /* the same for a class that has checked the input's rank itself */
 bool nac_rnn_reset_state(nac_layer *self);
 bool nac_rnn_compute_mask(nac_layer *self, const nac_layer_call *c, nac_tensor **mask);
 /* The body of a class's call; `pass` is nac_rnn_loop or something faster. */
@@ -49,5 +50,10 @@ nac_tensor *nac_cell_dropout(nac_layer *cell, int number, nac_tensor *x, double 
 nac_tensor *nac_cell_project(nac_layer *cell, int number, nac_tensor *x, nac_tensor *kernel, int gates, double rate, int64_t seed);
 /* state[k] of a cell with n states of that many units: the answer of its state_types. */
 int nac_cell_states(const nac_type *step, int64_t units, int n, nac_type *state);
+
+/* Keras sets the forget gate's bias, the second of four, to 1. */
+bool nac_lstm_forget_bias(nac_variable *bias, int64_t units);
+/* The end of an LSTM cell's step: z, cut into gates along the axis, and the states of c make c's outputs. */
+bool nac_lstm_gates(nac_layer_call *c, nac_tensor *z, int axis, nac_spec activation, nac_spec recurrent_activation);
 
 #endif
