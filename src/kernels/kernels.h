@@ -83,7 +83,8 @@ typedef struct nac_kernels {
     void (*unary)(nac_unary_kind kind, int64_t n, const void *x, void *y);                 /* y may be x */
     void (*binary)(nac_binary_kind kind, nac_binary_shape shape, int64_t n, const void *a, const void *b, void *y);
     void (*compare)(nac_compare_kind kind, nac_binary_shape shape, int64_t n, const void *a, const void *b, uint8_t *y);
-    void (*select)(int64_t n, const uint8_t *c, const void *a, const void *b, void *y);    /* c ? a : b */
+    /* c ? a : b; one_a, one_b: that is one number, not n */
+    void (*select)(int64_t n, const uint8_t *c, const void *a, bool one_a, const void *b, bool one_b, void *y);
     void (*clip)(int64_t n, double lo, double hi, const void *x, void *y);
     void (*axpby)(int64_t n, double a, const void *x, double b, const void *y, void *z);   /* z = a x + b y; y may be NULL */
 

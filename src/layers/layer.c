@@ -53,15 +53,20 @@ void nac_set_random_seed(uint64_t seed)
     seeded = true;
 }
 
-/* SplitMix64 (Steele, Lea, Flood 2014) */
-uint64_t nac_next_random(void)
+uint64_t nac_random_state(void)
 {
     if (!seeded) {
         if (getrandom(&random_state, sizeof random_state, 0) != (ssize_t)sizeof random_state)
             random_state = (uint64_t)(uintptr_t)&random_state;
         seeded = true;
     }
-    uint64_t z = random_state += 0x9e3779b97f4a7c15u;
+    return random_state;
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014) */
+uint64_t nac_next_random(void)
+{
+    uint64_t z = random_state = nac_random_state() + 0x9e3779b97f4a7c15u;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     return (z ^ z >> 31) & INT64_MAX;
@@ -128,6 +133,9 @@ void nac_layer_release(void *self)
     for (int i = 0; i < l->n_metrics; i++)
         nac_release(l->metrics[i]);
     nac_free(l->metrics);
+    for (int i = 0; i < l->n_states; i++)
+        nac_release(l->states[i]);
+    nac_free(l->states);
     nac_release(l->seed);
     nac_release(l->activity_regularizer);
     nac_release(l->trainer);
@@ -266,6 +274,17 @@ nac_tensor *nac_layer_seed(nac_layer *self, int64_t seed)
     return nac_assign(self->seed, nac_add(now, nac_tensor_new(NAC_INT64, NAC_SHAPE(2), one))) ? now : NULL;
 }
 
+nac_variable *nac_add_state(nac_layer *self, nac_variable *v)
+{
+    if (!self || !v)
+        return NULL;
+    nac_variable **grown = nac_realloc(self->states, ((size_t)self->n_states + 1) * sizeof *grown);
+    if (!grown)
+        return NULL;
+    self->states = grown;
+    return self->states[self->n_states++] = nac_retain(v);
+}
+
 /* ---- building ---- */
 
 bool nac_build_layer(nac_layer *self, int n_in, const nac_type *in)
@@ -275,7 +294,7 @@ bool nac_build_layer(nac_layer *self, int n_in, const nac_type *in)
     if (self->built)
         return true;
     nac_thread *thread = nac_this_thread();
-    call_frame frame = {thread->call, self, false, true};
+    call_frame frame = {thread->call, self, false, true, false};
     thread->call = &frame;
     bool ok = !nac_layer_class(self)->build || nac_layer_class(self)->build(self, n_in, in);
     thread->call = frame.outer;
@@ -556,7 +575,7 @@ static bool run(nac_layer *self, nac_layer_call *c)
 {
     const nac_layer_type *type = nac_layer_class(self);
     nac_thread *thread = nac_this_thread();
-    call_frame frame = {thread->call, self, c->training, false};
+    call_frame frame = {thread->call, self, c->training, false, c->training_said};
     if (!build_for(self, c))
         return false;
     thread->call = &frame;
@@ -697,7 +716,8 @@ nac_tensor *nac_call_with(const nac_call_options *o)
         return NULL;
     nac_thread *thread = nac_this_thread();
     const call_frame *outer = thread->call;
-    nac_layer_call c = {.training = o->training != NAC_NONE ? o->training != 0 : outer && outer->training};
+    nac_layer_call c = {.training = o->training != NAC_NONE ? o->training != 0 : outer && outer->training,
+                        .training_said = o->training != NAC_NONE || (outer && outer->training_said)};
     nac_scope scope = nac_scope_begin();
     nac_tensor *result = NULL;
     if (!thread->abstract && (any_symbolic(o->inputs) || any_symbolic(o->initial_state))) {

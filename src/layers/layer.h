@@ -11,7 +11,7 @@
 typedef struct call_frame {
     struct call_frame *outer;
     nac_layer         *layer;
-    bool               training, building;
+    bool               training, building, training_said;
 } call_frame;
 
 /* An edge's source in a functional model: one call of a layer. */
@@ -101,5 +101,6 @@ cJSON     *nac_plain_config(nac_layer *l);                      /* name, trainab
 bool nac_layer_stream(nac_layer *self, int64_t key);
 
 uint64_t nac_next_random(void);         /* of this thread's stream: what unseeded things draw their keys from */
+uint64_t nac_random_state(void);        /* where that stream stands: what nac_set_random_seed takes to go on from there */
 
 #endif

@@ -236,7 +236,7 @@ static bool make_states(nac_rnn_layer *l, const nac_type *types)
     bool ok = true;
     for (int k = 0; ok && k < l->n_states; k++) {
         nac_variable *v = nac_variable_new("rnn_state", nac_zeros(types[k].dtype, nac_shape_of(types[k].rank, types[k].dim)), false);
-        ok = v && (l->state[k] = nac_retain(v));
+        ok = nac_add_state(&l->base, v) && (l->state[k] = nac_retain(v));
     }
     nac_scope_end(&scope);
     nac_step_back(aside);

@@ -89,7 +89,12 @@ static cJSON *arguments(const model *m, const layer_node *node)
         for (int i = 0; i < s->n_items; i++)
             cJSON_AddItemToArray(args, argument(m, s->items[i]));
     } else {
-        cJSON_AddItemToArray(args, argument(m, s));
+        const model *inner = nac_as_model(node->layer);
+        const cJSON *key = inner && inner->in_keys && nac_is_list(s) ? inner->in_keys->child : NULL;
+        cJSON *dictionary = key ? cJSON_CreateObject() : NULL;
+        for (int i = 0; key; i++, key = key->next)
+            cJSON_AddItemToObject(dictionary, key->valuestring, argument(m, nac_at(s, i)));
+        cJSON_AddItemToArray(args, dictionary ? dictionary : argument(m, s));
     }
     return args;
 }
@@ -152,13 +157,17 @@ static bool check_constants(const model *m)
     return true;
 }
 
-static cJSON *ends(const model *m, const nac_tensor *t)
+static cJSON *ends(const model *m, const nac_tensor *t, const cJSON *keys)
 {
     if (!nac_is_list(t))
         return history(m, t, true);
-    cJSON *array = cJSON_CreateArray();
+    cJSON *array = keys ? cJSON_CreateObject() : cJSON_CreateArray();
+    for (int i = 0; keys && i < t->n_items; i++)
+        cJSON_AddItemToObject(array, cJSON_GetArrayItem(keys, i)->valuestring, ends(m, t->items[i], NULL));
+    if (keys)
+        return array;
     for (int i = 0; i < t->n_items; i++)
-        cJSON_AddItemToArray(array, ends(m, t->items[i]));
+        cJSON_AddItemToArray(array, ends(m, t->items[i], NULL));
     return array;
 }
 
@@ -180,8 +189,8 @@ void *nac_functional_config(nac_layer *l)
         }
         cJSON_AddItemToArray(layers, entry);
     }
-    cJSON_AddItemToObject(config, "input_layers", ends(m, m->inputs));
-    cJSON_AddItemToObject(config, "output_layers", ends(m, m->outputs));
+    cJSON_AddItemToObject(config, "input_layers", ends(m, m->inputs, m->in_keys));
+    cJSON_AddItemToObject(config, "output_layers", ends(m, m->outputs, m->out_keys));
     return config;
 }
 
@@ -290,32 +299,58 @@ static nac_tensor *lookup(const reader *r, const cJSON *triple, bool phantom, bo
     return nac_fail(NAC_E_FORMAT, "Functional \"%s\": there is no layer \"%.100s\"", r->model_name, name->valuestring);
 }
 
-/* A tensor or nested lists of tensors; sets *plain when there is no tensor in it. */
+/* The items of a list; of a dictionary those of the sorted keys, as Keras takes them. How many, or -1. */
+static int sorted_items(const cJSON *json, const cJSON **items)
+{
+    int n = 0;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, json)
+    {
+        int at = n;
+        if (n == NAC_MAX_IO)
+            return nac_fail(NAC_E_UNSUPPORTED, "more than %d tensors in a list", NAC_MAX_IO), -1;
+        for (; cJSON_IsObject(json) && at > 0 && strcmp(items[at - 1]->string, item->string) > 0; at--)
+            items[at] = items[at - 1];
+        items[at] = item;
+        n++;
+    }
+    return n;
+}
+
+/* A tensor or nested lists or dictionaries of tensors; sets *plain when there is no tensor in it. */
 static nac_tensor *read_argument(const reader *r, const cJSON *json, bool *ready, bool *plain)
 {
     *plain = false;
     *ready = true;
     if (is_tensor(json))
         return lookup(r, get(get(json, "config"), "keras_history"), false, ready);
-    if (cJSON_IsArray(json) && cJSON_GetArraySize(json) > 0 && cJSON_GetArraySize(json) <= NAC_MAX_IO) {
-        nac_tensor *items[NAC_MAX_IO];
-        int n = 0;
-        const cJSON *item;
-        cJSON_ArrayForEach(item, json)
-        {
+    if ((cJSON_IsArray(json) || (cJSON_IsObject(json) && !get(json, "class_name"))) && json->child) {
+        nac_tensor *tensors[NAC_MAX_IO];
+        const cJSON *items[NAC_MAX_IO];
+        int n = sorted_items(json, items);
+        for (int i = 0; i < n; i++) {
             bool inner;
-            items[n] = read_argument(r, item, ready, &inner);
-            if (inner && n == 0)
+            tensors[i] = read_argument(r, items[i], ready, &inner);
+            if (inner && i == 0)
                 return *plain = true, NULL;
             if (inner)
                 return nac_fail(NAC_E_UNSUPPORTED, "Functional \"%s\": a list of tensors and other things as an argument", r->model_name);
-            if (!items[n++])
+            if (!tensors[i])
                 return NULL;
         }
-        return nac_list_of(n, items);
+        return n < 0 ? NULL : nac_list_of(n, tensors);
     }
     *plain = true;
     return NULL;
+}
+
+static bool says_nothing(const cJSON *json)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, json)
+        if (!says_nothing(item))
+            return false;
+    return cJSON_IsNull(json) || json->child;
 }
 
 static bool read_keyword(const reader *r, const cJSON *item, nac_call_options *o, bool *ready)
@@ -329,9 +364,9 @@ static bool read_keyword(const reader *r, const cJSON *item, nac_call_options *o
         nac_tensor **to;
     } tensors[] = {{"mask", &o->mask}, {"initial_state", &o->initial_state}, {"attention_mask", &o->attention_mask}};
     for (int i = 0; i < NAC_COUNT(tensors); i++)
-        if (strcmp(item->string, tensors[i].name) == 0 && (t || cJSON_IsNull(item)))
+        if (strcmp(item->string, tensors[i].name) == 0 && (t || says_nothing(item)))
             return *tensors[i].to = t, true;
-    if (plain && cJSON_IsNull(item))
+    if (plain && says_nothing(item))
         return true;
     if (plain && cJSON_IsBool(item)) {
         if (strcmp(item->string, "training") == 0)
@@ -439,22 +474,26 @@ static bool is_leaf(const cJSON *json)
     return cJSON_IsArray(json) && cJSON_GetArraySize(json) == 3 && cJSON_IsString(cJSON_GetArrayItem(json, 0));
 }
 
-static nac_tensor *read_ends(const reader *r, const cJSON *json)
+/* keys, when it is not NULL, becomes the names of a dictionary. */
+static nac_tensor *read_ends(const reader *r, const cJSON *json, cJSON **keys)
 {
-    nac_tensor *items[NAC_MAX_IO];
-    int n = 0;
+    nac_tensor *tensors[NAC_MAX_IO];
+    const cJSON *items[NAC_MAX_IO];
     bool ready;
-    const cJSON *item;
     if (is_leaf(json)) {
         nac_tensor *t = lookup(r, json, true, &ready);
         return ready ? t : nac_fail(NAC_E_FORMAT, "Functional \"%s\": an input or output is never computed", r->model_name);
     }
-    if (cJSON_IsObject(json))
-        return nac_fail(NAC_E_UNSUPPORTED, "Functional \"%s\": inputs or outputs that are a dictionary", r->model_name);
-    cJSON_ArrayForEach(item, json)
-        if (n == NAC_MAX_IO || !(items[n++] = read_ends(r, item)))
+    int n = sorted_items(json, items);
+    if (cJSON_IsObject(json) && keys)
+        *keys = cJSON_CreateArray();
+    for (int i = 0; i < n; i++) {
+        if (!(tensors[i] = read_ends(r, items[i], NULL)))
             return NULL;
-    return n ? nac_list_of(n, items) : nac_fail(NAC_E_FORMAT, "Functional \"%s\": no inputs or outputs", r->model_name);
+        if (keys && *keys)
+            cJSON_AddItemToArray(*keys, cJSON_CreateString(items[i]->string));
+    }
+    return n > 0 ? nac_list_of(n, tensors) : nac_fail(NAC_E_FORMAT, "Functional \"%s\": no inputs or outputs", r->model_name);
 }
 
 static bool read_layers(reader *r, const cJSON *layers)
@@ -510,8 +549,17 @@ nac_layer *nac_functional_from_config(const void *json)
     if (!(r.entries = nac_calloc((size_t)cJSON_GetArraySize(layers) + 1, sizeof *r.entries)))
         return NULL;
     bool ok = read_layers(&r, layers) && connect(&r);
-    nac_tensor *in = ok ? read_ends(&r, get(config, "input_layers")) : NULL, *out = in ? read_ends(&r, get(config, "output_layers")) : NULL;
+    cJSON *in_keys = NULL, *out_keys = NULL;
+    nac_tensor *in = ok ? read_ends(&r, get(config, "input_layers"), &in_keys) : NULL;
+    nac_tensor *out = in ? read_ends(&r, get(config, "output_layers"), &out_keys) : NULL;
     nac_layer *m = nac_functional(in, out, .name = cJSON_IsString(name) ? name->valuestring : NULL);
+    if (m) {
+        ((model *)m)->in_keys = in_keys;
+        ((model *)m)->out_keys = out_keys;
+    } else {
+        cJSON_Delete(in_keys);
+        cJSON_Delete(out_keys);
+    }
     nac_free(r.entries);
     return m && common(m, config) ? m : NULL;
 }

@@ -253,6 +253,7 @@ static bool call(nac_layer *self, nac_layer_call *c)
             continue;
         }
         nac_call_options o = node->options;
+        o.training = c->training_said ? c->training : o.training;       /* of the two Keras lets the model's win */
         o.inputs = substitute(&s, node->structure);
         o.mask = substitute(&s, node->options.mask);
         o.initial_state = substitute(&s, node->options.initial_state);
@@ -317,6 +318,9 @@ static void disconnect(model *m)
     nac_list_clear(&m->nodes);
     nac_release(m->inputs);
     nac_release(m->outputs);
+    cJSON_Delete(m->in_keys);
+    cJSON_Delete(m->out_keys);
+    m->in_keys = m->out_keys = NULL;
     for (int i = 0; i < m->n_in; i++)
         nac_release(m->input_layers[i]);
     m->inputs = m->outputs = NULL;

@@ -13,6 +13,7 @@ typedef struct {
     nac_tensor *inputs, *outputs;       /* symbolic; NULL while a sequential model is not built */
     nac_tensor *flat_in[NAC_MAX_IO], *flat_out[NAC_MAX_IO];     /* borrowed from the two */
     int         n_in, n_out;
+    cJSON      *in_keys, *out_keys;     /* of a file whose inputs or outputs are a dictionary: its keys, sorted, a text for each; else NULL */
     nac_layer  *input_layers[NAC_MAX_IO];       /* of each input; one of its own where an input is not an InputLayer's output; retained */
 } model;
 

@@ -591,8 +591,7 @@ static void where_eval(const nac_eval *e)
 {
     const nac_type *ty = e->out[0].type;
     size_t size = nac_dtype_size(ty->dtype);
-    int64_t n = nac_type_size(ty), step[3][NAC_MAX_RANK] = {{0}};
-    bool same = true;
+    int64_t n = nac_type_size(ty), step[3][NAC_MAX_RANK] = {{0}}, count[3];
     for (int k = 0; k < 3; k++) {
         const nac_type *t = e->in[k].type;
         int64_t s = 1;
@@ -600,13 +599,13 @@ static void where_eval(const nac_eval *e)
             step[k][d + ty->rank - t->rank] = t->dim[d] == 1 ? 0 : s;
             s *= t->dim[d];
         }
-        same &= s == n;
+        count[k] = s;
     }
     const char *a = e->in[1].data, *b = e->in[2].data;
     const uint8_t *c = e->in[0].data;
     char *y = e->out[0].data;
-    if (same && nac_is_float(ty->dtype)) {
-        nac_kernels_for(ty->dtype)->select(n, c, a, b, y);
+    if (nac_is_float(ty->dtype) && count[0] == n && (count[1] == n || count[1] == 1) && (count[2] == n || count[2] == 1)) {
+        nac_kernels_for(ty->dtype)->select(n, c, a, count[1] != n, b, count[2] != n, y);
         return;
     }
     for (int64_t i = 0; i < n; i++) {

@@ -150,6 +150,9 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
     C(isfinite, "g n3x4 k", GIVEN, ONCE, nac_isfinite(nac_rdiv_scalar(nac_relu(x[0]), 1)))                                            \
     C(where, "b n3x4; f n3x4; f n3x4", "b 331x499; f 331x499; f 331x499", SMOOTH, nac_where(x[0], x[1], x[2]))                       \
     C(where_spread, "b n3x1; f 4; f n3x4", NULL, SMOOTH, nac_where(x[0], x[1], x[2]))                                                \
+    C(where_one, "b n3x4; f 1; f n3x4", NULL, SMOOTH, nac_where(x[0], x[1], x[2]))                                                   \
+    C(where_other, "b n3x4; f n3x4; f 1", NULL, SMOOTH, nac_where(x[0], x[1], x[2]))                                                 \
+    C(where_two, "b n3x4; f 1; f 1", NULL, SMOOTH, nac_where(x[0], x[1], x[2]))                                                      \
     C(where_ints, "b n3x4; j n3x4 0..9; j 4 0..9", NULL, ONCE, nac_where(x[0], x[1], x[2]))                                          \
     C(cast_down, "g n3x4", GIVEN, ONCE, nac_cast(x[0], NAC_INT32))                                                                    \
     C(cast_up, "u n3x4 0..255; b 4", NULL, ONCE, nac_list(nac_cast(x[0], NAC_FLOAT64), nac_cast(x[1], NAC_FLOAT32), nac_cast(x[0], NAC_BOOL))) \

@@ -348,6 +348,19 @@ def optimizer_case(name, optimizer, layers=lambda: [L.Dense(4, activation="tanh"
     case(make)
 
 
+@case
+def rest_of_a_shape():
+    a = keras.Input((12,))
+    x = L.DepthwiseConv1D(2)(L.Reshape((3, -1))(a))
+    return keras.Model(a, L.Dense(2)(L.Flatten()(x))), normal(9, 12), normal(9, 2), dict(optimizer="sgd", loss="mse")
+
+
+@case
+def identity_that_is_not_square():
+    m = keras.Sequential([keras.Input((5, 3)), L.GRU(4, kernel_initializer=keras.initializers.Identity(0.5), recurrent_initializer="identity"), L.Dense(2)])
+    return m, normal(9, 5, 3), normal(9, 2), dict(optimizer="sgd", loss="mse")
+
+
 o, s = keras.optimizers, keras.optimizers.schedules
 optimizer_case("default_optimizer", lambda: "rmsprop")
 optimizer_case("rmsprop", lambda: o.RMSprop(0.01, momentum=0.5, centered=True, weight_decay=0.01))
@@ -362,3 +375,13 @@ optimizer_case("adafactor", lambda: o.Adafactor(0.05))
 optimizer_case("ftrl", lambda: o.Ftrl(0.05, l1_regularization_strength=0.01, beta=0.1))
 optimizer_case("muon", lambda: o.Muon(0.02, exclude_layers=["head"]), lambda: [L.Dense(4, activation="tanh"), L.Dense(3), L.Dense(2, name="head")])
 optimizer_case("loss_scale_optimizer", lambda: o.LossScaleOptimizer(o.Adam(0.02, clipvalue=0.1), initial_scale=8.0, dynamic_growth_steps=2))
+
+
+@case
+def dictionaries():
+    a, b = keras.Input((3,), name="second"), keras.Input((2,), name="first")
+    h = L.Dense(4)(L.Concatenate()([L.Dense(2)(b), a]))
+    inner = keras.Model({"second": a, "first": b}, {"zz": L.Dense(1, name="o1")(h), "aa": L.Dense(2, name="o2")(h)})
+    q = {"second": keras.Input((3,), name="second"), "first": keras.Input((2,), name="first")}
+    z = inner(q)
+    return keras.Model(q, L.Add()([z["zz"], L.Dense(1)(z["aa"])])), [normal(9, 2), normal(9, 3)], normal(9, 1), dict(optimizer="adam", loss="mse")

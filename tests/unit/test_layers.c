@@ -132,6 +132,30 @@ START_TEST(noise_is_new_each_time_and_the_same_for_a_seed)
 }
 END_TEST
 
+/* ---- training in a functional model ---- */
+
+static double dropped(nac_tensor *y)
+{
+    WORKS(y);
+    return 1 - nac_item(nac_mean(nac_cast(nac_not_equal(y, nac_scalar(0)), NAC_FLOAT32)));
+}
+
+/* What a layer was told when the model was drawn up counts where the model's call says nothing: files of Keras tell every Dropout false. */
+START_TEST(training_of_the_model_comes_first)
+{
+    static const int64_t told[] = {NAC_NONE, false, true};
+    nac_tensor *x = ones(NAC_SHAPE(10, 100));
+    for (int i = 0; i < 3; i++) {
+        nac_tensor *in = nac_input(100);
+        nac_model *m = nac_functional(in, nac_call(nac_dropout(0.5), in, .training = told[i])), *outer = nac_sequential(m);
+        about("dropped where nothing is said", dropped(nac_call(m, x)), i == 2 ? 0.5 : 0, 0.1);
+        about("dropped at inference", dropped(nac_call(m, x, .training = false)), 0, 0);
+        about("dropped in training", dropped(nac_call(m, x, .training = true)), 0.5, 0.1);
+        about("dropped in training, by a model around it", dropped(nac_call(outer, x, .training = true)), 0.5, 0.1);
+    }
+}
+END_TEST
+
 /* ---- a spectral norm ---- */
 
 START_TEST(spectral_norm_becomes_1)
@@ -268,6 +292,7 @@ int main(void)
     tcase_add_test(tests, noise_has_its_shape);
     tcase_add_test(tests, gradients_have_the_same_noise);
     tcase_add_test(tests, noise_is_new_each_time_and_the_same_for_a_seed);
+    tcase_add_test(tests, training_of_the_model_comes_first);
     tcase_add_test(tests, spectral_norm_becomes_1);
     tcase_add_test(tests, normalization_adapts);
     tcase_add_test(tests, mistakes_are_told);
