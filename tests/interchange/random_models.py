@@ -640,7 +640,7 @@ class Generator:
         made = RULES[self.pick(names)][1](self, x)
         if not isinstance(made, keras.layers.Layer):
             return made
-        if self.maybe(0.08):
+        if self.maybe(0.08) and "ConvLSTM" not in type(made).__name__:      # Keras loads a frozen one with weights that it trains
             made.trainable = False
         y = made(x)
         self.made.append((made, x))
