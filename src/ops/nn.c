@@ -230,10 +230,21 @@ static size_t conv_scratch(const nac_eval *e)
     return nac_kernels_for(e->in[0].type->dtype)->conv_scratch(&s);
 }
 
+/* Two for each number of y and each weight of its channel; a bias is not counted. */
+static double work_of(const nac_type *y, const nac_type *w)
+{
+    return 2.0 * (double)nac_type_size(y) * (double)nac_type_size(w) / (double)y->dim[y->rank - 1];
+}
+
+static double conv_work(const nac_eval *e)
+{
+    return work_of(e->out[0].type, e->in[1].type);
+}
+
 static bool conv_vjp(nac_vjp *v);
 /* in: x, w, and perhaps a bias */
 static const nac_op nac_op_conv = {.name = "conv", .n_in = -1, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = conv_infer, .eval = conv_eval,
-                                   .vjp = conv_vjp, .scratch = conv_scratch};
+                                   .vjp = conv_vjp, .scratch = conv_scratch, .work = conv_work};
 
 /* in: dy, w; the gradient of x, whose extents are in the attributes, and a transposed convolution, which tells its own */
 static bool grad_x_infer(nac_infer *i)
@@ -269,9 +280,14 @@ static size_t grad_x_scratch(const nac_eval *e)
     return nac_kernels_for(e->in[0].type->dtype)->conv_grad_x_scratch(&s);
 }
 
+static double grad_x_work(const nac_eval *e)
+{
+    return work_of(e->in[0].type, e->in[1].type);
+}
+
 static bool grad_x_vjp(nac_vjp *v);
 static const nac_op nac_op_conv_transpose = {.name = "conv_transpose", .n_in = 2, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = grad_x_infer,
-                                             .eval = grad_x_eval, .vjp = grad_x_vjp, .scratch = grad_x_scratch};
+                                             .eval = grad_x_eval, .vjp = grad_x_vjp, .scratch = grad_x_scratch, .work = grad_x_work};
 
 /* in: dy, x, and w for its shape alone; the gradient of w */
 static bool grad_w_infer(nac_infer *i)
@@ -292,9 +308,14 @@ static size_t grad_w_scratch(const nac_eval *e)
     return nac_kernels_for(e->in[0].type->dtype)->conv_grad_w_scratch(&s);
 }
 
+static double grad_w_work(const nac_eval *e)
+{
+    return work_of(e->in[0].type, e->out[0].type);
+}
+
 static bool grad_w_vjp(nac_vjp *v);
 static const nac_op nac_op_conv_grad_w = {.name = "conv_grad_w", .n_in = 3, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = grad_w_infer,
-                                          .eval = grad_w_eval, .vjp = grad_w_vjp, .scratch = grad_w_scratch};
+                                          .eval = grad_w_eval, .vjp = grad_w_vjp, .scratch = grad_w_scratch, .work = grad_w_work};
 
 static conv_attrs with_extents(const conv_attrs *a, const nac_type *x)
 {
@@ -930,6 +951,17 @@ static size_t lstm_scratch(const nac_eval *e)
     return nac_kernels_for(e->in[0].type->dtype)->lstm_scratch(&s);
 }
 
+static double lstm_work(const nac_eval *e)          /* of its products */
+{
+    const nac_type *x = e->in[0].type;
+    return 2.0 * (double)(x->dim[0] * x->dim[1]) * (double)(nac_type_size(e->in[1].type) + nac_type_size(e->in[2].type));
+}
+
+static double lstm_grad_work(const nac_eval *e)
+{
+    return 2 * lstm_work(e);
+}
+
 /* in: x, wx, wh, h0, c0, hs, cs, gates, dhs, dcs, and the mask; out: dx, dwx, dwh, dbias, dh0, dc0 */
 static bool lstm_grad_infer(nac_infer *i)
 {
@@ -959,7 +991,7 @@ static size_t lstm_grad_scratch(const nac_eval *e)
 }
 
 static const nac_op nac_op_lstm_grad = {.name = "lstm_grad", .n_in = -1, .n_out = 6, .attrs_size = sizeof(lstm_attrs), .infer = lstm_grad_infer,
-                                        .eval = lstm_grad_eval, .scratch = lstm_grad_scratch};
+                                        .eval = lstm_grad_eval, .scratch = lstm_grad_scratch, .work = lstm_grad_work};
 
 static bool lstm_vjp(nac_vjp *v)
 {
@@ -979,7 +1011,7 @@ static bool lstm_vjp(nac_vjp *v)
 }
 
 static const nac_op nac_op_lstm = {.name = "lstm", .n_in = -1, .n_out = 3, .attrs_size = sizeof(lstm_attrs), .infer = lstm_infer, .eval = lstm_eval,
-                                   .vjp = lstm_vjp, .scratch = lstm_scratch};
+                                   .vjp = lstm_vjp, .scratch = lstm_scratch, .work = lstm_work};
 
 /* The composite, for gradients of gradients: in as the op has it; all hidden states, the last hidden, the last cell state. */
 static nac_tensor *unrolled(nac_tensor *const *in, bool masked, bool reverse)
