@@ -32,6 +32,7 @@ typedef enum {
 typedef enum {
     NAC_ADD, NAC_SUB, NAC_MUL, NAC_DIV, NAC_FLOOR_DIV, NAC_MOD, NAC_POW, NAC_MAX, NAC_MIN, NAC_ATAN2,
     NAC_RELU_GRAD,                  /* (dy, y) -> y > 0 ? dy : 0 */
+    NAC_RELU6_GRAD,                 /* (dy, y) -> 0 < y && y < 6 ? dy : 0 */
     NAC_SIGMOID_GRAD,               /* (dy, y) -> dy y (1 - y) */
     NAC_TANH_GRAD,                  /* (dy, y) -> dy (1 - y y) */
     NAC_BINARY_COUNT

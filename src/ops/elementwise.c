@@ -84,12 +84,6 @@ static nac_tensor *silu_slope(nac_tensor *x)
     return nac_multiply(s, nac_add_scalar(nac_multiply(x, nac_rsub_scalar(s, 1)), 1));
 }
 
-static nac_tensor *inside(nac_tensor *x, double lo, double hi)      /* 1 where lo < x < hi, as x's dtype */
-{
-    return nac_cast(nac_logical_and(nac_greater_scalar(x, lo), nac_logical_not(nac_greater_equal(x, nac_scalar_of(x->type.dtype, hi)))),
-                    x->type.dtype);
-}
-
 static nac_tensor *grad_of(nac_tensor *dy, nac_tensor *y, nac_binary_kind kind);
 
 /* name, kind, which dtypes, derivative; Z where it is zero */
@@ -123,7 +117,7 @@ static nac_tensor *grad_of(nac_tensor *dy, nac_tensor *y, nac_binary_kind kind);
     O(log_sigmoid, NAC_LOG_SIGMOID, infer_float, nac_multiply(DY, nac_sigmoid(nac_neg(X))))                                          \
     O(softplus, NAC_SOFTPLUS, infer_float, nac_multiply(DY, nac_sigmoid(X)))                                                         \
     O(relu, NAC_RELU, infer_float, grad_of(DY, Y, NAC_RELU_GRAD))                                                                    \
-    O(relu6, NAC_RELU6, infer_float, nac_multiply(DY, inside(X, 0, 6)))                                                              \
+    O(relu6, NAC_RELU6, infer_float, grad_of(DY, Y, NAC_RELU6_GRAD))                                                                 \
     O(erf, NAC_ERF, infer_float, nac_multiply(DY, gauss(X, 1.1283791670955125739)))                                                  \
     O(silu, NAC_SILU, infer_float, nac_multiply(DY, silu_slope(X)))                                                                  \
     O(gelu_exact, NAC_GELU, infer_float, nac_multiply(DY, gelu_slope(X)))                                                            \
@@ -375,6 +369,7 @@ nac_tensor *nac_divide(nac_tensor *a, nac_tensor *b)
 /* Derivatives of activations, as one pass over (dy, y). */
 #define GRADS(O)                                                                                                                     \
     O(relu_grad, NAC_RELU_GRAD, grad_of(DY, B, NAC_RELU_GRAD), nac_zeros_like(B))                                                    \
+    O(relu6_grad, NAC_RELU6_GRAD, grad_of(DY, B, NAC_RELU6_GRAD), nac_zeros_like(B))                                                 \
     O(sigmoid_grad, NAC_SIGMOID_GRAD, nac_multiply(DY, nac_multiply(B, nac_rsub_scalar(B, 1))),                                      \
       nac_multiply(nac_multiply(DY, A), nac_rsub_scalar(nac_mul_scalar(B, 2), 1)))                                                   \
     O(tanh_grad, NAC_TANH_GRAD, nac_multiply(DY, nac_rsub_scalar(nac_square(B), 1)),                                                 \
@@ -384,7 +379,11 @@ GRADS(DEFINE_GRAD)
 
 static nac_tensor *grad_of(nac_tensor *dy, nac_tensor *y, nac_binary_kind kind)
 {
-    return NAC_APPLY(kind == NAC_RELU_GRAD ? &nac_op_relu_grad : kind == NAC_TANH_GRAD ? &nac_op_tanh_grad : &nac_op_sigmoid_grad, NULL, dy, y);
+    const nac_op *op = kind == NAC_RELU_GRAD    ? &nac_op_relu_grad
+                       : kind == NAC_RELU6_GRAD ? &nac_op_relu6_grad
+                       : kind == NAC_TANH_GRAD  ? &nac_op_tanh_grad
+                                                : &nac_op_sigmoid_grad;
+    return NAC_APPLY(op, NULL, dy, y);
 }
 
 /* ---- with a number ---- */
