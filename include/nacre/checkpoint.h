@@ -56,6 +56,54 @@ NAC_API bool nac_load_weights_with(const nac_load_weights_arguments *arguments);
 #define NAC_LOAD_WEIGHTS_DEFAULTS(O, S) .partial = false,
 #define nac_load_weights(...) NAC_KW(nac_load_weights_arguments, nac_load_weights_with, NAC_LOAD_WEIGHTS_DEFAULTS, .model = __VA_ARGS__)
 
+/* ---- training checkpoints: docs/resume.md ---- */
+
+/* All that a run is: weights, the optimizer's state, figures so far, random streams, states of recurrent layers, t->epoch, t->batch and t->stop_training;
+   inside fit also shuffle order, history and callbacks (get_state). In a .keras file that nac_load and Keras read as any other (one whose model has no
+   config that can be written goes into nac_load_weights only). Inside fit only a callback's on_train_save may call it. The model must be compiled; an
+   optimizer that it was not compiled with is not saved. */
+NAC_API bool nac_training_save(nac_training *t, const char *path);
+/* Puts such a run back: into a model made and compiled as the saved one was. In a loop of one's own nac_prepare_training comes first; inside fit only
+   on_train_restore may call it, and fit goes on at the batch after. All or nothing, but for a callback whose set_state fails. */
+NAC_API bool nac_training_restore(nac_training *t, const char *path);
+
+/* A folder of checkpoints of one run: checkpoint-000001.keras, ... Other files in it are left alone. */
+typedef struct nac_checkpoint_manager nac_checkpoint_manager;
+#define NAC_CHECKPOINT_MANAGER_ARGUMENTS(O, S)                                                                                       \
+    O(S, STRING, directory, NULL)               /* made by the first save */                                                         \
+    O(S, INT, max_to_keep, 5)                   /* the newest ones */                                                                \
+    O(S, STRING, monitor, NULL)                 /* a figure of the logs by which the best is kept, too; NULL: none */                \
+    O(S, STRING, mode, "min")                   /* or "max": which figure is the best */
+typedef struct {
+    NAC_CHECKPOINT_MANAGER_ARGUMENTS(NAC_FIELD, )
+} nac_checkpoint_manager_arguments;
+/* Belongs to the scope; reads nothing yet. nac_checkpoint_manager("runs/1", .max_to_keep = 3, .monitor = "val_loss") */
+NAC_API nac_checkpoint_manager *nac_checkpoint_manager_with(const nac_checkpoint_manager_arguments *arguments);
+#define nac_checkpoint_manager(...)                                                                                                  \
+    NAC_KW(nac_checkpoint_manager_arguments, nac_checkpoint_manager_with, NAC_CHECKPOINT_MANAGER_ARGUMENTS, .directory = __VA_ARGS__)
+
+/* Saves the run as the newest checkpoint, then removes those that are too many. logs have the monitored figure; NULL without one. */
+NAC_API bool nac_checkpoint_manager_save(nac_checkpoint_manager *m, nac_training *t, const nac_logs *logs);
+
+/* What a restore found. */
+typedef struct {
+    char path[512];                             /* of the checkpoint that was restored; "" when the folder has none */
+    int  n, total;                              /* entries here, and how many were skipped */
+    struct {
+        char path[512], reason[512];            /* a file that is not whole, or cannot be read */
+    } skipped[8];
+} nac_restore_report;
+/* Restores the newest checkpoint that is whole; report (may be NULL) tells which, and what was skipped and why. True when there is none at all; an error when
+   there are some and none is whole, or when the newest whole one does not fit the run. */
+NAC_API bool nac_checkpoint_manager_restore(nac_checkpoint_manager *m, nac_training *t, nac_restore_report *report);
+
+/* Paths of the newest checkpoint in the folder and of the best by the monitored figure; NULL, without an error, when there is none. Valid until the same
+   question is asked again. */
+NAC_API const char *nac_checkpoint_manager_newest(nac_checkpoint_manager *m);
+NAC_API const char *nac_checkpoint_manager_best(nac_checkpoint_manager *m);
+/* Removes all its checkpoints, and the folder when nothing else is in it. */
+NAC_API bool nac_checkpoint_manager_clear(nac_checkpoint_manager *m);
+
 /* The config as JSON text, as in a .keras file; belongs to the caller (nac_text_free). Keras: Model.to_json. */
 NAC_API char *nac_model_to_json(nac_model *m);
 NAC_API nac_model *nac_model_from_json(const char *json);

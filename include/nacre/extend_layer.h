@@ -78,6 +78,8 @@ struct nac_layer {
     nac_child   *children;              /* in the order they were attached */
     int          n_children;
     nac_variable *seed;                 /* (key, counter) of its random numbers, or NULL */
+    nac_variable **states;              /* what nac_add_state was given */
+    int          n_states;
     nac_tensor **losses;                /* of the last call */
     int          n_losses;
     nac_metric **metrics;
@@ -108,6 +110,10 @@ typedef struct {
 NAC_API nac_variable *nac_add_weight_with(const nac_weight_options *options);
 #define NAC_WEIGHT_DEFAULTS(O, S) .trainable = true,
 #define nac_add_weight(...) NAC_KW(nac_weight_options, nac_add_weight_with, NAC_WEIGHT_DEFAULTS, .layer = __VA_ARGS__)
+
+/* A variable that the layer keeps from batch to batch and that is none of its weights: it is in no weights file, but in training checkpoints. Retained;
+   returns it. */
+NAC_API nac_variable *nac_add_state(nac_layer *self, nac_variable *v);
 
 /* Attaches a sublayer under the name that its attribute has in Keras (a name that ends in "/" is that of a list of layers), and retains it;
    returns it. To be called in the class's init. */

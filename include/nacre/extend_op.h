@@ -66,7 +66,7 @@ struct nac_op {
     size_t      attrs_size;             /* attributes are plain bytes, compared as such: zero the padding */
     unsigned    flags;
     bool (*infer)(nac_infer *i);                    /* all validation; on failure false with an error */
-    void (*eval)(const nac_eval *e);                /* cannot fail; NULL for a view */
+    void (*eval)(const nac_eval *e);                /* does not fail, but for numbers that are not allowed (nac_fail); NULL for a view */
     bool (*vjp)(nac_vjp *v);                        /* (optional) NULL: derivative is zero */
     size_t (*scratch)(const nac_eval *e);           /* (optional) only types and attributes may be looked at */
     size_t (*view)(const void *attrs, const nac_type *in);  /* (optional) of a view: offset in bytes; NULL: 0 */

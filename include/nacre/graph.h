@@ -41,6 +41,8 @@ NAC_API nac_function *nac_function_new(nac_function_body body, void *context);
 NAC_API nac_tensor *nac_function_call(nac_function *f, nac_tensor *input);
 /* Calls it for its effect on variables. */
 NAC_API bool nac_function_run(nac_function *f, nac_tensor *input);
+/* Does what the first call with such an input does before it computes: traces, and so makes what the C code makes, and plans. Changes no variable. */
+NAC_API bool nac_function_prepare(nac_function *f, nac_tensor *input);
 /* Writes the compiled form of each signature: one line a node, then what memory was planned. */
 NAC_API bool nac_function_print(nac_function *f, FILE *file);
 /* The same as a Graphviz digraph. */

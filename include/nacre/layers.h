@@ -792,6 +792,44 @@ NAC_DECLARE(nac_layer, gru_cell, NAC_GRU_CELL_OPTIONS)
 NAC_DECLARE(nac_layer, gru, NAC_GRU_OPTIONS)
 #define nac_gru(...) NAC_KW(nac_gru_options, nac_gru_with, NAC_GRU_OPTIONS, .units = __VA_ARGS__)
 
+/* Convolutions in place of an LSTM's products: (batch, time, h, w, c) -> (batch, h', w', filters), with return_sequences (batch, time, h', w', filters);
+   states h and c are of the last output's shape. The convolution of the state is padded to keep it. */
+#define NAC_CONV_LSTM_OPTIONS(O, S, N) \
+    O(S, INT, filters, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, SIZE, kernel_size, 0, NAC_AT_LEAST(1), NAC_REQUIRED, .axes = N) \
+    NAC_RNN_COMMON(O, S) \
+    O(S, SIZE, strides, 1, NAC_AT_LEAST(1), .axes = N) \
+    O(S, STRING, padding, "valid", NAC_ONE_OF("valid|same")) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    O(S, SIZE, dilation_rate, 1, NAC_AT_LEAST(1), .axes = N) \
+    O(S, SPEC, activation, "tanh", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, SPEC, recurrent_activation, "sigmoid", NAC_IS(ACTIVATION), .other = NAC_KIND_LAYER) \
+    O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, SPEC, kernel_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, recurrent_initializer, "orthogonal", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
+    O(S, BOOL, unit_forget_bias, true, NAC_ANY) \
+    O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, recurrent_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, bias_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, kernel_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, recurrent_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, SPEC, bias_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, FLOAT, dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, FLOAT, recurrent_dropout, 0, NAC_WITHIN(0, 1)) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+#define NAC_CONV_LSTM1D_OPTIONS(O, S) NAC_CONV_LSTM_OPTIONS(O, S, 1)
+#define NAC_CONV_LSTM2D_OPTIONS(O, S) NAC_CONV_LSTM_OPTIONS(O, S, 2)
+#define NAC_CONV_LSTM3D_OPTIONS(O, S) NAC_CONV_LSTM_OPTIONS(O, S, 3)
+NAC_DECLARE(nac_layer, conv_lstm1d, NAC_CONV_LSTM1D_OPTIONS)
+NAC_DECLARE(nac_layer, conv_lstm2d, NAC_CONV_LSTM2D_OPTIONS)
+NAC_DECLARE(nac_layer, conv_lstm3d, NAC_CONV_LSTM3D_OPTIONS)
+#define nac_conv_lstm1d(...) NAC_KW(nac_conv_lstm1d_options, nac_conv_lstm1d_with, NAC_CONV_LSTM1D_OPTIONS, .filters = __VA_ARGS__)
+#define nac_conv_lstm2d(...) NAC_KW(nac_conv_lstm2d_options, nac_conv_lstm2d_with, NAC_CONV_LSTM2D_OPTIONS, .filters = __VA_ARGS__)
+#define nac_conv_lstm3d(...) NAC_KW(nac_conv_lstm3d_options, nac_conv_lstm3d_with, NAC_CONV_LSTM3D_OPTIONS, .filters = __VA_ARGS__)
+
 /* Runs a recurrent layer forwards and a copy of it backwards, and joins their outputs by merge_mode; NULL: a list of both. */
 #define NAC_BIDIRECTIONAL_OPTIONS(O, S) \
     O(S, SPEC, layer, NULL, NAC_REQUIRED, .kind = NAC_KIND_LAYER) \

@@ -210,6 +210,9 @@ NAC_API nac_tensor *nac_scale_shift(nac_tensor *x, nac_tensor *scale, nac_tensor
    mask (batch, time) bool or NULL. A list: all hidden states (batch, time, u) in the order of processing, the last hidden, the last cell state. */
 NAC_API nac_tensor *nac_lstm_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, nac_tensor *bias, nac_tensor *h0, nac_tensor *c0, nac_tensor *mask,
                                 bool reverse);
+/* The same for a GRU: wx (in, 3 u), wh (u, 3 u), bias (3 u), with reset_after (2, 3 u), or NULL, h0 (batch, u). A list: all states, the last one. */
+NAC_API nac_tensor *nac_gru_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, nac_tensor *bias, nac_tensor *h0, nac_tensor *mask, bool reverse,
+                               bool reset_after);
 /* softmax(q k' scale + mask) v; q (batch, t, heads, d), k and v (batch, s, heads, d); mask bool or NULL, broadcast to (batch, heads, t, s). */
 NAC_API nac_tensor *nac_attention_op(nac_tensor *q, nac_tensor *k, nac_tensor *v, nac_tensor *mask, double scale);
 

@@ -34,7 +34,7 @@ NAC_API bool nac_compile_with(const nac_compile_arguments *arguments);
 #define nac_compile(...) NAC_KW(nac_compile_arguments, nac_compile_with, NAC_COMPILE_ARGUMENTS, .model = __VA_ARGS__)
 NAC_API nac_optimizer *nac_model_optimizer(nac_model *m);               /* borrowed; NULL with an error when not compiled */
 
-/* Figures by name, sorted by it, as Keras's logs. */
+/* Figures by name, sorted by it, as Keras's logs; what callbacks add comes after them. */
 typedef struct {
     int    n;
     char   name[NAC_MAX_IO][128];
@@ -104,6 +104,9 @@ NAC_API bool nac_reset_metrics(nac_model *m);
 /* What compile says the loss of a batch is: for a train_step of one's own. Adds nac_losses(m). Keras: compute_loss. */
 NAC_API nac_tensor *nac_model_loss(nac_model *m, nac_tensor *y, nac_tensor *y_pred, nac_tensor *sample_weight);
 NAC_API bool nac_model_update_metrics(nac_model *m, nac_tensor *y, nac_tensor *y_pred, nac_tensor *sample_weight);
+/* Makes what the first batch of training would make (the compiled step, metrics, the optimizer's slots, random streams) for batches of those shapes, and
+   changes nothing: what a loop of one's own calls before nac_training_restore. */
+NAC_API bool nac_prepare_training(nac_model *m, nac_tensor *x, nac_tensor *y, nac_tensor *sample_weight);
 /* The compiled training step, once there is one: for nac_function_print and figures. Borrowed. */
 NAC_API nac_function *nac_model_train_function(nac_model *m);
 NAC_API nac_function *nac_model_predict_function(nac_model *m);
@@ -113,13 +116,27 @@ NAC_API nac_function *nac_model_predict_function(nac_model *m);
 struct nac_callback {
     nac_instance base;
 };
-/* What a callback may see and change while fit runs. */
+/* What a callback may see and change while fit runs. A loop of one's own may have one, too, with a model and the epoch and batch where it stands: for
+   nac_training_save and nac_training_restore. */
 typedef struct {
     nac_model *model;
     int64_t    epochs, steps, batch_size;
     int        verbose;
     bool       stop_training;                   /* set it to end training after this batch or epoch */
+    int64_t    epoch, batch;                    /* the epoch under way, and how many of its batches are done */
+    struct nac_session *session;                /* fit's own; NULL in a loop of one's own */
 } nac_training;
+
+/* What a callback keeps in a training checkpoint: arrays by name. A name is like a path, "best" or "weights/0", and given once. */
+typedef struct nac_state nac_state;
+NAC_API bool nac_state_put(nac_state *s, const char *name, nac_tensor *value);          /* retained */
+NAC_API bool nac_state_put_int(nac_state *s, const char *name, int64_t value);
+NAC_API bool nac_state_put_float(nac_state *s, const char *name, double value);
+NAC_API bool nac_state_has(const nac_state *s, const char *name);
+NAC_API nac_tensor *nac_state_get(const nac_state *s, const char *name);               /* borrowed; NULL with an error when there is none */
+NAC_API bool nac_state_get_int(const nac_state *s, const char *name, int64_t *value);
+NAC_API bool nac_state_get_float(const nac_state *s, const char *name, double *value);  /* the bits that were put */
+
 /* Each may be NULL. Epochs and batches count from 0. A callback that fails ends fit with its error. Keras: Callback. */
 typedef struct {
     nac_class cls;
@@ -133,6 +150,14 @@ typedef struct {
     bool (*on_test_end)(nac_callback *self, nac_training *t, nac_logs *logs);
     bool (*on_test_batch_end)(nac_callback *self, nac_training *t, int64_t batch, nac_logs *logs);
     bool wants_batch_logs;                      /* on_train_batch_end looks at logs; else they are NULL */
+    /* The two moments for checkpoints. After every on_train_begin: here a callback may put back a run (nac_training_restore). After everybody has seen the
+       end of a batch, or, with t->batch 0, of an epoch: here it may save the run (nac_training_save). */
+    bool (*on_train_restore)(nac_callback *self, nac_training *t);
+    bool (*on_train_save)(nac_callback *self, nac_training *t);
+    /* What it keeps from epoch to epoch, into a checkpoint and out of it. set_state comes after on_train_begin, and only when get_state had put something.
+       An epoch that goes on in its middle began already for such a callback; the others see its on_epoch_begin again. */
+    bool (*get_state)(nac_callback *self, nac_training *t, nac_state *to);
+    bool (*set_state)(nac_callback *self, nac_training *t, const nac_state *from);
 } nac_callback_type;
 
 #ifdef __cplusplus

@@ -32,6 +32,7 @@ typedef struct {
     nac_code code;
     char     text[2048];
     bool     trail_open;                /* the kept error is the one on its way up */
+    unsigned failures;                  /* how often nac_fail was called */
 
     void   **owned;                     /* objects of all open scopes, innermost last */
     size_t   n_owned, cap_owned, scope_mark;
@@ -42,6 +43,15 @@ typedef struct {
 } nac_thread;
 
 nac_thread *nac_this_thread(void);
+
+/* The kept error put aside, so that one from now on can be looked at, and put back: the first is what stays, when there was one. */
+typedef struct {
+    nac_code code;
+    bool     trail_open;
+    char     text[sizeof ((nac_thread *)0)->text];
+} nac_kept_error;
+nac_kept_error nac_error_aside(void);
+void           nac_error_back(const nac_kept_error *kept);
 
 /* ---- object.c ---- */
 

@@ -94,6 +94,14 @@ static void repr(double v, char *out, size_t size)
         snprintf(out, size, "%s%.*s.%s", sign, exponent + 1, check, check + exponent + 1);
 }
 
+void nac_repr(double value, char *out, size_t size)
+{
+    if (isfinite(value))
+        repr(value, out, size);
+    else
+        snprintf(out, size, "%s", isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+}
+
 static cJSON *spelled(double value, const char *spelling)
 {
     cJSON *json = cJSON_CreateNumber(value);

@@ -19,6 +19,8 @@ bool nac_json_integer(const cJSON *json, int64_t *value);
 /* Numbers that print as Python prints them: 1.0, 1e-07, NaN; and integers exactly. NULL with an error when out of memory. */
 cJSON *nac_json_float(double value);
 cJSON *nac_json_int(int64_t value);
+/* A number as Python's repr of a float, which is JSON's way of writing too but for nan, inf and -inf. 32 bytes hold each. */
+void nac_repr(double value, char *out, size_t size);
 /* As json.dumps prints it, to be freed with nac_free; NULL when out of memory or when a text is no UTF-8. */
 char *nac_json_print(const cJSON *json);
 

@@ -12,7 +12,7 @@ static const char *const kind_names[NAC_KIND_COUNT] = {
     [NAC_KIND_PAIR] = "a named value", [NAC_KIND_GROUP] = "a group", [NAC_KIND_TENSOR] = "a tensor",
     [NAC_KIND_VARIABLE] = "a variable", [NAC_KIND_BUFFER] = "a buffer", [NAC_KIND_NODE] = "a node",
     [NAC_KIND_TAPE] = "a tape", [NAC_KIND_FUNCTION] = "a function", [NAC_KIND_DATASET] = "a dataset",
-    [NAC_KIND_HISTORY] = "a history", [NAC_KIND_LAYER] = "a layer", [NAC_KIND_ACTIVATION] = "an activation",
+    [NAC_KIND_HISTORY] = "a history", [NAC_KIND_MANAGER] = "a checkpoint manager", [NAC_KIND_LAYER] = "a layer", [NAC_KIND_ACTIVATION] = "an activation",
     [NAC_KIND_INITIALIZER] = "an initializer", [NAC_KIND_REGULARIZER] = "a regularizer", [NAC_KIND_CONSTRAINT] = "a constraint",
     [NAC_KIND_LOSS] = "a loss", [NAC_KIND_METRIC] = "a metric", [NAC_KIND_OPTIMIZER] = "an optimizer",
     [NAC_KIND_SCHEDULE] = "a learning-rate schedule", [NAC_KIND_CALLBACK] = "a callback",

@@ -38,6 +38,7 @@ __attribute__((destructor)) static void finish_main(void)
 
 void *nac_fail(nac_code code, const char *format, ...)
 {
+    self.failures++;
     if (self.code != NAC_OK) {
         self.trail_open = false;
         return NULL;
@@ -84,6 +85,23 @@ void nac_error_clear(void)
     self.code = NAC_OK;
     self.text[0] = 0;
     self.trail_open = false;
+}
+
+nac_kept_error nac_error_aside(void)
+{
+    nac_kept_error kept = {.code = self.code, .trail_open = self.trail_open};
+    memcpy(kept.text, self.text, sizeof kept.text);
+    nac_error_clear();
+    return kept;
+}
+
+void nac_error_back(const nac_kept_error *kept)
+{
+    if (kept->code == NAC_OK)
+        return;
+    self.code = kept->code;
+    self.trail_open = false;
+    memcpy(self.text, kept->text, sizeof self.text);
 }
 
 int nac_report(void)

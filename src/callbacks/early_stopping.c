@@ -39,8 +39,7 @@ static bool on_train_begin(nac_callback *self, nac_training *t)
 
 static bool better(const early_stopping *e, double value, double than)
 {
-    double delta = fabs(((const nac_early_stopping_options *)e->base.base.options)->min_delta);
-    return e->rises ? value > than + delta : value < than - delta;
+    return nac_improves(e->rises, value, than, ((const nac_early_stopping_options *)e->base.base.options)->min_delta);
 }
 
 static bool on_epoch_end(nac_callback *self, nac_training *t, int64_t epoch, nac_logs *logs)
@@ -90,11 +89,53 @@ static bool on_train_end(nac_callback *self, nac_training *t, nac_logs *logs)
     return true;
 }
 
+static bool get_state(nac_callback *self, nac_training *t, nac_state *to)
+{
+    const early_stopping *e = (early_stopping *)self;
+    char name[32];
+    (void)t;
+    bool ok = nac_state_put_int(to, "wait", e->wait) && nac_state_put_int(to, "best_epoch", e->best_epoch) && nac_state_put_int(to, "found", e->found)
+              && (!e->any || nac_state_put_float(to, "best", e->best));
+    for (int i = 0; ok && i < e->values.n; i++) {
+        snprintf(name, sizeof name, "weights/%d", i);
+        ok = nac_state_put(to, name, e->values.items[i]);
+    }
+    return ok;
+}
+
+static bool set_weights(early_stopping *e, nac_model *m, const nac_state *from)
+{
+    char name[32];
+    bool ok = nac_collect_variables(m, NAC_ALL_WEIGHTS, &e->variables);
+    for (int i = 0; ok && i < e->variables.n; i++) {
+        const nac_variable *v = e->variables.items[i];
+        snprintf(name, sizeof name, "weights/%d", i);
+        nac_tensor *value = nac_state_get(from, name);
+        ok = value && (nac_type_equal(&value->type, &v->type) || nac_fail(NAC_E_FORMAT, "the best weights of the checkpoint do not fit \"%s\"", v->path))
+             && nac_list_add(&e->values, value);
+    }
+    return ok;
+}
+
+static bool set_state(nac_callback *self, nac_training *t, const nac_state *from)
+{
+    early_stopping *e = (early_stopping *)self;
+    int64_t found;
+    forget(e);
+    e->any = nac_state_has(from, "best");
+    if (!nac_state_get_int(from, "wait", &e->wait) || !nac_state_get_int(from, "best_epoch", &e->best_epoch) || !nac_state_get_int(from, "found", &found)
+        || (e->any && !nac_state_get_float(from, "best", &e->best)))
+        return false;
+    e->found = found;
+    return !nac_state_has(from, "weights/0") || set_weights(e, t->model, from);
+}
+
 NAC_DEFINE_OPTIONS(early_stopping, NAC_EARLY_STOPPING_OPTIONS)
 const nac_callback_type nac_early_stopping_type = {
     .cls = {.name = "EarlyStopping", .module = "keras.callbacks", .kind = NAC_KIND_CALLBACK, .size = sizeof(early_stopping), .release = forget,
             NAC_CLASS(early_stopping)},
-    .on_train_begin = on_train_begin, .on_epoch_end = on_epoch_end, .on_train_end = on_train_end};
+    .on_train_begin = on_train_begin, .on_epoch_end = on_epoch_end, .on_train_end = on_train_end, .get_state = get_state,
+    .set_state = set_state};
 
 nac_callback *nac_early_stopping_with(const nac_early_stopping_options *options)
 {

@@ -39,10 +39,21 @@ static bool on_batch_end(nac_callback *self, nac_training *t, int64_t batch, nac
     return !CALLS(self)->on_train_batch_end || CALLS(self)->on_train_batch_end(CALLS(self)->context, t, batch, logs);
 }
 
+static bool get_state(nac_callback *self, nac_training *t, nac_state *to)
+{
+    return !CALLS(self)->get_state || CALLS(self)->get_state(CALLS(self)->context, t, to);
+}
+
+static bool set_state(nac_callback *self, nac_training *t, const nac_state *from)
+{
+    return !CALLS(self)->set_state || CALLS(self)->set_state(CALLS(self)->context, t, from);
+}
+
 const nac_callback_type nac_lambda_callback_type = {
     .cls = {.name = "LambdaCallback", .module = "keras.callbacks", .kind = NAC_KIND_CALLBACK, .size = sizeof(lambda)},
     .on_train_begin = on_train_begin, .on_train_end = on_train_end, .on_epoch_begin = on_epoch_begin, .on_epoch_end = on_epoch_end,
-    .on_train_batch_begin = on_batch_begin, .on_train_batch_end = on_batch_end, .wants_batch_logs = true};
+    .on_train_batch_begin = on_batch_begin, .on_train_batch_end = on_batch_end, .wants_batch_logs = true,
+    .get_state = get_state, .set_state = set_state};
 
 nac_callback *nac_lambda_callback_with(const nac_lambda_callback_options *options)
 {

@@ -137,11 +137,28 @@ static bool on_epoch_end(nac_callback *self, nac_training *t, int64_t epoch, nac
     return o->save_freq || save((model_checkpoint *)self, t, 0, logs);
 }
 
+static bool get_state(nac_callback *self, nac_training *t, nac_state *to)
+{
+    const model_checkpoint *c = (model_checkpoint *)self;
+    (void)t;
+    return (!c->any || nac_state_put_float(to, "best", c->best)) && nac_state_put_int(to, "epoch", c->epoch) && nac_state_put_int(to, "batches", c->batches);
+}
+
+static bool set_state(nac_callback *self, nac_training *t, const nac_state *from)
+{
+    model_checkpoint *c = (model_checkpoint *)self;
+    (void)t;
+    c->any = nac_state_has(from, "best");
+    return (!c->any || nac_state_get_float(from, "best", &c->best)) && nac_state_get_int(from, "epoch", &c->epoch)
+           && nac_state_get_int(from, "batches", &c->batches);
+}
+
 NAC_DEFINE_OPTIONS(model_checkpoint, NAC_MODEL_CHECKPOINT_OPTIONS)
 const nac_callback_type nac_model_checkpoint_type = {
     .cls = {.name = "ModelCheckpoint", .module = "keras.callbacks", .kind = NAC_KIND_CALLBACK, .size = sizeof(model_checkpoint), .init = init,
             NAC_CLASS(model_checkpoint)},
-    .on_train_begin = on_train_begin, .on_epoch_begin = on_epoch_begin, .on_train_batch_end = on_batch_end, .on_epoch_end = on_epoch_end};
+    .on_train_begin = on_train_begin, .on_epoch_begin = on_epoch_begin, .on_train_batch_end = on_batch_end, .on_epoch_end = on_epoch_end,
+    .get_state = get_state, .set_state = set_state};
 
 nac_callback *nac_model_checkpoint_with(const nac_model_checkpoint_options *options)
 {

@@ -2,6 +2,7 @@
 #ifndef NAC_MONITOR_H
 #define NAC_MONITOR_H
 
+#include <stdio.h>
 #include <string.h>
 #include "models/trainer.h"
 #include "nacre/callbacks.h"
@@ -13,6 +14,19 @@ static inline bool nac_find_log(const nac_logs *logs, const char *name, double *
         if (strcmp(logs->name[i], name) == 0)
             return *value = logs->value[i], true;
     return false;
+}
+
+/* A figure of the callback's own, seen by those after it, the progress bar and the history. */
+static inline void nac_put_log(nac_logs *logs, const char *name, double value)
+{
+    int at = 0;
+    while (at < logs->n && strcmp(logs->name[at], name) != 0)
+        at++;
+    if (at == NAC_MAX_IO)
+        return;
+    logs->n = at == logs->n ? at + 1 : logs->n;
+    snprintf(logs->name[at], sizeof logs->name[at], "%s", name);
+    logs->value[at] = value;
 }
 
 /* Keras's "auto": losses and errors fall, the metrics known to be better when larger rise, by their class whatever they are called. Metrics are
@@ -36,6 +50,13 @@ static inline bool nac_rises(nac_model *m, const char *mode, const char *monitor
         if (strstr(name, rising[i]))
             return true;
     return false;
+}
+
+/* By more than min_delta, in Keras's precision. */
+static inline bool nac_improves(bool rises, double value, double than, double min_delta)
+{
+    double delta = fabs(min_delta);
+    return rises ? (float)(value - delta) > (float)than : (float)(value + delta) < (float)than;
 }
 
 #endif

@@ -14,7 +14,14 @@ static const struct {
     [NAC_H5_BOOL] = {NAC_BOOL, NAC_H5_BOOL},
 };
 
-static nac_tensor *read_array(nac_h5 *h5, const char *path, const char *name)
+nac_h5_dtype nac_stored_as(nac_dtype dtype)
+{
+    static const nac_h5_dtype stored[] = {[NAC_FLOAT32] = NAC_H5_F32, [NAC_FLOAT64] = NAC_H5_F64, [NAC_INT32] = NAC_H5_I32,
+                                          [NAC_INT64] = NAC_H5_I64,   [NAC_UINT8] = NAC_H5_U8,    [NAC_BOOL] = NAC_H5_BOOL};
+    return stored[dtype];
+}
+
+nac_tensor *nac_read_dataset(nac_h5 *h5, const char *path, const char *name)
 {
     nac_h5_info info;
     nac_type type;
@@ -34,7 +41,7 @@ static nac_tensor *read_array(nac_h5 *h5, const char *path, const char *name)
 nac_tensor *nac_load_array(const char *path, const char *name)
 {
     nac_h5 *h5 = path && name ? nac_h5_read_file(path) : NULL;
-    nac_tensor *t = h5 ? read_array(h5, path, name) : NULL;
+    nac_tensor *t = h5 ? nac_read_dataset(h5, path, name) : NULL;
     nac_h5_close(h5);
     return t ? t : path && name ? nac_trail("in nac_load_array(\"%s\", \"%s\")", path, name) : NULL;
 }
@@ -54,8 +61,6 @@ bool nac_list_arrays(const char *path, const char *group, bool (*each)(void *con
 
 bool nac_save_arrays(const char *path, int n, const char *const *names, nac_tensor *const *tensors)
 {
-    static const nac_h5_dtype stored[] = {[NAC_FLOAT32] = NAC_H5_F32, [NAC_FLOAT64] = NAC_H5_F64, [NAC_INT32] = NAC_H5_I32,
-                                          [NAC_INT64] = NAC_H5_I64,   [NAC_UINT8] = NAC_H5_U8,    [NAC_BOOL] = NAC_H5_BOOL};
     void *bytes = NULL;
     size_t size;
     nac_h5 *h5 = path ? nac_h5_create() : NULL;
@@ -63,7 +68,7 @@ bool nac_save_arrays(const char *path, int n, const char *const *names, nac_tens
     for (int i = 0; ok && i < n; i++) {
         const void *data = nac_data(tensors[i]);
         const nac_type *type = data ? nac_type_of(tensors[i]) : NULL;
-        ok = data && nac_h5_put(h5, names[i], stored[type->dtype], type->rank, type->dim, data);
+        ok = data && nac_h5_put(h5, names[i], nac_stored_as(type->dtype), type->rank, type->dim, data);
     }
     ok = ok && nac_h5_finish(h5, &bytes, &size) && nac_durable_write(path, bytes, size);
     nac_free(bytes);

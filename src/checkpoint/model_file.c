@@ -9,7 +9,7 @@
 #define KERAS_VERSION "3.15.1"
 #define JSON_LIMIT ((size_t)64 << 20)
 
-static bool ends_in(const char *path, const char *suffix)
+bool nac_ends_in(const char *path, const char *suffix)
 {
     size_t n = strlen(path), k = strlen(suffix);
     return n > k && strcmp(path + n - k, suffix) == 0;
@@ -43,15 +43,31 @@ static char *print_metadata(void)
     return nac_format("{\"keras_version\": \"" KERAS_VERSION "\", \"date_saved\": \"%s\"}", date);
 }
 
-static bool write_archive(nac_model *m, const char *path)
+/* The config; with `lenient` *config may be NULL: the file then does for a program that makes the model itself. */
+static bool make_config(nac_model *m, bool lenient, char **config)
+{
+    nac_kept_error kept = nac_error_aside();
+    *config = print_config(m);
+    bool ok = *config || (lenient && nac_error_code() != NAC_E_MEMORY);
+    if (ok)
+        nac_error_clear();
+    nac_error_back(&kept);
+    return ok;
+}
+
+bool nac_write_archive(nac_model *m, const nac_state *state, bool lenient, const char *path)
 {
     void *weights = NULL, *bytes = NULL;
     size_t weights_size = 0, size = 0;
-    char *config = print_config(m), *metadata = config ? print_metadata() : NULL;
-    bool ok = metadata && nac_weights_write(m, &weights, &weights_size);
+    char *config = NULL, *metadata = make_config(m, lenient, &config) ? print_metadata() : NULL;
+    bool ok = metadata && nac_weights_write(m, state, &weights, &weights_size);
     if (ok) {
-        nac_member members[] = {{"metadata.json", metadata, strlen(metadata)}, {"config.json", config, strlen(config)}, {"model.weights.h5", weights, weights_size}};
-        ok = nac_archive_write(members, NAC_COUNT(members), &bytes, &size);
+        nac_member members[3] = {{"metadata.json", metadata, strlen(metadata)}};
+        int n = 1;
+        if (config)
+            members[n++] = (nac_member){"config.json", config, strlen(config)};
+        members[n++] = (nac_member){"model.weights.h5", weights, weights_size};
+        ok = nac_archive_write(members, n, &bytes, &size);
     }
     nac_free(weights);
     ok = ok && nac_durable_write(path, bytes, size);
@@ -65,11 +81,11 @@ bool nac_save(nac_model *m, const char *path)
 {
     if (!m || !path)
         return false;
-    if (!ends_in(path, ".keras"))
+    if (!nac_ends_in(path, ".keras"))
         return nac_fail(NAC_E_ARGUMENT, "nac_save: path: expected one that ends in .keras, found \"%s\"", path);
     if (!m->built)
         return nac_fail(NAC_E_STATE, "nac_save: model \"%s\" is not built; give it an input layer or call it", m->name);
-    return write_archive(m, path) || nac_trail("in saving model \"%s\" to %s", m->name, path);
+    return nac_write_archive(m, NULL, false, path) || nac_trail("in saving model \"%s\" to %s", m->name, path);
 }
 
 bool nac_save_weights(nac_model *m, const char *path)
@@ -78,11 +94,11 @@ bool nac_save_weights(nac_model *m, const char *path)
     size_t size = 0;
     if (!m || !path)
         return false;
-    if (!ends_in(path, ".weights.h5"))
+    if (!nac_ends_in(path, ".weights.h5"))
         return nac_fail(NAC_E_ARGUMENT, "nac_save_weights: path: expected one that ends in .weights.h5, found \"%s\"", path);
     if (!m->built)
         return nac_fail(NAC_E_STATE, "nac_save_weights: model \"%s\" is not built; give it an input layer or call it", m->name);
-    bool ok = nac_weights_write(m, &bytes, &size) && nac_durable_write(path, bytes, size);
+    bool ok = nac_weights_write(m, NULL, &bytes, &size) && nac_durable_write(path, bytes, size);
     nac_free(bytes);
     return ok || nac_trail("in saving the weights of \"%s\" to %s", m->name, path);
 }
@@ -118,7 +134,7 @@ static bool read_weights_member(nac_archive *archive, nac_model *m, bool partial
     if (!nac_archive_read(archive, "model.weights.h5", SIZE_MAX - 1, &bytes, &size))
         return false;
     nac_h5 *h5 = nac_h5_read(bytes, size);
-    bool ok = h5 && nac_weights_read(h5, m, partial, report);
+    bool ok = h5 && nac_weights_read(h5, m, partial, report, NULL);
     nac_h5_close(h5);
     nac_free(bytes);
     return ok;
@@ -141,7 +157,7 @@ nac_model *nac_load_with(const nac_load_arguments *a)
 {
     if (!a->path)
         return NULL;
-    if (!ends_in(a->path, ".keras"))
+    if (!nac_ends_in(a->path, ".keras"))
         return nac_fail(NAC_E_ARGUMENT, "nac_load: path: expected one that ends in .keras, found \"%s\"", a->path);
     nac_scope scope = nac_scope_begin();
     nac_archive *archive = nac_archive_open(a->path);
@@ -161,13 +177,13 @@ bool nac_load_weights_with(const nac_load_weights_arguments *a)
     if (!a->model->built)
         return nac_fail(NAC_E_STATE, "nac_load_weights: model \"%s\" is not built; give it an input layer or call it", a->model->name);
     bool ok = false;
-    if (ends_in(a->path, ".keras")) {
+    if (nac_ends_in(a->path, ".keras")) {
         nac_archive *archive = nac_archive_open(a->path);
         ok = archive && read_weights_member(archive, a->model, a->partial, a->report);
         nac_archive_close(archive);
-    } else if (ends_in(a->path, ".h5")) {
+    } else if (nac_ends_in(a->path, ".h5")) {
         nac_h5 *h5 = nac_h5_read_file(a->path);
-        ok = h5 && nac_weights_read(h5, a->model, a->partial, a->report);
+        ok = h5 && nac_weights_read(h5, a->model, a->partial, a->report, NULL);
         nac_h5_close(h5);
     } else {
         nac_fail(NAC_E_ARGUMENT, "nac_load_weights: path: expected one that ends in .weights.h5 or .keras, found \"%s\"", a->path);

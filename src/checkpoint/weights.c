@@ -9,27 +9,20 @@ static const char *seed_path(const nac_slot_group *g, char *out, size_t size)
     return out;
 }
 
-static nac_h5_dtype stored_as(nac_dtype dtype)
-{
-    static const nac_h5_dtype as[] = {[NAC_FLOAT32] = NAC_H5_F32, [NAC_FLOAT64] = NAC_H5_F64, [NAC_INT32] = NAC_H5_I32,
-                                      [NAC_INT64] = NAC_H5_I64,   [NAC_UINT8] = NAC_H5_U8,    [NAC_BOOL] = NAC_H5_BOOL};
-    return as[dtype];
-}
-
 /* ---- writing ---- */
 
 static bool put(nac_h5 *h5, const char *group, int i, const nac_variable *v)
 {
     char path[512];
     snprintf(path, sizeof path, "%.480s/%d", group, i);
-    return nac_h5_put(h5, path, stored_as(v->type.dtype), v->type.rank, v->type.dim, nac_tensor_data(v->value));
+    return nac_h5_put(h5, path, nac_stored_as(v->type.dtype), v->type.rank, v->type.dim, nac_tensor_data(v->value));
 }
 
 static bool put_seed(nac_h5 *h5, const nac_slot_group *g)
 {
     char path[512];
     const nac_variable *v = g->layer ? g->layer->seed : NULL;
-    return !v || nac_h5_put(h5, seed_path(g, path, sizeof path), stored_as(v->type.dtype), v->type.rank, v->type.dim, nac_tensor_data(v->value));
+    return !v || nac_h5_put(h5, seed_path(g, path, sizeof path), nac_stored_as(v->type.dtype), v->type.rank, v->type.dim, nac_tensor_data(v->value));
 }
 
 static bool put_all(nac_h5 *h5, const nac_slot_map *map)
@@ -43,14 +36,27 @@ static bool put_all(nac_h5 *h5, const nac_slot_map *map)
     return ok;
 }
 
-bool nac_weights_write(nac_model *m, void **bytes, size_t *size)
+static bool put_state(nac_h5 *h5, const nac_state *state)
+{
+    char path[512];
+    bool ok = true;
+    for (int i = 0; ok && state && i < state->values.n; i++) {
+        const nac_tensor *t = state->values.items[i];
+        ok = snprintf(path, sizeof path, NAC_STATE_GROUP "/%s", state->names[i]) < (int)sizeof path
+             || nac_fail(NAC_E_ARGUMENT, "the name of a state is longer than %zu bytes: \"%.100s...\"", sizeof path - sizeof NAC_STATE_GROUP - 1, state->names[i]);
+        ok = ok && nac_h5_put(h5, path, nac_stored_as(t->type.dtype), t->type.rank, t->type.dim, nac_tensor_data(t));
+    }
+    return ok;
+}
+
+bool nac_weights_write(nac_model *m, const nac_state *state, void **bytes, size_t *size)
 {
     trainer *t = (trainer *)m->trainer;
     nac_slot_map map;
     if (!nac_slot_map_make(&map, m, t && t->compiled ? t->optimizer : NULL))
         return false;
     nac_h5 *h5 = nac_h5_create();
-    bool ok = h5 && put_all(h5, &map) && nac_h5_finish(h5, bytes, size);
+    bool ok = h5 && put_all(h5, &map) && put_state(h5, state) && nac_h5_finish(h5, bytes, size);
     nac_h5_close(h5);
     nac_slot_map_free(&map);
     return ok;
@@ -58,18 +64,39 @@ bool nac_weights_write(nac_model *m, void **bytes, size_t *size)
 
 /* ---- reading: everything is staged, then assigned ---- */
 
+bool nac_pending_add(nac_pending *p, nac_variable *v, nac_tensor *value)
+{
+    return nac_list_add(&p->variables, v) && nac_list_add(&p->values, value);
+}
+
+void nac_pending_clear(nac_pending *p)
+{
+    nac_list_clear(&p->variables);
+    nac_list_clear(&p->values);
+}
+
+/* Cannot fail: types were made equal. */
+static bool assign_all(const nac_pending *p)
+{
+    for (int i = 0; i < p->variables.n; i++)
+        if (!nac_assign(p->variables.items[i], p->values.items[i]))
+            return false;
+    return true;
+}
+
 typedef struct {
     nac_h5          *h5;
     nac_load_report *report;
     nac_load_report  own;
-    nac_list         variables, values; /* what will be assigned to what */
+    nac_pending      pending;
+    bool             whole;             /* the optimizer's state must fit, too */
     int              misfits;           /* that a strict load does not bear */
 } staging;
 
 static void misfit(staging *s, nac_misfit_kind kind, const char *path, const char *detail)
 {
     nac_load_report *r = s->report;
-    s->misfits += kind != NAC_OPTIMIZER_SKIPPED;
+    s->misfits += kind != NAC_OPTIMIZER_SKIPPED || s->whole;
     if (r->n < NAC_COUNT(r->entry)) {
         nac_misfit *e = &r->entry[r->n++];
         e->kind = kind;
@@ -97,8 +124,8 @@ static bool stage_at(staging *s, const char *path, nac_variable *v)
         return true;
     }
     nac_tensor *value = nac_tensor_alloc(&v->type);
-    return value && nac_h5_get(s->h5, path, stored_as(v->type.dtype), nac_tensor_data(value), nac_type_bytes(&v->type)) && nac_list_add(&s->variables, v)
-           && nac_list_add(&s->values, value);
+    return value && nac_h5_get(s->h5, path, nac_stored_as(v->type.dtype), nac_tensor_data(value), nac_type_bytes(&v->type))
+           && nac_pending_add(&s->pending, v, value);
 }
 
 static bool stage(staging *s, const char *group, int i, nac_variable *v)
@@ -173,7 +200,8 @@ static bool find_extra(staging *s, const nac_slot_map *map, const char *path, in
     if (!nac_h5_children(s->h5, path, &children, &n))
         return false;
     for (int i = 0; ok && i < n; i++) {
-        if (strcmp(children[i].name, "optimizer") == 0 || (!*path && strcmp(children[i].name, "nacre") == 0))
+        if (strcmp(children[i].name, "optimizer") == 0
+            || (!*path && (strcmp(children[i].name, "nacre") == 0 || strcmp(children[i].name, NAC_STATE_GROUP) == 0)))
             continue;
         char *longer = nac_format("%s%s%s", path, *path ? "/" : "", children[i].name);
         ok = longer;
@@ -219,7 +247,7 @@ static const char *kind_text(nac_misfit_kind kind)
 static bool refuse(const staging *s)
 {
     for (int i = 0; i < s->report->n; i++)
-        if (s->report->entry[i].kind != NAC_OPTIMIZER_SKIPPED) {
+        if (s->report->entry[i].kind != NAC_OPTIMIZER_SKIPPED || s->whole) {
             const nac_misfit *e = &s->report->entry[i];
             return nac_fail(NAC_E_FORMAT, "the weights do not fit the model: %d misfit%s; first: %s %s: %s", s->misfits, s->misfits == 1 ? "" : "s",
                             kind_text(e->kind), e->path, e->detail);
@@ -227,11 +255,11 @@ static bool refuse(const staging *s)
     return nac_fail(NAC_E_FORMAT, "the weights do not fit the model: %d misfits", s->misfits);
 }
 
-bool nac_weights_read(nac_h5 *h5, nac_model *m, bool partial, nac_load_report *report)
+bool nac_weights_read(nac_h5 *h5, nac_model *m, bool partial, nac_load_report *report, const nac_pending *also)
 {
     trainer *t = (trainer *)m->trainer;
     nac_slot_map map;
-    staging s = {.h5 = h5};
+    staging s = {.h5 = h5, .whole = also};
     s.report = report ? report : &s.own;
     s.report->n = s.report->total = 0;
     nac_list variables = {0};
@@ -246,11 +274,9 @@ bool nac_weights_read(nac_h5 *h5, nac_model *m, bool partial, nac_load_report *r
     ok = stage_all(&s, &map);
     if (ok && s.misfits && !partial)
         ok = refuse(&s);
-    for (int i = 0; ok && i < s.variables.n; i++)
-        ok = nac_assign(s.variables.items[i], s.values.items[i]);       /* cannot fail: types were made equal */
+    ok = ok && assign_all(&s.pending) && (!also || assign_all(also));
     nac_scope_end(&scope);
-    nac_list_clear(&s.variables);
-    nac_list_clear(&s.values);
+    nac_pending_clear(&s.pending);
     nac_slot_map_free(&map);
     return ok;
 }

@@ -308,20 +308,26 @@ static void eval_timed(const program *p, arena *a)
     a->timed++;
 }
 
-static void replay(const program *p, arena *a, nac_tensor *const *inputs, bool profiled)
+/* Stops at a node that complains of its numbers: what comes after it, updates above all, is not done. */
+static bool replay(const program *p, arena *a, nac_tensor *const *inputs, bool profiled)
 {
     const nac_graph *g = &p->graph;
+    const nac_thread *thread = nac_this_thread();
+    unsigned failures = thread->failures;
     if (profiled)
         eval_timed(p, a);
-    for (int i = 0; i < g->n_nodes && !profiled; i++)
+    for (int i = 0; i < g->n_nodes && !profiled && thread->failures == failures; i++)
         if (g->nodes[i].op->eval)
             g->nodes[i].op->eval(&a->steps[i]);
+    if (thread->failures != failures)
+        return false;
     for (int i = 0; i < p->plan.n_copies; i++) {
         const nac_graph_update *u = &g->updates[p->plan.copies[i]];
         void *to = a->variable_data[u->variable], *from = place_data(p, a, inputs, u->value);
         if (to != from)
             memcpy(to, from, nac_type_bytes(&g->values[u->value].type));
     }
+    return true;
 }
 
 static bool run(nac_function *f, nac_tensor *input, nac_tensor **result)
@@ -347,7 +353,7 @@ static bool run(nac_function *f, nac_tensor *input, nac_tensor **result)
     bool ok = a && own_variables(p) && fresh_outputs(a, p);
     if (ok) {
         point(a, p, flat);
-        replay(p, a, flat, f->profiled);
+        ok = replay(p, a, flat, f->profiled);
     }
     if (ok && result) {
         for (int i = 0; ok && i < p->graph.n_outputs; i++)
@@ -367,6 +373,23 @@ nac_tensor *nac_function_call(nac_function *f, nac_tensor *input)
 bool nac_function_run(nac_function *f, nac_tensor *input)
 {
     return f && run(f, input, NULL);
+}
+
+bool nac_function_prepare(nac_function *f, nac_tensor *input)
+{
+    nac_tensor *flat[NAC_MAX_IO];
+    int n = input ? nac_flatten_into(input, flat, NAC_MAX_IO) : 0;
+    if (!f || n < 0)
+        return false;
+    if (nac_this_thread()->top || nac_this_thread()->abstract)
+        return nac_fail(NAC_E_STATE, "nac_function_prepare: a tape or a trace is open");
+    for (int i = 0; i < n; i++)
+        if (!flat[i]->buffer)
+            return nac_fail(NAC_E_TYPE, "nac_function_prepare: input %d: expected a tensor with numbers", i);
+    program *p = find(f, input, n, flat);
+    if (p)
+        let_go(f, p, NULL);
+    return p;
 }
 
 static void destroy(void *object)

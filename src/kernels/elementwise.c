@@ -142,12 +142,30 @@ void NAC_K(compare)(nac_compare_kind kind, nac_binary_shape shape, int64_t n, co
     }
 }
 
-void NAC_K(select)(int64_t n, const uint8_t *c, const void *a_, const void *b_, void *y_)
+/* Both are read, so that there is nothing to branch on. */
+#define SELECT(of_a, of_b)                                                                                                           \
+    _Pragma("omp simd") for (int64_t i = 0; i < n; i++)                                                                              \
+    {                                                                                                                                \
+        const real p = of_a, q = of_b;                                                                                               \
+        y[i] = c[i] ? p : q;                                                                                                         \
+    }                                                                                                                                \
+    return
+
+void NAC_K(select)(int64_t n, const uint8_t *c, const void *a_, bool one_a, const void *b_, bool one_b, void *y_)
 {
     const real *a = a_, *b = b_;
     real *y = y_;
-    for (int64_t i = 0; i < n; i++)
-        y[i] = c[i] ? a[i] : b[i];
+    if (!n)
+        return;
+    const real first_a = *a, first_b = *b;
+    if (one_a && one_b) {
+        SELECT(first_a, first_b);
+    } else if (one_a) {
+        SELECT(first_a, b[i]);
+    } else if (one_b) {
+        SELECT(a[i], first_b);
+    }
+    SELECT(a[i], b[i]);
 }
 
 void NAC_K(clip)(int64_t n, double lo, double hi, const void *x_, void *y_)

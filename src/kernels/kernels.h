@@ -59,15 +59,13 @@ typedef struct {
     int64_t n, in[3], c, k[3], out[3], stride[3], pad[3];
 } nac_pool;
 
-/* A whole-sequence LSTM. x (batch, time, in); wx (in, 4 u); wh (u, 4 u); bias (4 u) or NULL; h0, c0 (batch, u);
-   mask (batch, time) bytes or NULL: where 0 the state is kept. Gates are packed i, f, c, o (Keras). Outputs:
-   hs (batch, time, u), the hidden state after each step (a masked step repeats the one before); cs likewise the cell
-   state; gates (batch, time, 4 u), after their activations, for the backward pass. With `reverse` time runs from the
-   last step to the first and results stand in processing order, as Keras's go_backwards does. Activations are tanh and sigmoid. */
+/* A recurrent layer over whole sequences. With `reverse` time runs from the last step to the first and results stand in processing order, as Keras's
+   go_backwards does. */
 typedef struct {
     int64_t batch, time, in, units;
     bool    reverse;
-} nac_lstm;
+    bool    reset_after;            /* GRU: r scales the candidate's product with the state, not the state in it */
+} nac_recurrent;
 
 /* Adam and SGD steps over one variable, in place; all in the table's element type. */
 typedef struct {
@@ -88,7 +86,8 @@ typedef struct nac_kernels {
     void (*unary)(nac_unary_kind kind, int64_t n, const void *x, void *y);                 /* y may be x */
     void (*binary)(nac_binary_kind kind, nac_binary_shape shape, int64_t n, const void *a, const void *b, void *y);
     void (*compare)(nac_compare_kind kind, nac_binary_shape shape, int64_t n, const void *a, const void *b, uint8_t *y);
-    void (*select)(int64_t n, const uint8_t *c, const void *a, const void *b, void *y);    /* c ? a : b */
+    /* c ? a : b; one_a, one_b: that is one number, not n */
+    void (*select)(int64_t n, const uint8_t *c, const void *a, bool one_a, const void *b, bool one_b, void *y);
     void (*clip)(int64_t n, double lo, double hi, const void *x, void *y);
     void (*axpby)(int64_t n, double a, const void *x, double b, const void *y, void *z);   /* z = a x + b y; y may be NULL */
 
@@ -144,14 +143,26 @@ typedef struct nac_kernels {
     void (*avg_pool)(const nac_pool *s, const void *x, void *y);
     void (*avg_pool_grad)(const nac_pool *s, const void *dy, void *dx);
 
-    void (*lstm)(const nac_lstm *s, const void *x, const void *wx, const void *wh, const void *bias, const void *h0, const void *c0,
+    /* Activations are tanh and sigmoid. x (batch, time, in); wx (in, 4 u); wh (u, 4 u); bias (4 u) or NULL; h0, c0 (batch, u);
+       mask (batch, time) bytes or NULL: where 0 the state is kept. Gates are packed i, f, c, o (Keras). Outputs:
+       hs (batch, time, u), the hidden state after each step (a masked step repeats the one before); cs likewise the cell
+       state; gates (batch, time, 4 u), after their activations, for the backward pass. */
+    void (*lstm)(const nac_recurrent *s, const void *x, const void *wx, const void *wh, const void *bias, const void *h0, const void *c0,
                  const uint8_t *mask, void *hs, void *cs, void *gates, void *scratch);
     /* dhs (batch, time, u) or NULL: gradient of every hs; dh, dc (batch, u) or NULL: of the last states. dbias may be NULL. */
-    void (*lstm_grad)(const nac_lstm *s, const void *x, const void *wx, const void *wh, const void *h0, const void *c0, const uint8_t *mask,
+    void (*lstm_grad)(const nac_recurrent *s, const void *x, const void *wx, const void *wh, const void *h0, const void *c0, const uint8_t *mask,
                       const void *hs, const void *cs, const void *gates, const void *dhs, const void *dh, const void *dc, void *dx,
                       void *dwx, void *dwh, void *dbias, void *dh0, void *dc0, void *scratch);
-    size_t (*lstm_scratch)(const nac_lstm *s);
-    size_t (*lstm_grad_scratch)(const nac_lstm *s);
+    size_t (*lstm_scratch)(const nac_recurrent *s);
+    size_t (*lstm_grad_scratch)(const nac_recurrent *s);
+    /* The same with gates packed z, r, candidate: wx (in, 3 u); wh (u, 3 u); bias (3 u), with reset_after (2, 3 u), or NULL. gates (batch, time, 4 u)
+       ends with what r scaled, with reset_after, or made: the candidate's product with the state and its bias, or r times the state. */
+    void (*gru)(const nac_recurrent *s, const void *x, const void *wx, const void *wh, const void *bias, const void *h0, const uint8_t *mask, void *hs,
+                void *gates, void *scratch);
+    void (*gru_grad)(const nac_recurrent *s, const void *x, const void *wx, const void *wh, const void *h0, const uint8_t *mask, const void *hs,
+                     const void *gates, const void *dhs, const void *dh, void *dx, void *dwx, void *dwh, void *dbias, void *dh0, void *scratch);
+    size_t (*gru_scratch)(const nac_recurrent *s);
+    size_t (*gru_grad_scratch)(const nac_recurrent *s);
 
     /* Keras's update rules, beta^t and the step size in the element type. vhat NULL without amsgrad; m NULL without momentum. */
     void (*adam)(const nac_adam_step *s, int64_t n, void *w, void *m, void *v, void *vhat, const void *g);

@@ -1,5 +1,5 @@
 /* Convolutions, transposed, depthwise and separable ones. The options of a family are the same struct for every number of axes. */
-#include "layers/layer.h"
+#include "layers/conv.h"
 
 typedef struct {
     nac_layer     base;
@@ -15,18 +15,17 @@ static int64_t channels_of(nac_layer *self, int n_in, const nac_type *in, const 
     return nac_expect_spatial(self, n_in, in) && nac_expect_known(self, in, axis) ? in->dim[axis] : 0;
 }
 
-static nac_shape kernel_shape(const nac_layer *self, const nac_size *size, int64_t a, int64_t b)
+nac_shape nac_kernel_shape(int axes, const nac_size *size, int64_t in, int64_t out)
 {
-    int axes = nac_spatial_axes(self);
     int64_t dim[NAC_MAX_RANK];
     for (int d = 0; d < axes; d++)
         dim[d] = nac_size_at(size, d);
-    dim[axes] = a;
-    dim[axes + 1] = b;
+    dim[axes] = in;
+    dim[axes + 1] = out;
     return nac_shape_of(axes + 2, dim);
 }
 
-static bool strides_or_dilation(const nac_layer *self, const nac_size *strides, const nac_size *dilation)
+bool nac_strides_or_dilation(const nac_layer *self, const nac_size *strides, const nac_size *dilation)
 {
     for (int d = 0; d < nac_spatial_axes(self); d++)
         for (int e = 0; e < nac_spatial_axes(self); e++)
@@ -43,7 +42,7 @@ static bool conv_init(void *self)
     if (o->filters % o->groups)
         return nac_fail(NAC_E_ARGUMENT, "%s: filters: expected a multiple of groups (%lld), found %lld", ((nac_layer *)self)->base.cls->name,
                         (long long)o->groups, (long long)o->filters);
-    return strides_or_dilation(self, &o->strides, &o->dilation_rate);
+    return nac_strides_or_dilation(self, &o->strides, &o->dilation_rate);
 }
 
 static bool conv_build(nac_layer *self, int n_in, const nac_type *in)
@@ -56,7 +55,7 @@ static bool conv_build(nac_layer *self, int n_in, const nac_type *in)
     if (channels % o->groups)
         return nac_fail(NAC_E_SHAPE, "%s \"%s\": %lld input channels are not divisible into %lld groups", self->base.cls->name, self->name,
                         (long long)channels, (long long)o->groups);
-    l->kernel = nac_add_weight(self, "kernel", kernel_shape(self, &o->kernel_size, channels / o->groups, o->filters), .initializer = o->kernel_initializer,
+    l->kernel = nac_add_weight(self, "kernel", nac_kernel_shape(nac_spatial_axes(self), &o->kernel_size, channels / o->groups, o->filters), .initializer = o->kernel_initializer,
                                .regularizer = o->kernel_regularizer, .constraint = o->kernel_constraint);
     if (o->use_bias)
         l->bias = nac_add_weight(self, "bias", NAC_SHAPE(o->filters), .initializer = o->bias_initializer, .regularizer = o->bias_regularizer,
@@ -96,7 +95,7 @@ static bool transpose_init(void *self)
                             (long long)nac_size_at(&o->strides, d), (long long)o->output_padding.d[d]);
     }
     o->output_padding.rank = n ? axes : 0;
-    return strides_or_dilation(self, &o->strides, &o->dilation_rate);
+    return nac_strides_or_dilation(self, &o->strides, &o->dilation_rate);
 }
 
 static bool transpose_build(nac_layer *self, int n_in, const nac_type *in)
@@ -106,7 +105,7 @@ static bool transpose_build(nac_layer *self, int n_in, const nac_type *in)
     int64_t channels = channels_of(self, n_in, in, o->data_format);
     if (!channels)
         return false;
-    l->kernel = nac_add_weight(self, "kernel", kernel_shape(self, &o->kernel_size, o->filters, channels), .initializer = o->kernel_initializer,
+    l->kernel = nac_add_weight(self, "kernel", nac_kernel_shape(nac_spatial_axes(self), &o->kernel_size, o->filters, channels), .initializer = o->kernel_initializer,
                                .regularizer = o->kernel_regularizer, .constraint = o->kernel_constraint);
     if (o->use_bias)
         l->bias = nac_add_weight(self, "bias", NAC_SHAPE(o->filters), .initializer = o->bias_initializer, .regularizer = o->bias_regularizer,
@@ -142,7 +141,7 @@ static bool depthwise_build(nac_layer *self, int n_in, const nac_type *in)
     int64_t channels = channels_of(self, n_in, in, o->data_format);
     if (!channels)
         return false;
-    l->kernel = nac_add_weight(self, "kernel", kernel_shape(self, &o->kernel_size, channels, o->depth_multiplier), .initializer = o->depthwise_initializer,
+    l->kernel = nac_add_weight(self, "kernel", nac_kernel_shape(nac_spatial_axes(self), &o->kernel_size, channels, o->depth_multiplier), .initializer = o->depthwise_initializer,
                                .regularizer = o->depthwise_regularizer, .constraint = o->depthwise_constraint);
     if (o->use_bias)
         l->bias = nac_add_weight(self, "bias", NAC_SHAPE(channels * o->depth_multiplier), .initializer = o->bias_initializer,
@@ -173,9 +172,9 @@ static bool separable_build(nac_layer *self, int n_in, const nac_type *in)
     int64_t channels = channels_of(self, n_in, in, o->data_format);
     if (!channels)
         return false;
-    l->kernel = nac_add_weight(self, "depthwise_kernel", kernel_shape(self, &o->kernel_size, channels, o->depth_multiplier),
+    l->kernel = nac_add_weight(self, "depthwise_kernel", nac_kernel_shape(nac_spatial_axes(self), &o->kernel_size, channels, o->depth_multiplier),
                                .initializer = o->depthwise_initializer, .regularizer = o->depthwise_regularizer, .constraint = o->depthwise_constraint);
-    l->pointwise = nac_add_weight(self, "pointwise_kernel", kernel_shape(self, &(nac_size){{1}}, channels * o->depth_multiplier, o->filters),
+    l->pointwise = nac_add_weight(self, "pointwise_kernel", nac_kernel_shape(nac_spatial_axes(self), &(nac_size){{1}}, channels * o->depth_multiplier, o->filters),
                                   .initializer = o->pointwise_initializer, .regularizer = o->pointwise_regularizer, .constraint = o->pointwise_constraint);
     if (o->use_bias)
         l->bias = nac_add_weight(self, "bias", NAC_SHAPE(o->filters), .initializer = o->bias_initializer, .regularizer = o->bias_regularizer,

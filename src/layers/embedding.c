@@ -1,5 +1,7 @@
 /* Embedding. */
+#include <stdio.h>
 #include "layers/layer.h"
+#include "ops/ops.h"
 
 typedef struct {
     nac_layer     base;
@@ -18,7 +20,10 @@ static bool build(nac_layer *self, int n_in, const nac_type *in)
 
 static bool call(nac_layer *self, nac_layer_call *c)
 {
-    nac_tensor *ids = nac_cast(c->in[0], NAC_INT64);
+    const nac_embedding_options *o = nac_options(self);
+    char what[96];
+    snprintf(what, sizeof what, "Embedding \"%.60s\": id", self->name);
+    nac_tensor *ids = nac_checked_ids(nac_cast(c->in[0], NAC_INT64), o->input_dim, NAC_NONE, what);
     return nac_return(c, nac_take(nac_value(((embedding *)self)->embeddings), ids, 0));
 }
 

@@ -1,4 +1,4 @@
-/* GRU (Cho et al., 2014) and its cell. */
+/* GRU (Cho et al., 2014) and its cell. Keras's default activations run as one op over the whole sequence. */
 #include "layers/rnn.h"
 
 typedef struct {
@@ -77,9 +77,27 @@ static bool init(void *self)
     return nac_rnn_init(self, nac_rnn_cell_like(self, &nac_gru_cell_type.cls));
 }
 
+static bool whole_sequence(nac_rnn_layer *l, nac_rnn_pass *p)
+{
+    const nac_gru_options *o = nac_options(&l->base);
+    const gru_cell *cell = (const gru_cell *)l->cell;
+    nac_tensor *bias;
+    if (!nac_rnn_is_plain(p, o->activation, o->recurrent_activation, o->recurrent_dropout))
+        return nac_rnn_loop(l, p);
+    nac_tensor *x = nac_rnn_dropout(l, p, o->dropout, o->seed);
+    nac_tensor *y = nac_optional_value(cell->bias, &bias) ? nac_gru_op(x, nac_value(cell->kernel), nac_value(cell->recurrent_kernel), bias, p->state[0],
+                                                                       p->mask, l->go_backwards, o->reset_after)
+                                                          : NULL;
+    if (!y)
+        return false;
+    p->sequence = l->return_sequences ? nac_at(y, 0) : NULL;
+    p->last = p->state[0] = nac_at(y, 1);
+    return !p->mask || nac_rnn_mask_outputs(l, p);
+}
+
 static bool call(nac_layer *self, nac_layer_call *c)
 {
-    return nac_rnn_call((nac_rnn_layer *)self, c, nac_rnn_loop);
+    return nac_rnn_call((nac_rnn_layer *)self, c, whole_sequence);
 }
 
 NAC_DEFINE_LAYER(gru, NAC_GRU_OPTIONS, (.name = "GRU", .size = sizeof(nac_rnn_layer), .init = init, .release = nac_rnn_release), .build = nac_rnn_build,

@@ -50,9 +50,11 @@ DEFINE(constant, NAC_CONSTANT_OPTIONS, "Constant", make_constant, NULL)
 MAKE(make_identity)
 {
     IGNORE;
-    if (nac_shape_rank(&shape) != 2 || shape.d[0] != shape.d[1])
-        return nac_fail(NAC_E_SHAPE, "Identity: a square matrix is expected");
-    return nac_mul_scalar(nac_eye(dtype, shape.d[0]), ((const nac_identity_options *)self->options)->gain);
+    if (nac_shape_rank(&shape) != 2)
+        return nac_fail(NAC_E_SHAPE, "Identity: a matrix is expected, found rank %d", nac_shape_rank(&shape));
+    nac_tensor *square = nac_eye(dtype, shape.d[0] > shape.d[1] ? shape.d[0] : shape.d[1]);
+    nac_tensor *eye = nac_slice_axis(nac_slice_axis(square, 0, 0, shape.d[0], 1), 1, 0, shape.d[1], 1);
+    return nac_mul_scalar(eye, ((const nac_identity_options *)self->options)->gain);
 }
 DEFINE(identity, NAC_IDENTITY_OPTIONS, "Identity", make_identity, "IdentityInitializer")
 

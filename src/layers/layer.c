@@ -53,15 +53,20 @@ void nac_set_random_seed(uint64_t seed)
     seeded = true;
 }
 
-/* SplitMix64 (Steele, Lea, Flood 2014) */
-uint64_t nac_next_random(void)
+uint64_t nac_random_state(void)
 {
     if (!seeded) {
         if (getrandom(&random_state, sizeof random_state, 0) != (ssize_t)sizeof random_state)
             random_state = (uint64_t)(uintptr_t)&random_state;
         seeded = true;
     }
-    uint64_t z = random_state += 0x9e3779b97f4a7c15u;
+    return random_state;
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014) */
+uint64_t nac_next_random(void)
+{
+    uint64_t z = random_state = nac_random_state() + 0x9e3779b97f4a7c15u;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     return (z ^ z >> 31) & INT64_MAX;
@@ -128,6 +133,9 @@ void nac_layer_release(void *self)
     for (int i = 0; i < l->n_metrics; i++)
         nac_release(l->metrics[i]);
     nac_free(l->metrics);
+    for (int i = 0; i < l->n_states; i++)
+        nac_release(l->states[i]);
+    nac_free(l->states);
     nac_release(l->seed);
     nac_release(l->activity_regularizer);
     nac_release(l->trainer);
@@ -264,6 +272,17 @@ nac_tensor *nac_layer_seed(nac_layer *self, int64_t seed)
         return NULL;
     nac_tensor *now = nac_value(self->seed);
     return nac_assign(self->seed, nac_add(now, nac_tensor_new(NAC_INT64, NAC_SHAPE(2), one))) ? now : NULL;
+}
+
+nac_variable *nac_add_state(nac_layer *self, nac_variable *v)
+{
+    if (!self || !v)
+        return NULL;
+    nac_variable **grown = nac_realloc(self->states, ((size_t)self->n_states + 1) * sizeof *grown);
+    if (!grown)
+        return NULL;
+    self->states = grown;
+    return self->states[self->n_states++] = nac_retain(v);
 }
 
 /* ---- building ---- */

@@ -101,5 +101,6 @@ cJSON     *nac_plain_config(nac_layer *l);                      /* name, trainab
 bool nac_layer_stream(nac_layer *self, int64_t key);
 
 uint64_t nac_next_random(void);         /* of this thread's stream: what unseeded things draw their keys from */
+uint64_t nac_random_state(void);        /* where that stream stands: what nac_set_random_seed takes to go on from there */
 
 #endif

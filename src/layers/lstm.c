@@ -1,5 +1,4 @@
 /* LSTM (Hochreiter and Schmidhuber, 1997) and its cell. Keras's default activations run as one op over the whole sequence. */
-#include <string.h>
 #include "layers/rnn.h"
 
 typedef struct {
@@ -14,8 +13,7 @@ static int state_types(nac_layer *self, const nac_type *step, nac_type *state)
     return nac_cell_states(step, ((const nac_lstm_cell_options *)nac_options(self))->units, 2, state);
 }
 
-/* Keras sets the forget gate's bias to 1. */
-static bool forget_bias(nac_variable *bias, int64_t units)
+bool nac_lstm_forget_bias(nac_variable *bias, int64_t units)
 {
     nac_aside aside = nac_step_aside();
     nac_tensor *now = nac_value(bias), *ones = nac_ones(nac_variable_dtype(bias), NAC_SHAPE(units));
@@ -38,7 +36,19 @@ static bool cell_build(nac_layer *self, int n_in, const nac_type *in)
     if (o->use_bias)
         l->bias = nac_add_weight(self, "bias", NAC_SHAPE(4 * o->units), .initializer = o->bias_initializer, .regularizer = o->bias_regularizer,
                                  .constraint = o->bias_constraint);
-    return l->kernel && l->recurrent_kernel && (!o->use_bias || (l->bias && (!o->unit_forget_bias || forget_bias(l->bias, o->units))));
+    return l->kernel && l->recurrent_kernel && (!o->use_bias || (l->bias && (!o->unit_forget_bias || nac_lstm_forget_bias(l->bias, o->units))));
+}
+
+bool nac_lstm_gates(nac_layer_call *c, nac_tensor *z, int axis, nac_spec activation, nac_spec recurrent_activation)
+{
+    nac_tensor *gates = nac_split(z, 4, axis);
+    nac_tensor *i = nac_activate(recurrent_activation, nac_at(gates, 0)), *f = nac_activate(recurrent_activation, nac_at(gates, 1));
+    nac_tensor *g = nac_activate(activation, nac_at(gates, 2)), *out = nac_activate(recurrent_activation, nac_at(gates, 3));
+    nac_tensor *s = nac_add(nac_multiply(f, c->in[2]), nac_multiply(i, g));
+    c->n_out = 3;
+    c->out[0] = c->out[1] = nac_multiply(out, nac_activate(activation, s));
+    c->out[2] = s;
+    return c->out[0];
 }
 
 static bool cell_call(nac_layer *self, nac_layer_call *c)
@@ -49,17 +59,9 @@ static bool cell_call(nac_layer *self, nac_layer_call *c)
     if (!nac_expect_inputs(self, c->n_in, 3) || !nac_optional_value(l->bias, &bias))
         return false;
     int masks = o->recurrent_dropout > 0 ? 4 : 1;       /* as Keras has it */
-    nac_tensor *h = c->in[1], *s = c->in[2];
-    nac_tensor *z = nac_add(nac_cell_project(self, DROPOUT, c->in[0], nac_value(l->kernel), masks, c->training ? o->dropout : 0, o->seed),
-                            nac_cell_project(self, RECURRENT_DROPOUT, h, nac_value(l->recurrent_kernel), masks, c->training ? o->recurrent_dropout : 0, o->seed));
-    nac_tensor *gates = nac_split(bias ? nac_add(z, bias) : z, 4, -1);
-    nac_tensor *i = nac_activate(o->recurrent_activation, nac_at(gates, 0)), *f = nac_activate(o->recurrent_activation, nac_at(gates, 1));
-    nac_tensor *g = nac_activate(o->activation, nac_at(gates, 2)), *out = nac_activate(o->recurrent_activation, nac_at(gates, 3));
-    s = nac_add(nac_multiply(f, s), nac_multiply(i, g));
-    c->n_out = 3;
-    c->out[0] = c->out[1] = nac_multiply(out, nac_activate(o->activation, s));
-    c->out[2] = s;
-    return c->out[0];
+        nac_tensor *z = nac_add(nac_cell_project(self, DROPOUT, c->in[0], nac_value(l->kernel), masks, c->training ? o->dropout : 0, o->seed),
+                            nac_cell_project(self, RECURRENT_DROPOUT, c->in[1], nac_value(l->recurrent_kernel), masks, c->training ? o->recurrent_dropout : 0, o->seed));
+    return nac_lstm_gates(c, bias ? nac_add(z, bias) : z, -1, o->activation, o->recurrent_activation);
 }
 
 NAC_DEFINE_LAYER(lstm_cell, NAC_LSTM_CELL_OPTIONS, (.name = "LSTMCell", .size = sizeof(lstm_cell)), .build = cell_build, .call = cell_call,
@@ -72,36 +74,14 @@ static bool init(void *self)
     return nac_rnn_init(self, nac_rnn_cell_like(self, &nac_lstm_cell_type.cls));
 }
 
-static bool is_named(nac_spec activation, const char *name)
-{
-    return nac_is(activation, NAC_KIND_ACTIVATION) && strcmp(((const nac_instance *)activation)->cls->name, name) == 0;
-}
-
-/* What was put out at masked steps: 0, or what came before, which is 0 before the first step that counts. The op gives the states, which stay
-   the initial ones there. */
-static bool mask_outputs(const nac_rnn_layer *l, nac_rnn_pass *p)
-{
-    nac_dtype dtype = nac_dtype_of(p->last);
-    int64_t time = nac_dim(p->x, 1);
-    nac_tensor *keep = nac_cast(l->go_backwards ? nac_flip(p->mask, 1) : p->mask, dtype);
-    if (!l->zero_output_for_mask)       /* a row's sum from the left is above 0 from its first step that counts */
-        keep = nac_cast(nac_greater(nac_matmul_t(keep, false, nac_tri(dtype, time, time), true), nac_scalar_of(dtype, 0)), dtype);
-    p->last = nac_multiply(p->last, nac_slice_axis(keep, 1, -1, NAC_NONE, 1));
-    if (p->sequence)
-        p->sequence = nac_multiply(p->sequence, nac_expand_dims(keep, -1));
-    return p->last && (p->sequence || !l->return_sequences);
-}
-
 static bool whole_sequence(nac_rnn_layer *l, nac_rnn_pass *p)
 {
     const nac_lstm_options *o = nac_options(&l->base);
     const lstm_cell *cell = (const lstm_cell *)l->cell;
-    nac_tensor *bias, *x = p->x, *h = p->state[0];
-    if (!is_named(o->activation, "tanh") || !is_named(o->recurrent_activation, "sigmoid") || (p->training && o->recurrent_dropout > 0)
-        || nac_this_thread()->abstract)
+    nac_tensor *bias, *h = p->state[0];
+    if (!nac_rnn_is_plain(p, o->activation, o->recurrent_activation, o->recurrent_dropout))
         return nac_rnn_loop(l, p);
-    if (p->training && o->dropout > 0 && o->dropout < 1)
-        x = nac_random_dropout(nac_layer_seed(l->cell, o->seed), x, o->dropout, &(nac_shape){.d = {nac_dim(x, 0), 1, nac_dim(x, 2)}, .rank = 3});
+    nac_tensor *x = nac_rnn_dropout(l, p, o->dropout, o->seed);
     nac_tensor *y = nac_optional_value(cell->bias, &bias) ? nac_lstm_op(x, nac_value(cell->kernel), nac_value(cell->recurrent_kernel), bias, h, p->state[1],
                                                                         p->mask, l->go_backwards)
                                                           : NULL;
@@ -110,7 +90,7 @@ static bool whole_sequence(nac_rnn_layer *l, nac_rnn_pass *p)
     p->sequence = l->return_sequences ? nac_at(y, 0) : NULL;
     p->last = p->state[0] = nac_at(y, 1);
     p->state[1] = nac_at(y, 2);
-    return !p->mask || mask_outputs(l, p);
+    return !p->mask || nac_rnn_mask_outputs(l, p);
 }
 
 static bool call(nac_layer *self, nac_layer_call *c)

@@ -79,6 +79,9 @@
     O(lstm)                                                                                                                         \
     O(gru_cell)                                                                                                                     \
     O(gru)                                                                                                                          \
+    O(conv_lstm1d)                                                                                                                  \
+    O(conv_lstm2d)                                                                                                                  \
+    O(conv_lstm3d)                                                                                                                  \
     O(stacked_rnn_cells)                                                                                                            \
     O(rnn)                                                                                                                          \
     O(bidirectional)                                                                                                                \

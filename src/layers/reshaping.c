@@ -1,5 +1,6 @@
 /* Flatten, Reshape, Permute, RepeatVector, paddings, croppings, upsamplings. */
 #include <string.h>
+#include "base/json.h"
 #include "layers/layer.h"
 
 static nac_tensor *channels_last(nac_tensor *x)
@@ -33,7 +34,18 @@ static bool reshape_call(nac_layer *self, nac_layer_call *c)
     memcpy(dim + 1, o->target_shape.d, (size_t)rank * sizeof *dim);
     return nac_return(c, nac_reshape_to(c->in[0], nac_shape_of(rank + 1, dim)));
 }
-NAC_DEFINE_LAYER(reshape_layer, NAC_RESHAPE_LAYER_OPTIONS, (.name = "Reshape", .size = sizeof(nac_layer)), .call = reshape_call, .stateless = true)
+
+/* Keras writes the extent that follows from the others as -1, and takes None for one that never does. */
+static void *reshape_config(nac_layer *self)
+{
+    const nac_reshape_layer_options *o = nac_options(self);
+    cJSON *config = nac_plain_config(self), *shape = cJSON_CreateArray();
+    for (int d = 0; d < nac_shape_rank(&o->target_shape); d++)
+        cJSON_AddItemToArray(shape, nac_json_int(o->target_shape.d[d]));
+    cJSON_ReplaceItemInObjectCaseSensitive(config, "target_shape", shape);
+    return config;
+}
+NAC_DEFINE_LAYER(reshape_layer, NAC_RESHAPE_LAYER_OPTIONS, (.name = "Reshape", .size = sizeof(nac_layer)), .call = reshape_call, .stateless = true, .get_config = reshape_config)
 
 static bool permute_init(void *self)
 {

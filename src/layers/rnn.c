@@ -100,15 +100,11 @@ static nac_type step_type(const nac_type *x)
     return step;
 }
 
-bool nac_rnn_build(nac_layer *self, int n_in, const nac_type *in)
+bool nac_rnn_build_cell(nac_layer *self, const nac_type *in)
 {
     nac_rnn_layer *l = (nac_rnn_layer *)self;
     nac_type types[1 + NAC_MAX_IO];
-    (void)n_in;
-    bool any_cell = nac_option_find(self->base.cls, "cell");
-    if (!nac_expect_rank(self, in, 3, any_cell ? NAC_MAX_RANK : 3))
-        return false;
-    if (!any_cell)
+    if (!nac_option_find(self->base.cls, "cell"))
         l->cell->dtype = self->dtype;   /* a config may have set it since the cell was made */
     types[0] = step_type(in);
     int n = nac_layer_class(l->cell)->state_types(l->cell, types, types + 1);
@@ -116,7 +112,13 @@ bool nac_rnn_build(nac_layer *self, int n_in, const nac_type *in)
     return n > 0 && nac_build_layer(l->cell, 1, types);
 }
 
-/* ---- calling ---- */
+bool nac_rnn_build(nac_layer *self, int n_in, const nac_type *in)
+{
+    (void)n_in;
+    return nac_expect_rank(self, in, 3, nac_option_find(self->base.cls, "cell") ? NAC_MAX_RANK : 3) && nac_rnn_build_cell(self, in);
+}
+
+/* ---- the loop ---- */
 
 /* A step of the sequence; while only shapes are asked for, the shape of one. */
 static nac_tensor *step_of(nac_tensor *x, int64_t t)
@@ -193,6 +195,39 @@ bool nac_rnn_loop(nac_rnn_layer *l, nac_rnn_pass *p)
     return ok;
 }
 
+/* ---- one op over the whole sequence ---- */
+
+static bool is_named(nac_spec activation, const char *name)
+{
+    return nac_is(activation, NAC_KIND_ACTIVATION) && strcmp(((const nac_instance *)activation)->cls->name, name) == 0;
+}
+
+bool nac_rnn_is_plain(const nac_rnn_pass *p, nac_spec activation, nac_spec recurrent_activation, double recurrent_dropout)
+{
+    return is_named(activation, "tanh") && is_named(recurrent_activation, "sigmoid") && !(p->training && recurrent_dropout > 0) && !nac_this_thread()->abstract;
+}
+
+nac_tensor *nac_rnn_dropout(nac_rnn_layer *l, nac_rnn_pass *p, double rate, int64_t seed)
+{
+    nac_shape once = {.d = {nac_dim(p->x, 0), 1, nac_dim(p->x, 2)}, .rank = 3};
+    return p->training && rate > 0 && rate < 1 ? nac_random_dropout(nac_layer_seed(l->cell, seed), p->x, rate, &once) : p->x;
+}
+
+bool nac_rnn_mask_outputs(const nac_rnn_layer *l, nac_rnn_pass *p)
+{
+    nac_dtype dtype = nac_dtype_of(p->last);
+    int64_t time = nac_dim(p->x, 1);
+    nac_tensor *keep = nac_cast(l->go_backwards ? nac_flip(p->mask, 1) : p->mask, dtype);
+    if (!l->zero_output_for_mask)       /* a row's sum from the left is above 0 from its first step that counts */
+        keep = nac_cast(nac_greater(nac_matmul_t(keep, false, nac_tri(dtype, time, time), true), nac_scalar_of(dtype, 0)), dtype);
+    p->last = nac_multiply(p->last, nac_slice_axis(keep, 1, -1, NAC_NONE, 1));
+    if (p->sequence)
+        p->sequence = nac_multiply(p->sequence, nac_expand_dims(keep, -1));
+    return p->last && (p->sequence || !l->return_sequences);
+}
+
+/* ---- calling ---- */
+
 /* The variables of a stateful layer, 0 at first. */
 static bool make_states(nac_rnn_layer *l, const nac_type *types)
 {
@@ -201,7 +236,7 @@ static bool make_states(nac_rnn_layer *l, const nac_type *types)
     bool ok = true;
     for (int k = 0; ok && k < l->n_states; k++) {
         nac_variable *v = nac_variable_new("rnn_state", nac_zeros(types[k].dtype, nac_shape_of(types[k].rank, types[k].dim)), false);
-        ok = v && (l->state[k] = nac_retain(v));
+        ok = nac_add_state(&l->base, v) && (l->state[k] = nac_retain(v));
     }
     nac_scope_end(&scope);
     nac_step_back(aside);

@@ -64,6 +64,15 @@ static nac_tensor *reduce(const char *how, nac_tensor *values, nac_tensor *weigh
         while (nac_rank(weight) < nac_rank(values))
             if (!(weight = nac_expand_dims(weight, -1)))
                 return NULL;
+        char a[128], b[128];
+        bool fits = true;
+        for (int d = 1; fits && d <= nac_rank(values); d++) {
+            int64_t w = nac_dim(weight, -d), n = nac_dim(values, -d);
+            fits = w == n || w == 1 || n == 1 || w < 0 || n < 0;
+        }
+        if (!fits)
+            return nac_fail(NAC_E_SHAPE, "sample_weight: %s does not fit losses %s", nac_type_text(nac_type_of(weight), a, sizeof a),
+                            nac_type_text(nac_type_of(values), b, sizeof b));
         values = nac_multiply(values, weight);
     }
     if (!how || strcmp(how, "none") == 0)

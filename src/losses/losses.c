@@ -1,5 +1,6 @@
 /* Keras's losses. */
 #include "losses/loss.h"
+#include "ops/ops.h"
 
 #define EPSILON 1e-7
 
@@ -166,7 +167,7 @@ nac_tensor *nac_sparse_values(nac_tensor *t, nac_tensor *p, bool from_logits, in
             perm[d] = d == n - 1 ? class_axis : d + (d >= class_axis);
         p = nac_transpose_by(p, nac_shape_of(n, perm));
     }
-    nac_tensor *ids = nac_cast(t, NAC_INT64), *kept = NULL;
+    nac_tensor *ids = nac_checked_ids(nac_cast(t, NAC_INT64), nac_dim(p, -1), ignore_class, "sparse_categorical_crossentropy: class id"), *kept = NULL;
     if (ignore_class != NAC_NONE) {
         kept = nac_not_equal(ids, nac_scalar_int(NAC_INT64, ignore_class));
         ids = nac_where(kept, ids, nac_scalar_int(NAC_INT64, 0));

@@ -1,22 +1,15 @@
 /* fit, evaluate, predict and single batches. */
 #include <string.h>
-#include "models/trainer.h"
-
+#include "models/session.h"
 
 /* ---- history ---- */
-
-struct nac_history {
-    nac_object obj;
-    nac_logs  *epochs;
-    int        n;
-};
 
 static void destroy_history(void *object)
 {
     nac_free(((nac_history *)object)->epochs);
 }
 
-static bool remember(nac_history *h, const nac_logs *logs)
+bool nac_history_add(nac_history *h, const nac_logs *logs)
 {
     if ((h->n & (h->n - 1)) == 0) {
         nac_logs *grown = nac_realloc(h->epochs, (size_t)(h->n ? 2 * h->n : 1) * sizeof *grown);
@@ -45,16 +38,6 @@ double nac_history_value(const nac_history *h, const char *name, int i)
 
 /* ---- callbacks ---- */
 
-typedef struct {
-    nac_callback *list[NAC_MAX_IO + 1];
-    int           n;
-} callbacks;
-
-static const nac_callback_type *type_of(const nac_callback *c)
-{
-    return (const nac_callback_type *)c->base.cls;
-}
-
 static bool collect(callbacks *cs, const nac_specs *specs, bool progress)
 {
     for (int i = 0; i < NAC_MAX_IO && specs->v[i]; i++) {
@@ -76,33 +59,37 @@ static bool collect(callbacks *cs, const nac_specs *specs, bool progress)
     ({                                                                                                                               \
         bool ok_ = true;                                                                                                             \
         for (int i_ = 0; ok_ && i_ < (cs)->n; i_++)                                                                                  \
-            if (type_of((cs)->list[i_])->event)                                                                                      \
-                ok_ = type_of((cs)->list[i_])->event((cs)->list[i_], __VA_ARGS__) || nac_trail("in callback %s", (cs)->list[i_]->base.cls->name); \
+            if (nac_callback_type_of((cs)->list[i_])->event)                                                                         \
+                ok_ = nac_callback_type_of((cs)->list[i_])->event((cs)->list[i_], __VA_ARGS__)                                       \
+                      || nac_trail("in callback %s", (cs)->list[i_]->base.cls->name);                                                \
         ok_;                                                                                                                         \
     })
 
 static bool want_batch_logs(const callbacks *cs)
 {
     for (int i = 0; i < cs->n; i++)
-        if (type_of(cs->list[i])->on_train_batch_end && type_of(cs->list[i])->wants_batch_logs)
+        if (nac_callback_type_of(cs->list[i])->on_train_batch_end && nac_callback_type_of(cs->list[i])->wants_batch_logs)
             return true;
     return false;
 }
 
 /* ---- one pass over the data ---- */
 
-typedef struct {
-    trainer     *t;
-    nac_training training;
-    callbacks    callbacks;
-    bool         batch_logs;
-} session;
+/* Between two batches, when everybody has seen the first: what stands in a checkpoint is consistent. */
+static bool rest(session *s)
+{
+    s->phase = NAC_MAY_SAVE;
+    bool ok = EACH(&s->callbacks, on_train_save, &s->training);
+    s->phase = NAC_BUSY;
+    return ok;
+}
 
-static bool train_epoch(session *s, nac_batches *batches, int64_t steps)
+static bool train_epoch(session *s, nac_batches *batches)
 {
     bool ok;
     nac_logs logs;
-    for (int64_t step = 0; step < steps && !s->training.stop_training; step++) {
+    while (s->training.batch < s->training.steps && !s->training.stop_training) {
+        int64_t step = s->training.batch;
         nac_tensor *batch = nac_batches_next(batches, &ok);
         if (!batch)
             return ok;
@@ -112,6 +99,9 @@ static bool train_epoch(session *s, nac_batches *batches, int64_t steps)
         if (s->batch_logs && !nac_trainer_logs(s->t, "", &logs))
             return false;
         if (!EACH(&s->callbacks, on_train_batch_end, &s->training, step, s->batch_logs ? &logs : NULL))
+            return false;
+        s->training.batch = step + 1;
+        if (!rest(s))
             return false;
     }
     return true;
@@ -180,33 +170,62 @@ static bool check(const nac_fit_arguments *a, const nac_dataset *data)
     return data->size > 0 || nac_fail(NAC_E_ARGUMENT, "fit: there are no samples");
 }
 
-static bool run(session *s, const nac_fit_arguments *a, nac_dataset *data, nac_dataset *validation, nac_history *history)
+static bool restore(session *s)
+{
+    s->phase = NAC_MAY_RESTORE;
+    bool ok = EACH(&s->callbacks, on_train_restore, &s->training);
+    s->phase = NAC_BUSY;
+    return ok;
+}
+
+/* An epoch that goes on in its middle keeps its figures, and began already for callbacks whose state was restored. */
+static bool begin_epoch(session *s)
+{
+    nac_training *t = &s->training;
+    bool ok = t->batch > 0 || nac_reset_metrics(t->model);
+    for (int i = 0; ok && i < s->callbacks.n; i++) {
+        nac_callback *c = s->callbacks.list[i];
+        if (nac_callback_type_of(c)->on_epoch_begin && !(t->batch > 0 && s->callbacks.restored[i]))
+            ok = nac_callback_type_of(c)->on_epoch_begin(c, t, t->epoch) || nac_trail("in callback %s", c->base.cls->name);
+    }
+    return ok;
+}
+
+static bool run(session *s, const nac_fit_arguments *a, nac_dataset *data, nac_dataset *validation)
 {
     nac_batches batches;
-    uint64_t seed = a->shuffle_seed == NAC_NONE ? (a->shuffle ? nac_next_random() : 0) : (uint64_t)a->shuffle_seed;
+    nac_training *t = &s->training;
+    s->shuffle_seed = a->shuffle_seed == NAC_NONE ? (a->shuffle ? nac_next_random() : 0) : (uint64_t)a->shuffle_seed;
     nac_batches_open(&batches, data, a->batch_size);
+    s->batches = &batches;
     int64_t count = nac_batches_count(&batches), steps = a->steps_per_epoch ? a->steps_per_epoch : count;
     int64_t epochs_a_pass = (count + steps - 1) / steps;        /* epochs of fewer steps share one pass over the data */
-    s->training.steps = steps;
-    bool ok = nac_trainer_refresh(s->t) && EACH(&s->callbacks, on_train_begin, &s->training);
+    t->steps = steps;
+    t->epoch = a->initial_epoch;
+    bool ok = nac_trainer_refresh(s->t) && EACH(&s->callbacks, on_train_begin, t) && restore(s);
     nac_logs logs = {0};
-    for (int64_t epoch = a->initial_epoch; ok && epoch < a->epochs && !s->training.stop_training; epoch++) {
+    if (s->history->n)
+        logs = s->history->epochs[s->history->n - 1];
+    while (ok && t->epoch < a->epochs && (!t->stop_training || t->batch > 0)) {     /* an epoch that was stopped in its middle comes to its end */
+        int64_t epoch = t->epoch;
+        ok = begin_epoch(s) && nac_batches_restart(&batches, a->shuffle, s->shuffle_seed, (uint64_t)(epoch / epochs_a_pass));
+        batches.at = (epoch % epochs_a_pass * steps + t->batch) * a->batch_size;
+        ok = ok && (train_epoch(s, &batches) || nac_trail("in epoch %lld", (long long)epoch + 1));
         logs.n = 0;
-        ok = nac_reset_metrics(s->t->model) && EACH(&s->callbacks, on_epoch_begin, &s->training, epoch)
-             && nac_batches_restart(&batches, a->shuffle, seed, (uint64_t)(epoch / epochs_a_pass));
-        batches.at = epoch % epochs_a_pass * steps * a->batch_size;
-        ok = ok && (train_epoch(s, &batches, steps) || nac_trail("in epoch %lld", (long long)epoch + 1));
         ok = ok && nac_trainer_logs(s->t, "", &logs);
         if (ok && validation && (epoch + 1) % a->validation_freq == 0)
             ok = test(s, validation, a->validation_batch_size ? a->validation_batch_size : a->batch_size, "val_", &logs);
-        ok = ok && EACH(&s->callbacks, on_epoch_end, &s->training, epoch, &logs) && remember(history, &logs);
+        ok = ok && EACH(&s->callbacks, on_epoch_end, t, epoch, &logs) && nac_history_add(s->history, &logs);
+        t->epoch = epoch + 1;
+        t->batch = 0;
+        ok = ok && rest(s);
     }
     nac_batches_close(&batches);
     nac_list variables = {0};
     ok = ok && nac_collect_variables(s->t->model, NAC_TRAINABLE_WEIGHTS, &variables)
          && nac_optimizer_finish(s->t->optimizer, variables.n, (nac_variable *const *)variables.items);
     nac_list_clear(&variables);
-    return ok && EACH(&s->callbacks, on_train_end, &s->training, &logs);
+    return ok && EACH(&s->callbacks, on_train_end, t, &logs);
 }
 
 nac_history *nac_fit_with(const nac_fit_arguments *a)
@@ -228,10 +247,10 @@ nac_history *nac_fit_with(const nac_fit_arguments *a)
     }
     data = ok ? weigh(data, &a->class_weight) : NULL;
     ok = data && collect(&s.callbacks, &a->callbacks, a->verbose > 0);
-    s.training = (nac_training){.model = a->model, .epochs = a->epochs, .batch_size = a->batch_size, .verbose = (int)a->verbose};
+    s.training = (nac_training){.model = a->model, .epochs = a->epochs, .batch_size = a->batch_size, .verbose = (int)a->verbose, .session = &s};
     s.batch_logs = ok && want_batch_logs(&s.callbacks);
-    nac_history *history = ok ? nac_object_new(&history_type, sizeof *history) : NULL;
-    if (!history || !run(&s, a, data, validation, history)) {
+    nac_history *history = s.history = ok ? nac_object_new(&history_type, sizeof *history) : NULL;
+    if (!history || !run(&s, a, data, validation)) {
         nac_trail("in model \"%s\"", a->model->name);
         history = NULL;
     }
@@ -338,6 +357,15 @@ static bool on_batch(nac_model *m, bool train, nac_tensor *x, nac_tensor *y, nac
     if (logs)
         logs->n = 0;
     return !logs || nac_trainer_logs(t, "", logs);
+}
+
+bool nac_prepare_training(nac_model *m, nac_tensor *x, nac_tensor *y, nac_tensor *sample_weight)
+{
+    trainer *t = nac_compiled_trainer(m, "nac_prepare_training");
+    nac_scope scope = nac_scope_begin();
+    bool ok = t && x && nac_trainer_refresh(t) && nac_trainer_prepare(t, nac_batch_of(x, y, sample_weight));
+    nac_scope_end(&scope);
+    return ok || (m && nac_trail("in model \"%s\"", m->name));
 }
 
 bool nac_train_on_batch(nac_model *m, nac_tensor *x, nac_tensor *y, nac_tensor *sample_weight, nac_logs *logs)

@@ -495,9 +495,22 @@ bool nac_trainer_step(trainer *t, bool train, nac_tensor *batch)
         return false;
     nac_scope scope = nac_scope_begin();
     nac_function_body body = train ? train_body : test_body;    /* made anew when a callback compiled the model again */
-    bool ok = t->run_eagerly ? body(t, batch) != NULL : nac_function_run(function_for(t, train ? &t->train : &t->test, body), batch);
+    nac_function *f = t->run_eagerly ? NULL : nac_retain(function_for(t, train ? &t->train : &t->test, body));    /* a trace that fails may forget it */
+    bool ok = t->run_eagerly ? body(t, batch) != NULL : nac_function_run(f, batch);
+    nac_release(f);
     nac_scope_end(&scope);
     return ok;
+}
+
+/* A model that runs eagerly is traced, too: nothing else makes everything without taking a step. */
+bool nac_trainer_prepare(trainer *t, nac_tensor *batch)
+{
+    nac_scope scope = nac_scope_begin();
+    nac_function *f = nac_retain(function_for(t, &t->train, train_body));
+    bool ok = batch && nac_function_prepare(f, batch);
+    nac_release(f);
+    nac_scope_end(&scope);
+    return ok || nac_trail("in tracing a training step");
 }
 
 nac_function *nac_trainer_predict_function(trainer *t)
@@ -579,20 +592,25 @@ bool nac_trainer_logs(trainer *t, const char *prefix, nac_logs *logs)
     return ok;
 }
 
+bool nac_trainer_metrics(trainer *t, nac_list *out)
+{
+    bool ok = !t->loss_tracker || nac_list_add(out, t->loss_tracker);
+    for (int i = 0; ok && i < t->n_outputs; i++)
+        ok = !t->output_loss[i] || nac_list_add(out, t->output_loss[i]);
+    for (int i = 0; ok && i < t->n_tracked; i++)
+        ok = nac_list_add(out, t->tracked[i].metric);
+    return ok && nac_collect_metrics(t->model, out);
+}
+
 bool nac_reset_metrics(nac_model *m)
 {
     trainer *t = m ? (trainer *)m->trainer : NULL;
+    nac_list metrics = {0};
     if (!t)
         return m;
-    bool ok = !t->loss_tracker || nac_metric_reset(t->loss_tracker);
-    for (int i = 0; ok && i < t->n_outputs; i++)
-        ok = !t->output_loss[i] || nac_metric_reset(t->output_loss[i]);
-    for (int i = 0; ok && i < t->n_tracked; i++)
-        ok = nac_metric_reset(t->tracked[i].metric);
-    nac_list extra = {0};
-    ok = ok && nac_collect_metrics(m, &extra);
-    for (int i = 0; ok && i < extra.n; i++)
-        ok = nac_metric_reset(extra.items[i]);
-    nac_list_clear(&extra);
+    bool ok = nac_trainer_metrics(t, &metrics);
+    for (int i = 0; ok && i < metrics.n; i++)
+        ok = nac_metric_reset(metrics.items[i]);
+    nac_list_clear(&metrics);
     return ok;
 }

@@ -48,6 +48,10 @@ void nac_trainer_forget(nac_model *m);          /* what the first batch told, an
 bool nac_trainer_refresh(trainer *t);
 /* One batch (a list as nac_batch_of makes it), compiled or eager. */
 bool nac_trainer_step(trainer *t, bool train, nac_tensor *batch);
+/* Makes what a training step with such a batch makes at its first time, and takes none. */
+bool nac_trainer_prepare(trainer *t, nac_tensor *batch);
+/* Every metric that a step updates, retained in out: the losses', compile's, the layers' own. */
+bool nac_trainer_metrics(trainer *t, nac_list *out);
 /* Adds the running figures to logs. */
 bool nac_trainer_logs(trainer *t, const char *prefix, nac_logs *logs);
 nac_function *nac_trainer_predict_function(trainer *t);

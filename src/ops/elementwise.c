@@ -597,21 +597,13 @@ static bool where_infer(nac_infer *i)
 
 /* y = c ? a : b along one row; step is how far each goes for an element, 0 or 1. */
 #define WHERE_ROW(T)                                                                                                                 \
-    if (step[0] == 1 && step[1] == 1 && step[2] == 0) {                                                                              \
-        T other = ((const T *)b)[0];                                                                                                 \
-        for (int64_t i = 0; i < n; i++) {                                                                                            \
-            T v = ((const T *)a)[i];                                                                                                 \
-            ((T *)y)[i] = c[i] ? v : other;                                                                                          \
-        }                                                                                                                            \
-    } else {                                                                                                                         \
-        for (int64_t i = 0; i < n; i++)                                                                                              \
-            ((T *)y)[i] = c[i * step[0]] ? ((const T *)a)[i * step[1]] : ((const T *)b)[i * step[2]];                                \
-    }
+    for (int64_t i = 0; i < n; i++)                                                                                                  \
+        ((T *)y)[i] = c[i * step[0]] ? ((const T *)a)[i * step[1]] : ((const T *)b)[i * step[2]];
 
 static void where_row(nac_dtype dtype, int64_t n, const int64_t *step, const uint8_t *c, const void *a, const void *b, void *y)
 {
-    if (nac_is_float(dtype) && step[0] && step[1] && step[2]) {
-        nac_kernels_for(dtype)->select(n, c, a, b, y);
+    if (nac_is_float(dtype) && step[0]) {
+        nac_kernels_for(dtype)->select(n, c, a, !step[1], b, !step[2], y);
         return;
     }
     switch (nac_dtype_size(dtype)) {

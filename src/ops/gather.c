@@ -1,6 +1,43 @@
 /* Gathering, scattering, sorting. */
+#include <stdio.h>
 #include <stdlib.h>
 #include "ops/ops.h"
+
+/* ---- ids that must be in a range ---- */
+
+typedef struct {
+    int64_t limit, ignored;
+    char    what[96];
+} ids_attrs;
+
+static bool ids_infer(nac_infer *i)
+{
+    if (i->in[0].dtype != NAC_INT64)
+        return nac_fail(NAC_E_TYPE, "ids: expected int64, found %s", nac_dtype_name(i->in[0].dtype));
+    return nac_infer_same(i);
+}
+
+static void ids_eval(const nac_eval *e)
+{
+    const ids_attrs *a = e->attrs;
+    const int64_t *ids = e->in[0].data;
+    int64_t n = nac_type_size(e->in[0].type);
+    for (int64_t i = 0; i < n; i++)
+        if ((ids[i] < 0 || ids[i] >= a->limit) && ids[i] != a->ignored) {
+            nac_fail(NAC_E_ARGUMENT, "%s %lld: expected from 0 to %lld", a->what, (long long)ids[i], (long long)a->limit - 1);
+            break;
+        }
+    memcpy(e->out[0].data, ids, (size_t)n * sizeof *ids);
+}
+
+static const nac_op nac_op_checked_ids = {.name = "checked_ids", .n_in = 1, .n_out = 1, .attrs_size = sizeof(ids_attrs), .infer = ids_infer, .eval = ids_eval};
+
+nac_tensor *nac_checked_ids(nac_tensor *ids, int64_t limit, int64_t ignored, const char *what)
+{
+    ids_attrs a = {.limit = limit, .ignored = ignored};
+    snprintf(a.what, sizeof a.what, "%s", what);
+    return nac_apply(&nac_op_checked_ids, 1, &ids, &a);
+}
 
 /* ---- take along the first axis; other axes come first by transposition ---- */
 

@@ -721,7 +721,7 @@ static bool layer_norm_vjp(nac_vjp *v)
 static const nac_op nac_op_layer_norm = {.name = "layer_norm", .n_in = 3, .n_out = 3, .attrs_size = sizeof(norm_attrs), .infer = layer_norm_infer,
                                          .eval = layer_norm_eval, .vjp = layer_norm_vjp};
 
-static bool gradient_of_gradient(void)  /* two tapes record: the inner gradient will be differentiated */
+bool nac_gradient_of_gradient(void)
 {
     int tapes = 0;
     for (nac_interpreter *i = nac_this_thread()->top; i; i = i->below)
@@ -735,7 +735,7 @@ nac_tensor *nac_layer_norm(nac_tensor *x, nac_tensor *gamma, nac_tensor *beta, d
         return NULL;
     if (x->n_items || x->type.rank < 1)
         return nac_fail(NAC_E_SHAPE, "layer_norm: expected a tensor of rank 1 or more");
-    if (gradient_of_gradient()) {
+    if (nac_gradient_of_gradient()) {
         nac_tensor *y = normalized(x, epsilon);
         y = gamma ? nac_multiply(y, gamma) : y;
         return beta ? nac_add(y, beta) : y;
@@ -876,7 +876,7 @@ nac_tensor *nac_batch_norm(nac_tensor *x, nac_tensor *gamma, nac_tensor *beta, i
     int64_t c = x->type.dim[a.axis];
     gamma = gamma ? gamma : nac_ones(x->type.dtype, NAC_SHAPE(c));
     beta = beta ? beta : nac_zeros(x->type.dtype, NAC_SHAPE(c));
-    if (gradient_of_gradient()) {
+    if (nac_gradient_of_gradient()) {
         nac_axes others = {{0}};
         int64_t dim[NAC_MAX_RANK];
         int count = 0;
@@ -949,170 +949,6 @@ nac_tensor *nac_scale_shift(nac_tensor *x, nac_tensor *scale, nac_tensor *shift,
         return NULL;
     scale_shift_attrs a = {nac_axis_of("scale_shift", axis, x->type.rank)};
     return a.axis < 0 ? NULL : NAC_APPLY(&nac_op_scale_shift, &a, x, scale, shift);
-}
-
-/* ---- LSTM: hs, cs, gates ---- */
-
-typedef struct {
-    int64_t reverse, masked;
-} lstm_attrs;
-
-static bool lstm_infer(nac_infer *i)
-{
-    const nac_type *x = &i->in[0], *wx = &i->in[1], *wh = &i->in[2];
-    char a[96], b[96];
-    if (!nac_need_float(i))
-        return false;
-    int64_t u = wh->dim[0];
-    if (x->rank != 3 || wx->rank != 2 || wh->rank != 2 || (x->dim[2] >= 0 && wx->dim[0] != x->dim[2]) || wx->dim[1] != 4 * u || wh->dim[1] != 4 * u)
-        return nac_fail(NAC_E_SHAPE, "lstm: input %s does not fit kernel %s", nac_type_text(x, a, sizeof a), nac_type_text(wx, b, sizeof b));
-    for (int k = 1; k < 6; k++)
-        if (i->in[k].dtype != x->dtype)
-            return nac_fail(NAC_E_TYPE, "lstm: dtypes differ: %s and %s", nac_dtype_name(x->dtype), nac_dtype_name(i->in[k].dtype));
-    for (int k = 4; k < 6; k++)
-        if (i->in[k].rank != 2 || i->in[k].dim[1] != u || (x->dim[0] >= 0 && i->in[k].dim[0] >= 0 && i->in[k].dim[0] != x->dim[0]))
-            return nac_fail(NAC_E_SHAPE, "lstm: initial state %s does not fit %lld units", nac_type_text(&i->in[k], a, sizeof a), (long long)u);
-    if (i->in[3].rank != 1 || i->in[3].dim[0] != 4 * u)
-        return nac_fail(NAC_E_SHAPE, "lstm: bias %s does not fit %lld units", nac_type_text(&i->in[3], a, sizeof a), (long long)u);
-    for (int k = 0; i->n_in > 6 && k < 2; k++)
-        if (i->in[6].dtype != NAC_BOOL || i->in[6].rank != 2 || (i->in[6].dim[k] >= 0 && x->dim[k] >= 0 && i->in[6].dim[k] != x->dim[k]))
-            return nac_fail(NAC_E_SHAPE, "lstm: mask %s does not fit input %s", nac_type_text(&i->in[6], b, sizeof b), nac_type_text(x, a, sizeof a));
-    if (x->dim[1] == 0)
-        return nac_fail(NAC_E_SHAPE, "lstm: input %s has no time steps", nac_type_text(x, a, sizeof a));
-    for (int k = 0; k < 3; k++) {
-        i->out[k] = *x;
-        i->out[k].dim[2] = k == 2 ? 4 * u : u;
-    }
-    return true;
-}
-
-static nac_lstm lstm_shape(const lstm_attrs *a, const nac_type *x, const nac_type *wh)
-{
-    return (nac_lstm){x->dim[0], x->dim[1], x->dim[2], wh->dim[0], a->reverse};
-}
-
-static void lstm_eval(const nac_eval *e)
-{
-    const lstm_attrs *a = e->attrs;
-    nac_lstm s = lstm_shape(a, e->in[0].type, e->in[2].type);
-    nac_kernels_for(e->in[0].type->dtype)
-        ->lstm(&s, e->in[0].data, e->in[1].data, e->in[2].data, e->in[3].data, e->in[4].data, e->in[5].data, a->masked ? e->in[6].data : NULL,
-               e->out[0].data, e->out[1].data, e->out[2].data, e->scratch);
-}
-
-static size_t lstm_scratch(const nac_eval *e)
-{
-    nac_lstm s = lstm_shape(e->attrs, e->in[0].type, e->in[2].type);
-    return nac_kernels_for(e->in[0].type->dtype)->lstm_scratch(&s);
-}
-
-static double lstm_work(const nac_eval *e)          /* of its products */
-{
-    const nac_type *x = e->in[0].type;
-    return 2.0 * (double)(x->dim[0] * x->dim[1]) * (double)(nac_type_size(e->in[1].type) + nac_type_size(e->in[2].type));
-}
-
-static double lstm_grad_work(const nac_eval *e)
-{
-    return 2 * lstm_work(e);
-}
-
-/* in: x, wx, wh, h0, c0, hs, cs, gates, dhs, dcs, and the mask; out: dx, dwx, dwh, dbias, dh0, dc0 */
-static bool lstm_grad_infer(nac_infer *i)
-{
-    i->out[0] = i->in[0];
-    i->out[1] = i->in[1];
-    i->out[2] = i->in[2];
-    i->out[3] = (nac_type){.dtype = i->in[0].dtype, .rank = 1, .dim = {i->in[1].dim[1]}};
-    i->out[4] = i->in[3];
-    i->out[5] = i->in[4];
-    return true;
-}
-
-static void lstm_grad_eval(const nac_eval *e)
-{
-    const lstm_attrs *a = e->attrs;
-    nac_lstm s = lstm_shape(a, e->in[0].type, e->in[2].type);
-    nac_kernels_for(e->in[0].type->dtype)
-        ->lstm_grad(&s, e->in[0].data, e->in[1].data, e->in[2].data, e->in[3].data, e->in[4].data, a->masked ? e->in[10].data : NULL, e->in[5].data,
-                    e->in[6].data, e->in[7].data, e->in[8].data, NULL, e->in[9].data, e->out[0].data, e->out[1].data, e->out[2].data, e->out[3].data,
-                    e->out[4].data, e->out[5].data, e->scratch);
-}
-
-static size_t lstm_grad_scratch(const nac_eval *e)
-{
-    nac_lstm s = lstm_shape(e->attrs, e->in[0].type, e->in[2].type);
-    return nac_kernels_for(e->in[0].type->dtype)->lstm_grad_scratch(&s);
-}
-
-static const nac_op nac_op_lstm_grad = {.name = "lstm_grad", .n_in = -1, .n_out = 6, .attrs_size = sizeof(lstm_attrs), .infer = lstm_grad_infer,
-                                        .eval = lstm_grad_eval, .scratch = lstm_grad_scratch, .work = lstm_grad_work};
-
-static bool lstm_vjp(nac_vjp *v)
-{
-    const lstm_attrs *a = v->attrs;
-    nac_tensor *dcs = v->dout[1] ? nac_slice_axis(v->dout[1], 1, -1, NAC_NONE, 1) : NULL, *d[NAC_MAX_IO];
-    nac_tensor *in[11] = {v->in[0], v->in[1], v->in[2], v->in[4], v->in[5], v->out[0], v->out[1], v->out[2],
-                          v->dout[0] ? v->dout[0] : nac_zeros_like(v->out[0]), dcs ? nac_squeeze(dcs, 1) : nac_zeros_like(v->in[5]), v->in[6]};
-    static const int of[] = {0, 1, 2, 3, 4, 5};
-    int n;
-    if (v->dout[2])
-        return nac_fail(NAC_E_UNSUPPORTED, "lstm: the gradient of the gates");
-    if (!nac_apply_n(&nac_op_lstm_grad, a->masked ? 11 : 10, in, a, d, &n))
-        return false;
-    for (int k = 0; k < 6; k++)
-        v->din[k] = v->need[k] ? d[of[k]] : NULL;
-    return true;
-}
-
-static const nac_op nac_op_lstm = {.name = "lstm", .n_in = -1, .n_out = 3, .attrs_size = sizeof(lstm_attrs), .infer = lstm_infer, .eval = lstm_eval,
-                                   .vjp = lstm_vjp, .scratch = lstm_scratch, .work = lstm_work};
-
-/* The composite, for gradients of gradients: in as the op has it; all hidden states, the last hidden, the last cell state. */
-static nac_tensor *unrolled(nac_tensor *const *in, bool masked, bool reverse)
-{
-    nac_tensor *h = in[4], *c = in[5], *all = NULL;
-    for (int64_t t = 0, time = in[0]->type.dim[1]; t < time; t++) {
-        int64_t at = reverse ? time - 1 - t : t;
-        nac_tensor *x = nac_squeeze(nac_slice_axis(in[0], 1, at, at + 1, 1), 1);
-        nac_tensor *z = nac_split(nac_add(nac_add(nac_matmul(x, in[1]), nac_matmul(h, in[2])), in[3]), 4, 1);
-        nac_tensor *taken = nac_multiply(nac_sigmoid(nac_at(z, 0)), nac_tanh(nac_at(z, 2)));
-        nac_tensor *state = nac_add(nac_multiply(nac_sigmoid(nac_at(z, 1)), c), taken);
-        nac_tensor *shown = nac_multiply(nac_sigmoid(nac_at(z, 3)), nac_tanh(state));
-        nac_tensor *keep = masked ? nac_slice_axis(in[6], 1, at, at + 1, 1) : NULL;
-        h = masked ? nac_where(keep, shown, h) : shown;
-        c = masked ? nac_where(keep, state, c) : state;
-        nac_tensor *step = nac_expand_dims(h, 1);
-        all = all ? nac_concatenate(nac_list(all, step), 1) : step;
-    }
-    return nac_list(all, h, c);
-}
-
-nac_tensor *nac_lstm_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, nac_tensor *bias, nac_tensor *h0, nac_tensor *c0, nac_tensor *mask, bool reverse)
-{
-    nac_tensor *out[NAC_MAX_IO];
-    int n;
-    if (!x || !wx || !wh)
-        return NULL;
-    if (!bias)
-        bias = nac_zeros(x->type.dtype, NAC_SHAPE(nac_dim(wx, -1)));
-    nac_tensor *in[7] = {x, wx, wh, bias, h0, c0, mask};
-    if (gradient_of_gradient() && h0 && c0) {
-        nac_type types[7], out_types[3];
-        nac_infer i = {.op = &nac_op_lstm, .n_in = mask ? 7 : 6, .in = types, .n_out = 3, .out = out_types};
-        for (int k = 0; k < i.n_in; k++)
-            types[k] = in[k]->type;
-        if (!lstm_infer(&i))
-            return NULL;
-        if (x->type.dim[1] > 0)
-            return unrolled(in, mask != NULL, reverse);
-    }
-    if (!nac_apply_n(&nac_op_lstm, mask ? 7 : 6, in, &(lstm_attrs){reverse, mask != NULL}, out, &n))
-        return NULL;
-    int64_t units = nac_dim(wh, 0);     /* the number of steps may be unknown */
-    nac_tensor *h = nac_reshape(nac_slice_axis(out[0], 1, -1, NAC_NONE, 1), NAC_SAME_DIM, units);
-    nac_tensor *c = nac_reshape(nac_slice_axis(out[1], 1, -1, NAC_NONE, 1), NAC_SAME_DIM, units);
-    return nac_list(out[0], h, c);
 }
 
 /* ---- attention ---- */

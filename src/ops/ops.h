@@ -50,6 +50,10 @@ nac_tensor *nac_mul_mask(nac_tensor *x, nac_tensor *condition);         /* condi
 bool nac_need_float(nac_infer *i);      /* input 0 is a float; else an error that names the op */
 int  nac_axis_of(const char *op, int axis, int rank);   /* from 0; -1 with an error */
 nac_tensor *nac_contiguous_rows(nac_tensor *x, int axis, int *back);    /* axis moved last */
+bool nac_gradient_of_gradient(void);    /* two tapes record: the inner gradient will be differentiated */
+
+/* ids (int64) as they are; one that is neither from 0 to limit - 1 nor `ignored` (NAC_NONE: none) is an error, "WHAT 7: expected .." */
+nac_tensor *nac_checked_ids(nac_tensor *ids, int64_t limit, int64_t ignored, const char *what);
 
 /* Steps of the optimizers: in place when compiled. */
 /* A list: w, m, v (and v_hat if amsgrad) after one step; lr and step are scalars: float32, int64 (counting from 1). */

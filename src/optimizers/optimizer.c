@@ -219,6 +219,23 @@ bool nac_optimizer_variables(nac_optimizer *o, int n, nac_variable *const *varia
     return ok && add_own(o, out);
 }
 
+static bool add_if(nac_list *out, const nac_variable *v)
+{
+    return !v || nac_list_add(out, v);
+}
+
+bool nac_optimizer_state(nac_optimizer *o, const nac_variable *v, nac_list *out)
+{
+    if (!v)
+        return add_if(out, o->iterations) && add_if(out, o->learning_rate) && add_if(out, o->own[0]) && add_if(out, o->own[1])
+               && (!o->inner || nac_optimizer_state(o->inner, NULL, out));
+    const nac_slots *s = find(acting(o), v);
+    bool ok = !s || (add_if(out, s->average) && add_if(out, s->accumulator));
+    for (int k = 0; ok && s && k < NAC_OPTIMIZER_SLOTS; k++)
+        ok = add_if(out, s->slot[k]);
+    return ok;
+}
+
 /* ---- a step ---- */
 
 static nac_tensor *rate_now(nac_optimizer *o)

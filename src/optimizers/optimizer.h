@@ -19,6 +19,8 @@ bool nac_optimizer_build(nac_optimizer *o, int n, nac_variable *const *variables
 /* Keras's optimizer.variables for a model with those trainable variables, retained in out; built ones only if all are built. */
 bool nac_optimizer_variables(nac_optimizer *o, int n, nac_variable *const *variables, nac_list *out);
 bool nac_optimizer_built(const nac_optimizer *o);
+/* What it keeps for a variable, frozen or not, or once for all of them (NULL), retained in out in a fixed order. */
+bool nac_optimizer_state(nac_optimizer *o, const nac_variable *v, nac_list *out);
 /* With use_ema: the averages become the weights, as at the end of fit. */
 bool nac_optimizer_finish(nac_optimizer *o, int n, nac_variable *const *variables);
 

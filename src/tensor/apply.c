@@ -27,9 +27,10 @@ static bool eager(const nac_application *a, nac_tensor **out)
     size_t scratch = a->op->scratch ? a->op->scratch(&e) : 0;
     if (scratch && !(e.scratch = nac_alloc_aligned(scratch)))
         return false;
+    unsigned failures = nac_this_thread()->failures;
     a->op->eval(&e);
     nac_free(e.scratch);
-    return true;
+    return nac_this_thread()->failures == failures;
 }
 
 bool nac_apply_at(nac_interpreter *at, const nac_application *a, nac_tensor **out)

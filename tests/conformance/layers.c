@@ -249,6 +249,16 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
     E(LSTM, lstm_steps, "f n3x4x2; b n3x4", NULL, INFER, with_mask,                                                                  \
       nac_lstm(3, .activation = "softsign", .recurrent_activation = "hard_sigmoid", .return_sequences = true, .unit_forget_bias = false, .dtype = dtype)) \
     E(LSTM, lstm_dropout, "f n3x4x2", NULL, TRAINS, plain, nac_lstm(3, .dropout = 0.3, .recurrent_dropout = 0.2, .seed = 5, .dtype = dtype)) \
+    E(ConvLSTM1D, conv_lstm1d, "f n2x3x5x2", "f n16x4x32x8", INFER, plain, nac_conv_lstm1d(2, {{3}}, .dtype = dtype))               \
+    E(ConvLSTM1D, conv_lstm1d_masked, "f n3x4x4x2; b n3x4", NULL, INFER, with_mask,                                                  \
+      nac_conv_lstm1d(2, {{3}}, .return_sequences = true, .go_backwards = true, .dilation_rate = {{2}}, .padding = "same", .dtype = dtype)) \
+    E(ConvLSTM2D, conv_lstm2d, "f n2x2x4x4x2", "f n8x3x12x12x8", INFER, plain, nac_conv_lstm2d(2, {{2, 3}}, .dtype = dtype))         \
+    E(ConvLSTM2D, conv_lstm2d_first, "f n2x2x2x4x3", NULL, INFER, plain,                                                             \
+      nac_conv_lstm2d(2, {{2}}, .strides = {{2, 1}}, .data_format = "channels_first", .padding = "same", .use_bias = false, .return_state = true, .dtype = dtype)) \
+    E(ConvLSTM2D, conv_lstm2d_dropout, "f n2x2x3x3x2", NULL, TRAINS, plain,                                                          \
+      nac_conv_lstm2d(2, {{2}}, .dropout = 0.3, .recurrent_dropout = 0.2, .seed = 5, .dtype = dtype))                                \
+    E(ConvLSTM3D, conv_lstm3d, "f n2x2x3x2x3x2", NULL, INFER, plain,                                                                 \
+      nac_conv_lstm3d(2, {{2}}, .activation = "silu", .return_sequences = true, .unit_forget_bias = false, .dtype = dtype))        \
     E(MultiHeadAttention, attention, "f n2x3x4; f n2x5x4", "f n16x20x32; f n16x24x32", INFER, with_two, nac_multi_head_attention(2, 3, .dtype = dtype)) \
     E(MultiHeadAttention, attention_full, "f n2x3x4; f n2x5x3; f n2x5x2", NULL, TRAINS, with_three,                                  \
       nac_multi_head_attention(2, 3, .value_dim = 2, .dropout = 0.3, .use_bias = false, .output_shape = {{6}}, .seed = 4, .dtype = dtype)) \

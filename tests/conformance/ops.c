@@ -150,6 +150,9 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
     C(isfinite, "g n3x4 k", GIVEN, ONCE, nac_isfinite(nac_rdiv_scalar(nac_relu(x[0]), 1)))                                            \
     C(where, "b n3x4; f n3x4; f n3x4", "b 331x499; f 331x499; f 331x499", SMOOTH, nac_where(x[0], x[1], x[2]))                       \
     C(where_spread, "b n3x1; f 4; f n3x4", NULL, SMOOTH, nac_where(x[0], x[1], x[2]))                                                \
+    C(where_one, "b n3x4; f 1; f n3x4", NULL, SMOOTH, nac_where(x[0], x[1], x[2]))                                                   \
+    C(where_other, "b n3x4; f n3x4; f 1", NULL, SMOOTH, nac_where(x[0], x[1], x[2]))                                                 \
+    C(where_two, "b n3x4; f 1; f 1", NULL, SMOOTH, nac_where(x[0], x[1], x[2]))                                                      \
     C(where_ints, "b n3x4; j n3x4 0..9; j 4 0..9", NULL, ONCE, nac_where(x[0], x[1], x[2]))                                          \
     C(cast_down, "g n3x4", GIVEN, ONCE, nac_cast(x[0], NAC_INT32))                                                                    \
     C(cast_up, "u n3x4 0..255; b 4", NULL, ONCE, nac_list(nac_cast(x[0], NAC_FLOAT64), nac_cast(x[1], NAC_FLOAT32), nac_cast(x[0], NAC_BOOL))) \
@@ -318,6 +321,16 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
     C(lstm_masked, "f n3x4x2; f 2x8; f 2x8; f 8; f n3x2; f n3x2; b n3x4", "f 32x12x40; f 40x160; f 40x160; f 160; f 32x40; f 32x40; b 32x12", SMOOTH, \
       nac_lstm_op(x[0], x[1], x[2], x[3], x[4], x[5], x[6], false))                                                                  \
     C(lstm_masked_reverse, "f n3x4x2; f 2x8; f 2x8; f 8; f n3x2; f n3x2; b n3x4", NULL, SMOOTH, nac_lstm_op(x[0], x[1], x[2], x[3], x[4], x[5], x[6], true)) \
+    C(gru, "f n2x3x2; f 2x9; f 3x9; f 2x9; f n2x3", "f 32x12x40; f 40x120; f 40x120; f 2x120; f 32x40", SMOOTH,                       \
+      nac_gru_op(x[0], x[1], x[2], x[3], x[4], NULL, false, true))                                                                   \
+    C(gru_reset_before, "f n2x3x2; f 2x9; f 3x9; f 9; f n2x3", "f 32x12x40; f 40x120; f 40x120; f 120; f 32x40", SMOOTH,             \
+      nac_gru_op(x[0], x[1], x[2], x[3], x[4], NULL, false, false))                                                                  \
+    C(gru_reverse, "f n2x3x2; f 2x6; f 2x6; f n2x2", NULL, SMOOTH, nac_gru_op(x[0], x[1], x[2], NULL, x[3], NULL, true, true))        \
+    C(gru_reset_before_reverse, "f n2x3x2; f 2x6; f 2x6; f n2x2", NULL, SMOOTH, nac_gru_op(x[0], x[1], x[2], NULL, x[3], NULL, true, false)) \
+    C(gru_masked, "f n3x4x2; f 2x6; f 2x6; f 2x6; f n3x2; b n3x4", "f 32x12x40; f 40x120; f 40x120; f 2x120; f 32x40; b 32x12", SMOOTH, \
+      nac_gru_op(x[0], x[1], x[2], x[3], x[4], x[5], false, true))                                                                   \
+    C(gru_reset_before_masked_reverse, "f n3x4x2; f 2x6; f 2x6; f 6; f n3x2; b n3x4", "f 32x12x40; f 40x120; f 40x120; f 120; f 32x40; b 32x12", SMOOTH, \
+      nac_gru_op(x[0], x[1], x[2], x[3], x[4], x[5], true, false))                                                                   \
     C(attention, "f n2x3x2x4; f n2x5x2x4; f n2x5x2x3", "f 4x60x4x32; f 4x70x4x32; f 4x70x4x16", SMOOTH, nac_attention_op(x[0], x[1], x[2], NULL, 0.5)) \
     C(attention_masked, "f n2x3x2x4; f n2x5x2x4; f n2x5x2x3; b n2x1x3x5", NULL, SMOOTH, nac_attention_op(x[0], x[1], x[2], x[3], 0.5)) \
                                                                                                                                      \
@@ -649,7 +662,8 @@ START_TEST(null_gives_null)
         return;
     start(&p, c, c->in, NAC_FLOAT32);
     for (int i = 0; i < p.n; i++) {
-        bool inner = strncmp(c->name, "lstm", 4) == 0 && (p.n == 6 || p.n == 7) && (i == 3 || i == 6);
+        bool inner = (strncmp(c->name, "lstm", 4) == 0 && (p.n == 6 || p.n == 7) && (i == 3 || i == 6))
+                     || (strncmp(c->name, "gru", 3) == 0 && (p.n == 5 || p.n == 6) && (i == 3 || i == 5));
         bool optional = strncmp(c->name, "layer_norm", 10) == 0 || strncmp(c->name, "batch_norm", 10) == 0 || strncmp(c->name, "conv", 4) == 0
                         || strncmp(c->name, "depthwise", 9) == 0 || strncmp(c->name, "einsum", 6) == 0 || strncmp(c->name, "attention", 9) == 0;
         if (inner || (optional && i == p.n - 1 && p.n > 1) || (optional && i > 0 && strstr(c->name, "_norm")))
@@ -802,6 +816,14 @@ static const int64_t bad_pads[2][2] = {{0, 0}, {-1, 0}};
     R(nac_lstm_op(F(2, 3, 4), F(4, 12), F(3, 12), NULL, F(2, 3), F(2, 3), F(2, 3), false), NAC_E_SHAPE, "lstm: mask float32 (2, 3) does not fit") \
     R(nac_lstm_op(F(2, 0, 4), F(4, 12), F(3, 12), NULL, F(2, 3), F(2, 3), NULL, false), NAC_E_SHAPE, "lstm: input float32 (2, 0, 4) has no time steps") \
     R(nac_lstm_op(F(2, 4), F(4, 12), F(12), NULL, F(2, 3), F(2, 3), NULL, false), NAC_E_SHAPE, "lstm: ")                             \
+    R(nac_gru_op(F(2, 3, 4), F(4, 8), F(3, 9), NULL, F(2, 3), NULL, false, true), NAC_E_SHAPE, "gru: input float32 (2, 3, 4) does not fit kernel float32 (4, 8)") \
+    R(nac_gru_op(F(2, 3, 4), F(4, 9), F(3, 9), F(9), F(2, 3), NULL, false, true), NAC_E_SHAPE, "gru: bias float32 (9,) does not fit 3 units") \
+    R(nac_gru_op(F(2, 3, 4), F(4, 9), F(3, 9), F(2, 9), F(2, 3), NULL, false, false), NAC_E_SHAPE, "gru: bias float32 (2, 9) does not fit 3 units") \
+    R(nac_gru_op(F(2, 3, 4), F(4, 9), F(3, 9), F(3, 9), F(2, 3), NULL, false, true), NAC_E_SHAPE, "gru: bias float32 (3, 9) does not fit 3 units") \
+    R(nac_gru_op(F(2, 3, 4), F(4, 9), F(3, 9), NULL, F(3, 3), NULL, false, true), NAC_E_SHAPE, "gru: initial state float32 (3, 3) does not fit 3 units") \
+    R(nac_gru_op(F(2, 3, 4), F(4, 9), D(3, 9), NULL, F(2, 3), NULL, false, true), NAC_E_TYPE, "gru: dtypes differ: float32 and float64") \
+    R(nac_gru_op(F(2, 3, 4), F(4, 9), F(3, 9), NULL, F(2, 3), B(2, 4), false, true), NAC_E_SHAPE, "gru: mask bool (2, 4) does not fit input float32 (2, 3, 4)") \
+    R(nac_gru_op(F(2, 0, 4), F(4, 9), F(3, 9), NULL, F(2, 3), NULL, false, true), NAC_E_SHAPE, "gru: input float32 (2, 0, 4) has no time steps") \
     R(nac_attention_op(F(2, 3, 4), F(2, 3, 2, 4), F(2, 3, 2, 4), NULL, 1), NAC_E_ARGUMENT, "transpose: ")                            \
     R(nac_attention_op(F(2, 3, 2, 4), F(2, 3, 2, 5), F(2, 3, 2, 4), NULL, 1), NAC_E_SHAPE, "matmul: ")                               \
     R(nac_random_uniform(F(2), NAC_FLOAT32, NAC_SHAPE(3), 0, 1), NAC_E_TYPE, "random: seed: expected int64 (2,), found float32 (2,)") \

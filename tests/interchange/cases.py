@@ -338,6 +338,19 @@ def optimizer_case(name, optimizer, layers=lambda: [L.Dense(4, activation="tanh"
     case(make)
 
 
+@case
+def rest_of_a_shape():
+    a = keras.Input((12,))
+    x = L.DepthwiseConv1D(2)(L.Reshape((3, -1))(a))
+    return keras.Model(a, L.Dense(2)(L.Flatten()(x))), normal(9, 12), normal(9, 2), dict(optimizer="sgd", loss="mse")
+
+
+@case
+def identity_that_is_not_square():
+    m = keras.Sequential([keras.Input((5, 3)), L.GRU(4, kernel_initializer=keras.initializers.Identity(0.5), recurrent_initializer="identity"), L.Dense(2)])
+    return m, normal(9, 5, 3), normal(9, 2), dict(optimizer="sgd", loss="mse")
+
+
 o, s = keras.optimizers, keras.optimizers.schedules
 optimizer_case("default_optimizer", lambda: "rmsprop")
 optimizer_case("rmsprop", lambda: o.RMSprop(0.01, momentum=0.5, centered=True, weight_decay=0.01))

@@ -820,6 +820,45 @@ START_TEST(the_first_error_is_kept)
 }
 END_TEST
 
+/* Numbers that no shape tells: nothing is learnt from a batch that holds one. */
+static void fails_by(const char *text)
+{
+    ck_assert_msg(!nac_ok() && strstr(nac_error(), text), "expected \"%s\", found \"%s\"", text, nac_ok() ? "no error" : nac_error());
+    nac_error_clear();
+    ck_assert(lives());
+}
+
+START_TEST(ids_out_of_range)
+{
+    static const int32_t classes[] = {0, 1, 7, 2}, negative[] = {0, 1, -1, 2}, words[] = {0, 4, 5, 1};
+    for (int eager = 0; eager < 2; eager++)
+        for (int logits = 0; logits < 2; logits++) {
+            nac_model *m = nac_sequential(nac_input_layer(3), nac_dense(3, .activation = logits ? NULL : "softmax"));
+            ck_assert(nac_compile(m, .loss = nac_sparse_categorical_crossentropy(.from_logits = logits), .run_eagerly = eager));
+            nac_tensor *before = nac_value(nac_weight(m, 0)), *copy = nac_tensor_new(NAC_FLOAT32, NAC_SHAPE(3, 3), nac_data(before));
+            ck_assert(!nac_fit(m, nac_arrays(witness_x, .targets = nac_tensor_new(NAC_INT32, NAC_SHAPE(4), classes)), .verbose = 0));
+            fails_by("sparse_categorical_crossentropy: class id 7: expected from 0 to 2; in ");
+            ck_assert(!nac_fit(m, nac_arrays(witness_x, .targets = nac_tensor_new(NAC_INT32, NAC_SHAPE(4), negative)), .verbose = 0));
+            fails_by("sparse_categorical_crossentropy: class id -1: expected from 0 to 2; in ");
+            ck_assert_mem_eq(nac_data(nac_value(nac_weight(m, 0))), nac_data(copy), 9 * sizeof(float));
+            ck_assert(nac_compile(m, .loss = nac_sparse_categorical_crossentropy(.from_logits = logits, .ignore_class = -1), .run_eagerly = eager));
+            ck_assert_ptr_nonnull(nac_fit(m, nac_arrays(witness_x, .targets = nac_tensor_new(NAC_INT32, NAC_SHAPE(4), negative)), .verbose = 0));
+        }
+    nac_model *e = nac_sequential(nac_input_layer(4, .input_dtype = "int32"), nac_embedding(5, 2, .name = "words"));
+    ck_assert_ptr_null(nac_predict(e, nac_tensor_new(NAC_INT32, NAC_SHAPE(1, 4), words)));
+    fails_by("Embedding \"words\": id 5: expected from 0 to 4; in predict, model ");
+    ck_assert_ptr_null(nac_call(e, nac_tensor_new(NAC_INT32, NAC_SHAPE(1, 4), negative)));
+    fails_by("Embedding \"words\": id -1: expected from 0 to 4; in Embedding \"words\"");
+}
+END_TEST
+
+START_TEST(weights_that_do_not_fit_samples)
+{
+    ck_assert(!nac_fit(witness, nac_arrays(witness_x, .targets = ZEROS(4, 2), .sample_weight = ZEROS(4, 2)), .verbose = 0));
+    fails_by("sample_weight: float32 (4, 2) does not fit losses float32 (4,); in loss MeanSquaredError; in fit, step 1");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("errors");
@@ -848,6 +887,8 @@ int main(void)
     tcase_add_test(t, the_state_of_another_optimizer);
     tcase_add_test(t, null_goes_through);
     tcase_add_test(t, the_first_error_is_kept);
+    tcase_add_test(t, ids_out_of_range);
+    tcase_add_test(t, weights_that_do_not_fit_samples);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -1,4 +1,4 @@
-/* Products, convolutions, pooling and LSTM, for every instruction set of this machine and both element types: against
+/* Products, convolutions, pooling, LSTM and GRU, for every instruction set of this machine and both element types: against
    plain loops in double, derivatives against central differences, and one thread against two to the bit. */
 #include <check.h>
 #include <math.h>
@@ -510,14 +510,14 @@ END_TEST
 /* LSTM ---- */
 
 typedef struct {
-    nac_lstm s;
+    nac_recurrent s;
     array    x, wx, wh, bias, h0, c0, hs, cs, gates;
     uint8_t *mask;
     bool     with_bias, with_mask;
     void    *scratch;
 } lstm_case;
 
-static lstm_case make_lstm(const nac_kernels *k, bool f64, nac_lstm s, bool with_bias, bool with_mask)
+static lstm_case make_lstm(const nac_kernels *k, bool f64, nac_recurrent s, bool with_bias, bool with_mask)
 {
     const int64_t u = s.units, steps = s.batch * s.time;
     lstm_case     l = {.s = s, .with_bias = with_bias, .with_mask = with_mask};
@@ -551,9 +551,9 @@ static void run_lstm(const nac_kernels *k, lstm_case *l)
             l->gates.p, l->scratch);
 }
 
-static nac_lstm pick_lstm(void)
+static nac_recurrent pick_lstm(void)
 {
-    return (nac_lstm){.batch = pick(1, 40), .time = pick(1, 9), .in = pick(1, 20), .units = pick(1, 40), .reverse = pick(0, 1)};
+    return (nac_recurrent){.batch = pick(1, 40), .time = pick(1, 9), .in = pick(1, 20), .units = pick(1, 40), .reverse = pick(0, 1)};
 }
 
 static double sigmoid(double x)
@@ -658,7 +658,7 @@ START_TEST(lstm_types_agree)
 {
     TABLE(k, f64);
     const nac_kernels *wide = nac_kernels_get(k->isa, true);
-    const nac_lstm     s = {.batch = 20, .time = 12, .in = 28, .units = 32};
+    const nac_recurrent     s = {.batch = 20, .time = 12, .in = 28, .units = 32};
     if (f64)
         return;
     lstm_case  l[2];
@@ -707,6 +707,131 @@ START_TEST(faded_moments)
 }
 END_TEST
 
+/* GRU ---- */
+
+typedef struct {
+    nac_recurrent s;
+    array         at[5];            /* x, wx, wh, bias, h0 */
+    array         hs, gates;
+    uint8_t      *mask;
+    void         *scratch;
+} gru_case;
+
+static gru_case make_gru(const nac_kernels *k, bool f64, bool with_bias, bool with_mask)
+{
+    const nac_recurrent s = {.batch = pick(1, 40), .time = pick(1, 9), .in = pick(1, 20), .units = pick(1, 40), .reverse = pick(0, 1), .reset_after = pick(0, 1)};
+    const int64_t       u = s.units, steps = s.batch * s.time, sizes[] = {steps * s.in, s.in * 3 * u, u * 3 * u, (s.reset_after + 1) * 3 * u, s.batch * u};
+    gru_case            g = {.s = s, .hs = make(f64, steps * u), .gates = make(f64, steps * 4 * u)};
+    for (int e = 0; e < 5; e++)
+        if (e != 3 || with_bias)
+            g.at[e] = made_random(f64, sizes[e]);
+    if (with_mask)
+        g.mask = malloc((size_t)steps);
+    for (int64_t i = 0; with_mask && i < steps; i++)
+        g.mask[i] = pick(0, 3) > 0;
+    const size_t a = k->gru_scratch(&s), b = k->gru_grad_scratch(&s);
+    g.scratch = malloc((a > b ? a : b) + 1);
+    return g;
+}
+
+static void drop_gru(gru_case *g)
+{
+    for (int e = 0; e < 5; e++)
+        drop(g->at[e]);
+    drop(g->hs), drop(g->gates);
+    free(g->mask);
+    free(g->scratch);
+}
+
+static void run_gru(const nac_kernels *k, gru_case *g)
+{
+    k->gru(&g->s, g->at[0].p, g->at[1].p, g->at[2].p, g->at[3].p, g->at[4].p, g->mask, g->hs.p, g->gates.p, g->scratch);
+}
+
+START_TEST(gru_forward)
+{
+    TABLE(k, f64);
+    seed = 11;
+    for (int i = 0; i < 30; i++) {
+        gru_case      g = make_gru(k, f64, pick(0, 1), pick(0, 1));
+        const int64_t u = g.s.units;
+        const bool    after = g.s.reset_after;
+        const double *wx = g.at[1].d, *wh = g.at[2].d, *bias = g.at[3].d;
+        SAME_BITS(g.hs, run_gru(k, &g));
+        double *hs = calloc((size_t)g.hs.n, 8), *x = calloc((size_t)(3 * u), 8), *inner = calloc((size_t)(3 * u), 8);
+        for (int64_t b = 0; b < g.s.batch; b++)
+            for (int64_t t = 0; t < g.s.time; t++) {
+                const int64_t at = b * g.s.time + t, from = b * g.s.time + (g.s.reverse ? g.s.time - 1 - t : t);
+                const double *h = t ? hs + (at - 1) * u : g.at[4].d + b * u;
+                for (int64_t j = 0; j < 3 * u; j++) {
+                    x[j] = bias ? bias[j] : 0;
+                    inner[j] = bias && after ? bias[3 * u + j] : 0;
+                    for (int64_t e = 0; e < g.s.in; e++)
+                        x[j] += g.at[0].d[from * g.s.in + e] * wx[e * 3 * u + j];
+                    for (int64_t e = 0; e < u; e++)     /* r's columns come before the candidate's */
+                        inner[j] += h[e] * wh[e * 3 * u + j] * (after || j < 2 * u ? 1 : sigmoid(x[u + e] + inner[u + e]));
+                }
+                for (int64_t j = 0; j < u; j++) {
+                    const double z = sigmoid(x[j] + inner[j]), r = after ? sigmoid(x[u + j] + inner[u + j]) : 1;
+                    hs[at * u + j] = g.mask && !g.mask[from] ? h[j] : z * h[j] + (1 - z) * tanh(x[2 * u + j] + r * inner[2 * u + j]);
+                }
+            }
+        same(g.hs, hs, 8, "hs");
+        free(hs), free(x), free(inner);
+        drop_gru(&g);
+    }
+}
+END_TEST
+
+static double gru_loss(const nac_kernels *k, gru_case *g, array dhs, array dh)
+{
+    const int64_t u = g->s.units, t = g->s.time;
+    run_gru(k, g);
+    double sum = dot(g->hs, dhs);
+    for (int64_t b = 0; b < g->s.batch; b++)
+        for (int64_t i = 0; i < u; i++)
+            sum += value(g->hs, (b * t + t - 1) * u + i) * value(dh, b * u + i);
+    return sum;
+}
+
+static void run_gru_grad(const nac_kernels *k, gru_case *g, array dhs, array dh, array *d)
+{
+    k->gru_grad(&g->s, g->at[0].p, g->at[1].p, g->at[2].p, g->at[4].p, g->mask, g->hs.p, g->gates.p, dhs.p, dh.p, d[0].p, d[1].p, d[2].p, d[3].p, d[4].p,
+                g->scratch);
+}
+
+START_TEST(gru_differences)
+{
+    TABLE(k, f64);
+    seed = 12;
+    for (int i = 0; i < 12; i++) {
+        gru_case g = make_gru(k, f64, true, i % 2);
+        array    dhs = made_random(f64, g.hs.n), dh = made_random(f64, g.at[4].n), d[5];
+        for (int e = 0; e < 5; e++)
+            d[e] = make(f64, g.at[e].n);
+        run_gru(k, &g);
+        for (int e = 0; e < 5; e++)
+            SAME_BITS(d[e], run_gru_grad(k, &g, dhs, dh, d));
+        for (int e = 0; f64 && e < 5; e++)
+            for (int64_t j = 0; j < d[e].n; j += 1 + d[e].n / 12) {
+                double      *p = (double *)g.at[e].p + j;
+                const double old = *p, h = 1e-5;
+                *p = old + h;
+                const double up = gru_loss(k, &g, dhs, dh);
+                *p = old - h;
+                const double down = gru_loss(k, &g, dhs, dh);
+                *p = old;
+                const double slope = (up - down) / (2 * h);
+                ck_assert_msg(fabs(slope - value(d[e], j)) < 1e-6 * (1 + fabs(slope)), "gradient %d, element %ld: %.9g, not %.9g", e, (long)j, value(d[e], j), slope);
+            }
+        for (int e = 0; e < 5; e++)
+            drop(d[e]);
+        drop(dhs), drop(dh);
+        drop_gru(&g);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("kernels_linear");
@@ -723,6 +848,8 @@ int main(void)
     tcase_add_loop_test(tests, lstm_differences, 0, 6);
     tcase_add_loop_test(tests, lstm_types_agree, 0, 6);
     tcase_add_loop_test(tests, faded_moments, 0, 6);
+    tcase_add_loop_test(tests, gru_forward, 0, 6);
+    tcase_add_loop_test(tests, gru_differences, 0, 6);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,223 @@
+#include "kernels/recurrent.h"
+
+/* wh in panels, z's and r's columns apart from the candidate's; the bias of x's product and the inner one; a state of zeros; x in processing order. */
+size_t NAC_K(gru_scratch)(const nac_recurrent *s)
+{
+    const int64_t u = s->units, reversed = s->reverse ? s->batch * s->time * s->in : 0;
+    return (size_t)(panels_size(u, 2 * u) + panels_size(u, u) + 5 * u + reversed) * sizeof(real);
+}
+
+/* The biases of z and r may be added up, whichever product they belong to; the candidate's may not, because r comes between. */
+static void add_biases(int64_t u, bool reset_after, const real *bias, real *outer, real *inner)
+{
+    memset(inner, 0, (size_t)u * sizeof(real));
+    if (!bias) {
+        memset(outer, 0, (size_t)(3 * u) * sizeof(real));
+        return;
+    }
+    memcpy(outer, bias, (size_t)(3 * u) * sizeof(real));
+    if (!reset_after)
+        return;
+    for (int64_t i = 0; i < 2 * u; i++)
+        outer[i] += bias[3 * u + i];
+    memcpy(inner, bias + 5 * u, (size_t)u * sizeof(real));
+}
+
+/* z and r of one step of one sequence, and what r does: it scales the candidate's product with the state, or the state before the product. */
+static void reset(int64_t u, bool reset_after, const real *bias, const real *h, real *gates)
+{
+    for (int64_t i = 0; i < u; i += NAC_W) {
+        const int64_t n = nac_min(u - i, NAC_W);
+        const vec     r = sigmoid_vec(load_some(gates + u + i, n));
+        store_some(gates + i, sigmoid_vec(load_some(gates + i, n)), n);
+        store_some(gates + u + i, r, n);
+        if (reset_after) {
+            const vec inner = load_some(gates + 3 * u + i, n) + load_some(bias + i, n);
+            store_some(gates + 3 * u + i, inner, n);
+            store_some(gates + 2 * u + i, load_some(gates + 2 * u + i, n) + r * inner, n);
+        } else {
+            store_some(gates + 3 * u + i, r * load_some(h + i, n), n);
+        }
+    }
+}
+
+static void update(int64_t u, bool masked, const real *h, real *gates, real *to)
+{
+    for (int64_t i = 0; i < u; i += NAC_W) {
+        const int64_t n = nac_min(u - i, NAC_W);
+        const vec     z = load_some(gates + i, n), candidate = tanh_vec(load_some(gates + 2 * u + i, n)), before = load_some(h + i, n);
+        vec           state = z * before + (1 - z) * candidate;
+        if (masked)
+            state = before;
+        store_some(gates + 2 * u + i, candidate, n);
+        store_some(to + i, state, n);
+    }
+}
+
+void NAC_K(gru)(const nac_recurrent *s, const void *x, const void *wx, const void *wh, const void *bias, const void *h0, const uint8_t *mask, void *hs,
+                void *gates, void *scratch)
+{
+    const int64_t u = s->units, steps = s->batch * s->time;
+    real         *zr = scratch, *candidate = zr + panels_size(u, 2 * u), *outer = candidate + panels_size(u, u), *inner = outer + 3 * u, *zeros = inner + u,
+         *reversed = zeros + u;
+    if (steps == 0 || u == 0)
+        return;
+    memset(zeros, 0, (size_t)u * sizeof(real));
+    add_biases(u, s->reset_after, bias, outer, inner);
+    pack_matrix(false, u, 2 * u, wh, 3 * u, zr);
+    pack_matrix(false, u, u, (const real *)wh + 2 * u, 3 * u, candidate);
+    if (s->reverse)
+        reverse_time(s, s->in, x, reversed);
+    NAC_K(gemm)(false, false, steps, 3 * u, s->in, 1, s->reverse ? reversed : x, s->in, wx, 3 * u, 0, gates, 4 * u, outer, false);
+
+    const int     team = nac_team(step_work(s));
+    const int64_t groups = groups_of(s, team);
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int64_t g = 0; g < groups; g++) {
+        const int64_t b0 = nac_cut(s->batch, groups, g), rows = nac_cut(s->batch, groups, g + 1) - b0;
+        const real   *h[GROUP], *kept[GROUP];
+        real         *z[GROUP], *taken[GROUP], *last[GROUP];
+        for (int64_t r = 0; r < rows; r++)
+            h[r] = h0 ? (const real *)h0 + (b0 + r) * u : zeros;
+        for (int64_t t = 0; t < s->time; t++) {
+            for (int64_t r = 0; r < rows; r++) {
+                z[r] = (real *)gates + ((b0 + r) * s->time + t) * 4 * u;
+                taken[r] = z[r] + 2 * u;
+                kept[r] = last[r] = z[r] + 3 * u;
+            }
+            multiply_rows(rows, h, u, 2 * u, zr, 1, z);
+            if (s->reset_after)
+                multiply_rows(rows, h, u, u, candidate, 0, last);
+            for (int64_t r = 0; r < rows; r++)
+                reset(u, s->reset_after, inner, h[r], z[r]);
+            if (!s->reset_after)
+                multiply_rows(rows, kept, u, u, candidate, 1, taken);
+            for (int64_t r = 0; r < rows; r++) {
+                real *to = (real *)hs + ((b0 + r) * s->time + t) * u;
+                update(u, is_masked(s, mask, b0 + r, t), h[r], z[r], to);
+                h[r] = to;
+            }
+        }
+    }
+}
+
+/* wh transposed in panels; dgates; the state before each step; sums of dgates; x and dx in processing order if reversed. */
+size_t NAC_K(gru_grad_scratch)(const nac_recurrent *s)
+{
+    const int64_t u = s->units, steps = s->batch * s->time;
+    return (size_t)(panels_size(2 * u, u) + panels_size(u, u) + steps * 5 * u + 4 * u + (s->reverse ? 2 * steps * s->in : 0)) * sizeof(real);
+}
+
+/* One step back for one sequence: dh is the state's gradient after the step, and on return that part of the one before it which passes z. */
+static void update_back(int64_t u, bool reset_after, bool masked, const real *gates, const real *before, const real *dhs, real *dh, real *dz)
+{
+    for (int64_t i = 0; i < u; i += NAC_W) {
+        const int64_t n = nac_min(u - i, NAC_W);
+        vec           g = load_some(dh + i, n);
+        if (dhs)
+            g += load_some(dhs + i, n);
+        if (masked) {
+            store_some(dh + i, g, n);
+            for (int e = 0; e < 4; e++)
+                store_some(dz + e * u + i, (vec){0}, n);
+            continue;
+        }
+        const vec z = load_some(gates + i, n), candidate = load_some(gates + 2 * u + i, n);
+        const vec taken = g * (1 - z) * (1 - candidate * candidate);
+        store_some(dh + i, g * z, n);
+        store_some(dz + i, g * (load_some(before + i, n) - candidate) * z * (1 - z), n);
+        store_some(dz + 2 * u + i, taken, n);
+        if (reset_after) {
+            const vec r = load_some(gates + u + i, n), inner = load_some(gates + 3 * u + i, n);
+            store_some(dz + u + i, taken * inner * r * (1 - r), n);
+            store_some(dz + 3 * u + i, taken * r, n);
+        }
+    }
+}
+
+/* Back through r times the state, whose gradient lies in dz's last block. */
+static void reset_back(int64_t u, const real *gates, const real *before, real *dh, real *dz)
+{
+    for (int64_t i = 0; i < u; i += NAC_W) {
+        const int64_t n = nac_min(u - i, NAC_W);
+        const vec     r = load_some(gates + u + i, n), kept = load_some(dz + 3 * u + i, n);
+        store_some(dz + u + i, kept * load_some(before + i, n) * r * (1 - r), n);
+        store_some(dh + i, load_some(dh + i, n) + kept * r, n);
+    }
+}
+
+void NAC_K(gru_grad)(const nac_recurrent *s, const void *x, const void *wx, const void *wh, const void *h0, const uint8_t *mask, const void *hs,
+                     const void *gates, const void *dhs, const void *dh, void *dx, void *dwx, void *dwh, void *dbias, void *dh0, void *scratch)
+{
+    const int64_t u = s->units, steps = s->batch * s->time;
+    const bool    after = s->reset_after;
+    real         *zr = scratch, *candidate = zr + panels_size(2 * u, u), *dz = candidate + panels_size(u, u), *before = dz + steps * 4 * u,
+         *sums = before + steps * u, *reversed = sums + 4 * u, *reversed_dx = reversed + steps * s->in;
+
+    /* The running gradient lives in the output. */
+    if (dh)
+        memcpy(dh0, dh, (size_t)(s->batch * u) * sizeof(real));
+    else
+        memset(dh0, 0, (size_t)(s->batch * u) * sizeof(real));
+    pack_matrix(true, 2 * u, u, wh, 3 * u, zr);
+    pack_matrix(true, u, u, (const real *)wh + 2 * u, 3 * u, candidate);
+
+    const int     team = nac_team(step_work(s));
+    const int64_t groups = groups_of(s, team);
+#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+    for (int64_t g = 0; g < groups; g++) {
+        const int64_t b0 = nac_cut(s->batch, groups, g), rows = nac_cut(s->batch, groups, g + 1) - b0;
+        for (int64_t r = b0; r < b0 + rows; r++)
+            states_before(s, r, h0, hs, before);
+        for (int64_t t = s->time - 1; t >= 0; t--) {
+            const real *a[GROUP], *taken[GROUP], *last[GROUP];
+            real       *kept[GROUP], *c[GROUP];
+            int64_t     live = 0, step[GROUP];
+            for (int64_t r = b0; r < b0 + rows; r++) {
+                const int64_t at = r * s->time + t;
+                const bool    masked = is_masked(s, mask, r, t);
+                update_back(u, after, masked, (const real *)gates + at * 4 * u, before + at * u, dhs ? (const real *)dhs + at * u : NULL,
+                            (real *)dh0 + r * u, dz + at * 4 * u);
+                if (masked)
+                    continue;
+                a[live] = dz + at * 4 * u;
+                taken[live] = a[live] + 2 * u;
+                last[live] = kept[live] = dz + at * 4 * u + 3 * u;
+                step[live] = at;
+                c[live++] = (real *)dh0 + r * u;
+            }
+            if (!after)
+                multiply_rows(live, taken, u, u, candidate, 0, kept);
+            for (int64_t r = 0; !after && r < live; r++)
+                reset_back(u, (const real *)gates + step[r] * 4 * u, before + step[r] * u, c[r], dz + step[r] * 4 * u);
+            multiply_rows(live, a, 2 * u, u, zr, 1, c);
+            if (after)
+                multiply_rows(live, last, u, u, candidate, 1, c);
+        }
+    }
+
+    const real *x_in_order = x;
+    if (s->reverse) {
+        reverse_time(s, s->in, x, reversed);
+        x_in_order = reversed;
+    }
+    if (dx) {
+        NAC_K(gemm)(false, true, steps, s->in, 3 * u, 1, dz, 4 * u, wx, 3 * u, 0, s->reverse ? reversed_dx : dx, s->in, NULL, false);
+        if (s->reverse)
+            reverse_time(s, s->in, reversed_dx, dx);
+    }
+    NAC_K(gemm)(true, false, s->in, 3 * u, steps, 1, x_in_order, s->in, dz, 4 * u, 0, dwx, 3 * u, NULL, false);
+    NAC_K(gemm)(true, false, u, 2 * u, steps, 1, before, u, dz, 4 * u, 0, dwh, 3 * u, NULL, false);
+    if (after)
+        NAC_K(gemm)(true, false, u, u, steps, 1, before, u, dz + 3 * u, 4 * u, 0, (real *)dwh + 2 * u, 3 * u, NULL, false);
+    else
+        NAC_K(gemm)(true, false, u, u, steps, 1, (const real *)gates + 3 * u, 4 * u, dz + 2 * u, 4 * u, 0, (real *)dwh + 2 * u, 3 * u, NULL, false);
+    if (!dbias)
+        return;
+    sum_columns(steps, 4 * u, dz, sums);
+    memcpy(dbias, sums, (size_t)(3 * u) * sizeof(real));
+    if (after) {
+        memcpy((real *)dbias + 3 * u, sums, (size_t)(2 * u) * sizeof(real));
+        memcpy((real *)dbias + 5 * u, sums + 3 * u, (size_t)u * sizeof(real));
+    }
+}
