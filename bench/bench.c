@@ -1,51 +1,27 @@
-/* Nacre's side of scripts/bench, on the public API alone.
+/* Nacre's side of scripts/bench and scripts/profile, on the public API alone. NAME is a path: NAME.keras, NAME.h5.
 
-       bench write WORKLOAD FOLDER     writes the weights, the data and the model that both sides begin with
-       bench train WORKLOAD FOLDER     obeys lines from stdin, and answers each with numbers on a line (times in milliseconds):
-                                           loss N      the loss of the last of N steps from those weights, without dropout
-                                           time S      a training step: median and least of chunks of about 20 ms, S seconds in all
-                                           profile     to stderr, what each node of a training step takes
-       bench start WORKLOAD FOLDER     loads the model, predicts one sample and prints the largest of its numbers */
+       bench write NAME WORKLOAD        writes a workload that is made here: no Python is needed for mlp-small, mlp-medium and cnn
+       bench serve NAME BATCH           obeys lines from stdin, and answers each with "answer" and two numbers on a line (times in milliseconds):
+                                            loss N       the mean loss of N steps, without noise
+                                            train S      a training step: median and least of chunks of about 20 ms, S seconds in all
+                                            infer B S    a prediction for B samples, likewise
+                                            memory       the most that the process has had, in MiB
+       bench profile NAME BATCH train|infer TRACE      to stdout, what each op takes; to TRACE the same for a viewer of traces
+       bench start NAME                 loads the model, predicts one sample and prints the largest of its numbers */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 #include <nacre/nacre.h>
 
-enum { SAMPLES = 2048, PIXELS = 784, CLASSES = 10 };
+enum { BATCHES = 8, PIXELS = 784, CLASSES = 10, MAX_BATCHES = 64 };
 
-typedef struct {
-    const char *name;
-    int         batch;
-    nac_model *(*make)(double dropout);
-} workload;
-
-static nac_model *small_mlp(double dropout)
-{
-    (void)dropout;
-    return nac_sequential(nac_input_layer(PIXELS), nac_dense(128, .activation = "relu"), nac_dense(CLASSES, .activation = "softmax"));
-}
-
-static nac_model *large_mlp(double dropout)
-{
-    (void)dropout;
-    return nac_sequential(nac_input_layer(PIXELS), nac_dense(512, .activation = "relu"), nac_dense(512, .activation = "relu"),
-                          nac_dense(CLASSES, .activation = "softmax"));
-}
-
-static nac_model *cnn(double dropout)
-{
-    return nac_sequential(nac_input_layer(28, 28, 1), nac_conv2d(32, 3, .activation = "relu"), nac_max_pooling2d(2),
-                          nac_conv2d(64, 3, .activation = "relu"), nac_max_pooling2d(2), nac_flatten(), nac_dropout(dropout),
-                          nac_dense(CLASSES, .activation = "softmax"));
-}
-
-static const workload workloads[] = {{"mlp-small", 32, small_mlp}, {"mlp-large", 128, large_mlp}, {"cnn", 128, cnn}};
-
-static const char *path_of(const char *folder, const workload *w, const char *what)
+static const char *path_of(const char *name, const char *ending)
 {
     static char path[1024];
-    snprintf(path, sizeof path, "%s/%s.%s", folder, w->name, what);
+    snprintf(path, sizeof path, "%s%s", name, ending);
     return path;
 }
 
@@ -56,102 +32,108 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* ---- files ---- */
+/* ---- workloads that are made here ---- */
 
-static bool write_tensors(const char *path, int n, nac_tensor *const *t)
+typedef struct {
+    const char *name;
+    int         batch;
+    nac_model *(*make)(double dropout);
+} workload;
+
+static nac_model *small_mlp(double dropout)
 {
-    FILE *file = fopen(path, "wb");
-    bool ok = file;
-    for (int i = 0; ok && i < n; i++) {
-        size_t count = (size_t)nac_size_of(t[i]);
-        ok = nac_data(t[i]) && fwrite(nac_data(t[i]), nac_dtype_size(nac_dtype_of(t[i])), count, file) == count;
-    }
-    return file && fclose(file) == 0 && ok;
+    (void)dropout;
+    return nac_sequential(nac_input_layer(PIXELS), nac_dense(128, .activation = "relu"), nac_dense(CLASSES));
 }
 
-static nac_tensor *read_tensor(FILE *file, nac_dtype dtype, nac_shape shape)
+static nac_model *medium_mlp(double dropout)
 {
-    nac_tensor *zeros = nac_zeros(dtype, shape);
-    size_t count = (size_t)nac_size_of(zeros), size = nac_dtype_size(dtype);
-    void *data = malloc(count * size);
-    nac_tensor *t = data && fread(data, size, count, file) == count ? nac_tensor_new(dtype, shape, data) : NULL;
-    free(data);
-    return t ? t : nac_fail(NAC_E_IO, "a file of weights or data is too short; write it again");
+    (void)dropout;
+    return nac_sequential(nac_input_layer(PIXELS), nac_dense(512, .activation = "relu"), nac_dense(512, .activation = "relu"), nac_dense(CLASSES));
+}
+
+static nac_model *cnn(double dropout)
+{
+    return nac_sequential(nac_input_layer(28, 28, 1), nac_conv2d(32, 3, .activation = "relu"), nac_max_pooling2d(2),
+                          nac_conv2d(64, 3, .activation = "relu"), nac_max_pooling2d(2), nac_flatten(), nac_dropout(dropout), nac_dense(CLASSES));
+}
+
+static const workload workloads[] = {{"mlp-small", 32, small_mlp}, {"mlp-medium", 128, medium_mlp}, {"cnn", 128, cnn}};
+
+static bool write_model(nac_model *m, const char *path)
+{
+    return nac_compile(m, .optimizer = nac_adam(.learning_rate = 1e-3), .loss = nac_sparse_categorical_crossentropy(.from_logits = true),
+                       .metrics = {"accuracy"})
+           && nac_save(m, path);
 }
 
 /* Noise around one random picture a class: something can be learnt, and no step is like another. */
-static bool write_files(const workload *w, const char *folder)
+static bool write_files(const workload *w, const char *name)
 {
+    int64_t n = BATCHES * w->batch;
     nac_set_random_seed(1);
     nac_model *m = w->make(0.5);
-    nac_tensor *weights[NAC_MAX_IO];
-    int n = nac_weight_count(m);
-    for (int i = 0; i < n; i++)
-        weights[i] = nac_value(nac_weight(m, i));
-    nac_tensor *y = nac_cast(nac_floor(nac_random_uniform(nac_seed(1, 0), NAC_FLOAT32, NAC_SHAPE(SAMPLES), 0, CLASSES)), NAC_INT64);
+    nac_shape shape = nac_shape_of_tensor(m ? nac_model_inputs(m) : NULL);
+    shape.d[0] = n;
+    nac_tensor *y = nac_cast(nac_floor(nac_random_uniform(nac_seed(1, 0), NAC_FLOAT32, NAC_SHAPE(n), 0, CLASSES)), NAC_INT64);
     nac_tensor *pictures = nac_random_uniform(nac_seed(2, 0), NAC_FLOAT32, NAC_SHAPE(CLASSES, PIXELS), 0, 0.3);
-    nac_tensor *noise = nac_random_uniform(nac_seed(3, 0), NAC_FLOAT32, NAC_SHAPE(SAMPLES, PIXELS), 0, 0.7);
-    nac_tensor *x = nac_add(noise, nac_take(pictures, y, 0));
-    return n && x && write_tensors(path_of(folder, w, "weights"), n, weights) && write_tensors(path_of(folder, w, "x"), 1, &x)
-           && write_tensors(path_of(folder, w, "y"), 1, &y) && nac_save(m, path_of(folder, w, "keras"));
+    nac_tensor *noise = nac_random_uniform(nac_seed(3, 0), NAC_FLOAT32, NAC_SHAPE(n, PIXELS), 0, 0.7);
+    nac_tensor *x = nac_reshape_to(nac_add(noise, nac_take(pictures, y, 0)), shape);
+    return x && nac_save_arrays(path_of(name, ".h5"), 2, (const char *[]){"x", "y"}, (nac_tensor *[]){x, y}) && write_model(m, path_of(name, ".keras"))
+           && write_model(w->make(0), path_of(name, ".check.keras"));
 }
 
-static bool read_weights(nac_model *m, const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    bool ok = file;
-    for (int i = 0; ok && i < nac_weight_count(m); i++)
-        ok = nac_assign(nac_weight(m, i), read_tensor(file, NAC_FLOAT32, nac_variable_shape(nac_weight(m, i))));
-    if (file)
-        fclose(file);
-    return ok;
-}
-
-/* ---- training ---- */
+/* ---- what is measured ---- */
 
 typedef struct {
-    nac_tensor *x[SAMPLES], *y[SAMPLES];
+    const char *name;
+    nac_model  *m;
+    nac_tensor *x[MAX_BATCHES], *y[MAX_BATCHES], *few;
     int         n;
-} batches;
+    int64_t     at, few_of;
+} bench;
 
-static bool read_batches(const workload *w, const char *folder, nac_model *m, batches *b)
+static bool open_bench(bench *b, const char *name, int64_t batch)
 {
-    FILE *files[2] = {NULL};
-    nac_shape shape = nac_shape_of_tensor(nac_model_inputs(m));
-    shape.d[0] = w->batch;
-    bool ok = (files[0] = fopen(path_of(folder, w, "x"), "rb")) && (files[1] = fopen(path_of(folder, w, "y"), "rb"));
-    for (; ok && b->n < SAMPLES / w->batch; b->n++) {
-        b->x[b->n] = read_tensor(files[0], NAC_FLOAT32, shape);
-        b->y[b->n] = read_tensor(files[1], NAC_INT64, NAC_SHAPE(w->batch));
-        ok = b->x[b->n] && b->y[b->n];
+    b->name = name;
+    b->m = nac_load(path_of(name, ".keras"));
+    bool two = b->m && nac_output_count(b->m) == 2;
+    nac_tensor *x = nac_load_array(path_of(name, ".h5"), "x"), *y = nac_load_array(path_of(name, ".h5"), two ? "y0" : "y");
+    nac_tensor *y1 = two ? nac_load_array(path_of(name, ".h5"), "y1") : NULL;
+    if (!b->m || !x || !y || (two && !y1))
+        return false;
+    for (int64_t from = 0; b->n < MAX_BATCHES && from + batch <= nac_dim(x, 0); from += batch, b->n++) {
+        nac_tensor *t = nac_slice_axis(y, 0, from, from + batch, 1);
+        b->x[b->n] = nac_slice_axis(x, 0, from, from + batch, 1);
+        b->y[b->n] = two ? nac_list(t, nac_slice_axis(y1, 0, from, from + batch, 1)) : t;
     }
-    for (int i = 0; i < 2; i++)
-        if (files[i])
-            fclose(files[i]);
+    return b->n || nac_fail(NAC_E_ARGUMENT, "%s.h5 has no %lld samples", name, (long long)batch);
+}
+
+static bool train(bench *b, int64_t n)
+{
+    bool ok = true;
+    for (int64_t i = 0; ok && i < n; i++, b->at++)
+        ok = nac_train_on_batch(b->m, b->x[b->at % b->n], b->y[b->at % b->n], NULL, NULL);
     return ok;
 }
 
-static nac_model *fresh(const workload *w, const char *folder, double dropout)
+static bool infer(bench *b, int64_t n)
 {
-    nac_model *m = w->make(dropout);
-    bool ok = m && read_weights(m, path_of(folder, w, "weights"));
-    return ok && nac_compile(m, .optimizer = nac_adam(.learning_rate = 1e-3), .loss = "sparse_categorical_crossentropy", .metrics = {"accuracy"}) ? m : NULL;
-}
-
-static bool steps(nac_model *m, const batches *b, int64_t *at, int64_t n)
-{
-    bool ok = m;
-    for (int64_t i = 0; ok && i < n; i++, ++*at)
-        ok = nac_train_on_batch(m, b->x[*at % b->n], b->y[*at % b->n], NULL, NULL);
+    bool ok = true;
+    for (int64_t i = 0; ok && i < n; i++)
+        NAC_SCOPE { ok = nac_predict(b->m, b->few, .batch_size = b->few_of); }
     return ok;
 }
 
-static double loss_after(const workload *w, const char *folder, const batches *b, int64_t n)
+static double mean_loss(const bench *b, int n)
 {
     nac_logs logs = {0};
-    int64_t at = 0;
-    nac_model *m = fresh(w, folder, 0);
-    bool ok = steps(m, b, &at, n - 1) && nac_reset_metrics(m) && nac_train_on_batch(m, b->x[at % b->n], b->y[at % b->n], NULL, &logs);
+    const char *check = path_of(b->name, ".check.keras");
+    nac_model *m = nac_load(access(check, R_OK) == 0 ? check : path_of(b->name, ".keras"));
+    bool ok = m;
+    for (int i = 0; ok && i < n; i++)
+        ok = nac_train_on_batch(m, b->x[i % b->n], b->y[i % b->n], NULL, &logs);
     return ok ? nac_log_value(&logs, "loss") : NAN;
 }
 
@@ -161,17 +143,20 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static bool milliseconds(nac_model *m, const batches *b, int64_t *at, double seconds, double *median, double *least)
+static bool milliseconds(bench *b, bool (*run)(bench *b, int64_t n), double seconds, double *median, double *least)
 {
     double chunk[1024];
     int n = 0;
-    double begin = now(), before = begin;
-    if (!steps(m, b, at, 10))
+    if (!run(b, 2))
         return false;
-    int64_t count = (int64_t)(0.02 / (now() - before) * 10) + 1;
+    double before = now();
+    if (!run(b, 1))
+        return false;
+    double begin = now();
+    int64_t count = (int64_t)(0.02 / (begin - before)) + 1;
     while (n < 1024 && (!n || now() - begin < seconds)) {
         before = now();
-        if (!steps(m, b, at, count))
+        if (!run(b, count))
             return false;
         chunk[n++] = 1e3 * (now() - before) / (double)count;
     }
@@ -181,59 +166,82 @@ static bool milliseconds(nac_model *m, const batches *b, int64_t *at, double sec
     return true;
 }
 
-static bool profile(nac_model *m, const batches *b, int64_t *at)
+static bool few(bench *b, int64_t n)
 {
-    bool ok = steps(m, b, at, 20);
-    nac_function *f = nac_model_train_function(m);
-    return ok && nac_function_profile(f, true) && steps(m, b, at, 200) && nac_function_profile(f, false) && nac_function_print_profile(f, stderr);
+    b->few = nac_slice_axis(b->x[0], 0, 0, n, 1);
+    b->few_of = n;
+    return b->few;
 }
 
-static bool train(const workload *w, const char *folder)
+static bool serve(bench *b)
 {
-    static batches b;
     char line[64];
-    int64_t at = 0;
-    nac_model *m = fresh(w, folder, 0.5);
-    bool ok = m && read_batches(w, folder, m, &b);
+    bool ok = true;
     while (ok && fgets(line, sizeof line, stdin)) {
-        double answer = 0, least = 0;
-        if (strncmp(line, "loss ", 5) == 0)
-            ok = !isnan(answer = least = loss_after(w, folder, &b, atoll(line + 5)));
-        else if (strncmp(line, "time ", 5) == 0)
-            ok = milliseconds(m, &b, &at, atof(line + 5), &answer, &least);
-        else
-            ok = strncmp(line, "profile", 7) == 0 && profile(m, &b, &at);
-        printf("%.9g %.9g\n", answer, least);
+        double answer = NAN, least = NAN;
+        char *rest = line + 6;
+        if (strncmp(line, "loss ", 5) == 0) {
+            ok = !isnan(answer = mean_loss(b, atoi(line + 5)));
+        } else if (strncmp(line, "train ", 6) == 0) {
+            ok = milliseconds(b, train, atof(rest), &answer, &least);
+        } else if (strncmp(line, "infer ", 6) == 0) {
+            ok = few(b, strtoll(rest, &rest, 10)) && milliseconds(b, infer, atof(rest), &answer, &least);
+        } else {
+            struct rusage usage;
+            ok = getrusage(RUSAGE_SELF, &usage) == 0;
+            answer = (double)usage.ru_maxrss / 1024;
+        }
+        printf("answer %.9g %.9g\n", answer, least);
         fflush(stdout);
     }
     return ok;
 }
 
-static bool start(const workload *w, const char *folder)
+static bool profile(bench *b, int64_t batch, const char *what, const char *trace)
 {
-    nac_model *m = nac_load(path_of(folder, w, "keras"));
-    nac_shape shape = nac_shape_of_tensor(m ? nac_model_inputs(m) : NULL);
-    shape.d[0] = 1;
-    nac_tensor *p = m ? nac_predict(m, nac_ones(NAC_FLOAT32, shape)) : NULL;
+    bool (*run)(bench *b, int64_t n) = strcmp(what, "infer") == 0 ? infer : train;
+    double before = 0;
+    if (!few(b, batch) || !run(b, 2) || (before = now(), !run(b, 1)))
+        return false;
+    int64_t n = 1 + (int64_t)(2 / (now() - before));
+    n = n > 200 ? 200 : n;
+    nac_function *f = run == infer ? nac_model_predict_function(b->m) : nac_model_train_function(b->m);
+    FILE *file = fopen(trace, "w");
+    bool ok = file && nac_function_profile(f, true) && run(b, n) && nac_function_profile(f, false) && nac_function_print_profile(f, stdout)
+              && nac_function_print_trace(f, file);
+    return (!file || fclose(file) == 0) && ok;
+}
+
+static bool start(const char *name)
+{
+    nac_model *m = nac_load(path_of(name, ".keras"));
+    nac_tensor *x = nac_load_array(path_of(name, ".h5"), "x"), *p = m && x ? nac_predict(m, nac_slice_axis(x, 0, 0, 1, 1)) : NULL;
     if (p)
-        printf("%.9g\n", nac_item(nac_max(p)));
+        printf("answer %.9g 0\n", nac_item(nac_max(nac_output_count(m) > 1 ? nac_at(p, 0) : p)));
     return p;
+}
+
+static bool run(int argc, char **argv)
+{
+    static bench b;
+    const char *what = argc > 2 ? argv[1] : "";
+    if (argc == 4 && strcmp(what, "write") == 0) {
+        for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++)
+            if (strcmp(workloads[i].name, argv[3]) == 0)
+                return write_files(&workloads[i], argv[2]);
+        return nac_fail(NAC_E_ARGUMENT, "no workload \"%s\" is made here", argv[3]);
+    }
+    if (argc == 4 && strcmp(what, "serve") == 0)
+        return open_bench(&b, argv[2], atoll(argv[3])) && serve(&b);
+    if (argc == 6 && strcmp(what, "profile") == 0)
+        return open_bench(&b, argv[2], atoll(argv[3])) && profile(&b, atoll(argv[3]), argv[4], argv[5]);
+    if (argc == 3 && strcmp(what, "start") == 0)
+        return start(argv[2]);
+    return nac_fail(NAC_E_ARGUMENT, "usage: bench write NAME WORKLOAD | serve NAME BATCH | profile NAME BATCH train|infer TRACE | start NAME");
 }
 
 int main(int argc, char **argv)
 {
-    const workload *w = NULL;
-    for (size_t i = 0; argc == 4 && i < sizeof workloads / sizeof *workloads; i++)
-        if (strcmp(workloads[i].name, argv[2]) == 0)
-            w = &workloads[i];
-    bool ok = false;
-    if (w && strcmp(argv[1], "write") == 0)
-        ok = write_files(w, argv[3]);
-    else if (w && strcmp(argv[1], "train") == 0)
-        ok = train(w, argv[3]);
-    else if (w && strcmp(argv[1], "start") == 0)
-        ok = start(w, argv[3]);
-    else
-        fprintf(stderr, "usage: bench write|train|start mlp-small|mlp-large|cnn FOLDER\n");
+    bool ok = run(argc, argv);
     return nac_report() || !ok;
 }

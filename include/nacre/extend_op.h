@@ -70,6 +70,7 @@ struct nac_op {
     bool (*vjp)(nac_vjp *v);                        /* (optional) NULL: derivative is zero */
     size_t (*scratch)(const nac_eval *e);           /* (optional) only types and attributes may be looked at */
     size_t (*view)(const void *attrs, const nac_type *in);  /* (optional) of a view: offset in bytes; NULL: 0 */
+    double (*work)(const nac_eval *e);              /* (optional) of profiles: operations on numbers; looks at no data; NULL: one an output element */
 };
 
 /* The one door. Applies op to in[0..n_in) and fills out[0..*n_out); the outputs belong to the innermost scope. False, silently, when an

@@ -49,8 +49,11 @@ NAC_API bool nac_function_print(nac_function *f, FILE *file);
 NAC_API bool nac_function_print_dot(nac_function *f, FILE *file);
 /* Switches the timing of nodes in later calls on (and forgets what was timed before) or off; off, as at first, it costs nothing. */
 NAC_API bool nac_function_profile(nac_function *f, bool on);
-/* For each signature that was called while timing was on: milliseconds of each node, mean and least of the calls, and their sums. */
+/* For each signature that was called while timing was on: milliseconds of each op and of each node, mean and least of the calls, with GFLOP/s
+   (10^9 operations on numbers a second) and GB/s (what it reads and writes at least) of the least, and their sums. */
 NAC_API bool nac_function_print_profile(nac_function *f, FILE *file);
+/* The newest of these signatures as Chrome's trace JSON, which chrome://tracing and ui.perfetto.dev open: one call, each node as long as its mean. */
+NAC_API bool nac_function_print_trace(nac_function *f, FILE *file);
 /* Figures of the newest signature: nodes replayed a call, bytes of the arena. 0 before the first call. */
 NAC_API int64_t nac_function_nodes(const nac_function *f);
 NAC_API int64_t nac_function_arena_bytes(const nac_function *f);

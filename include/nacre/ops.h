@@ -204,6 +204,8 @@ NAC_API nac_tensor *nac_resize(nac_tensor *x, nac_size size, const char *interpo
 NAC_API nac_tensor *nac_layer_norm(nac_tensor *x, nac_tensor *gamma, nac_tensor *beta, double epsilon);
 /* Normalizes axis by statistics of the batch: a list of y, mean, variance. gamma, beta may be NULL. */
 NAC_API nac_tensor *nac_batch_norm(nac_tensor *x, nac_tensor *gamma, nac_tensor *beta, int axis, double epsilon);
+/* x scale + shift, which are vectors along axis of x: normalization by statistics that are known. */
+NAC_API nac_tensor *nac_scale_shift(nac_tensor *x, nac_tensor *scale, nac_tensor *shift, int axis);
 /* A whole-sequence LSTM with Keras's gates, tanh and sigmoid: x (batch, time, in), wx (in, 4 u), wh (u, 4 u), bias (4 u) or NULL, h0 and c0 (batch, u),
    mask (batch, time) bool or NULL. A list: all hidden states (batch, time, u) in the order of processing, the last hidden, the last cell state. */
 NAC_API nac_tensor *nac_lstm_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, nac_tensor *bias, nac_tensor *h0, nac_tensor *c0, nac_tensor *mask,

@@ -454,35 +454,92 @@ bool nac_function_profile(nac_function *f, bool on)
     return true;
 }
 
+/* What a node took: milliseconds a call, operations on numbers, bytes that it must read and write. */
+typedef struct {
+    double mean, least, work, bytes;
+} cost;
+
+static double bytes_of(const nac_arg *args, int n)
+{
+    double bytes = 0;
+    for (int i = 0; i < n; i++)
+        bytes += (double)nac_type_bytes(args[i].type);
+    return bytes;
+}
+
+/* Of each node; NULL where memory is short. *calls is 0 when none was timed. A view takes nothing. */
+static cost *costs_of(const program *p, int64_t *calls)
+{
+    cost *costs = nac_calloc((size_t)p->graph.n_nodes + 1, sizeof *costs);
+    *calls = 0;
+    for (const arena *a = costs ? p->idle : NULL; a; a = a->next) {
+        for (int i = 0; a->timed && i < p->graph.n_nodes; i++) {
+            const nac_op *op = p->graph.nodes[i].op;
+            const nac_eval *e = &a->steps[i];
+            if (!op->eval)
+                continue;
+            costs[i].mean += 1e3 * a->seconds[i];
+            costs[i].least = *calls && costs[i].least < 1e3 * a->least[i] ? costs[i].least : 1e3 * a->least[i];
+            costs[i].work = op->work ? op->work(e) : (double)nac_type_size(e->out[0].type);
+            costs[i].bytes = bytes_of(e->in, e->n_in) + bytes_of(e->out, e->n_out);
+        }
+        *calls += a->timed;
+    }
+    for (int i = 0; *calls && i < p->graph.n_nodes; i++)
+        costs[i].mean /= (double)*calls;
+    return costs;
+}
+
+static void add_cost(cost *sum, const cost *c)
+{
+    *sum = (cost){sum->mean + c->mean, sum->least + c->least, sum->work + c->work, sum->bytes + c->bytes};
+}
+
+static void print_cost(const cost *c, FILE *file)
+{
+    double per_ms = c->least > 0 ? 1e-6 / c->least : 0;
+    fprintf(file, "%9.4f %9.4f %8.1f %8.1f", c->mean, c->least, c->work * per_ms, c->bytes * per_ms);
+}
+
+static int dearest(const cost *costs, int n)
+{
+    int most = 0;
+    for (int i = 1; i < n; i++)
+        most = costs[i].mean > costs[most].mean ? i : most;
+    return n && costs[most].mean > 0 ? most : -1;
+}
+
 static bool print_times(const program *p, FILE *file)
 {
-    int n = p->graph.n_nodes;
-    int64_t calls = 0;
-    double *mean = nac_calloc((size_t)n + 1, sizeof *mean), *least = nac_calloc((size_t)n + 1, sizeof *least), sum = 0, least_sum = 0;
-    for (const arena *a = mean && least ? p->idle : NULL; a; a = a->next) {
-        for (int i = 0; a->timed && i < n; i++) {
-            mean[i] += 1e3 * a->seconds[i];
-            least[i] = calls && least[i] < 1e3 * a->least[i] ? least[i] : 1e3 * a->least[i];
+    int n = p->graph.n_nodes, most;
+    int64_t calls;
+    cost *costs = costs_of(p, &calls), *by_op = nac_calloc((size_t)n + 1, sizeof *by_op), sum = {0};
+    bool ok = costs && by_op;
+    if (ok && calls) {
+        fprintf(file, "     mean     least  GFLOP/s     GB/s  ms a call, of %lld\n", (long long)calls);
+        for (int i = 0; i < n; i++) {
+            int first = 0;
+            while (p->graph.nodes[first].op != p->graph.nodes[i].op)
+                first++;
+            add_cost(&by_op[first], &costs[i]);
+            add_cost(&sum, &costs[i]);
         }
-        calls += a->timed;
-    }
-    for (int left = calls ? n : 0; left > 0; left--) {
-        int most = 0;
-        for (int i = 1; i < n; i++)
-            most = mean[i] > mean[most] ? i : most;
-        if (mean[most] > 0) {           /* a view takes none */
-            sum += mean[most] / (double)calls;
-            least_sum += least[most];
-            fprintf(file, "%9.4f %9.4f", mean[most] / (double)calls, least[most]);
+        while ((most = dearest(by_op, n)) >= 0) {
+            const char *name = p->graph.nodes[most].op->name;
+            print_cost(&by_op[most], file);
+            fprintf(file, " %5.1f %%  %s\n", 100 * by_op[most].mean / sum.mean, name);
+            by_op[most].mean = 0;
+        }
+        print_cost(&sum, file);
+        fprintf(file, " 100.0 %%\n");
+        while ((most = dearest(costs, n)) >= 0) {
+            print_cost(&costs[most], file);
             nac_graph_print_node(&p->graph, most, file);
+            costs[most].mean = 0;
         }
-        mean[most] = -1;
     }
-    if (calls)
-        fprintf(file, "%9.4f %9.4f  ms a call, mean and least of %lld\n", sum, least_sum, (long long)calls);
-    bool ok = mean && least;
-    nac_free(mean);
-    nac_free(least);
+    nac_free(costs);
+    nac_free(by_op);
     return ok;
 }
 
@@ -494,6 +551,44 @@ bool nac_function_print_profile(nac_function *f, FILE *file)
     pthread_mutex_lock(&f->lock);
     for (const program *p = f->programs; ok && p; p = p->next)
         ok = print_times(p, file);
+    pthread_mutex_unlock(&f->lock);
+    return ok;
+}
+
+static void print_event(const program *p, int i, const cost *c, double begin, bool first, FILE *file)
+{
+    const nac_graph_node *node = &p->graph.nodes[i];
+    char text[160];
+    fprintf(file, "%s\n{\"name\": \"%s\", \"ph\": \"X\", \"pid\": 1, \"tid\": 1, \"ts\": %.3f, \"dur\": %.3f, \"args\": {\"in\": [", first ? "" : ",",
+            node->op->name, 1e3 * begin, 1e3 * c->mean);
+    for (int k = 0; k < node->n_in; k++)
+        fprintf(file, "%s\"%s\"", k ? ", " : "", nac_type_text(&p->graph.values[node->in[k]].type, text, sizeof text));
+    fprintf(file, "], \"out\": \"%s\", \"GFLOP/s\": %.1f, \"GB/s\": %.1f}}", nac_type_text(&p->graph.values[node->out[0]].type, text, sizeof text),
+            1e-6 * c->work / c->mean, 1e-6 * c->bytes / c->mean);
+}
+
+bool nac_function_print_trace(nac_function *f, FILE *file)
+{
+    if (!f)
+        return false;
+    pthread_mutex_lock(&f->lock);
+    cost *costs = NULL;
+    const program *p = f->programs;
+    int64_t calls = 0;
+    bool ok = true;
+    for (; ok && p && !calls; p = calls ? p : p->next) {
+        nac_free(costs);
+        ok = (costs = costs_of(p, &calls));
+    }
+    double begin = 0;
+    fprintf(file, "{\"traceEvents\": [");
+    for (int i = 0; ok && calls && i < p->graph.n_nodes; i++)
+        if (costs[i].mean > 0) {
+            print_event(p, i, &costs[i], begin, begin == 0, file);
+            begin += costs[i].mean;
+        }
+    fprintf(file, "\n]}\n");
+    nac_free(costs);
     pthread_mutex_unlock(&f->lock);
     return ok;
 }

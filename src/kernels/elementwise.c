@@ -109,6 +109,7 @@ static void binary_block(nac_binary_kind kind, nac_binary_shape shape, int64_t n
     case NAC_MIN: ZIP(p < q || p != p ? p : q);
     case NAC_ATAN2: ZIP(R(atan2)(p, q));
     case NAC_RELU_GRAD: ZIP(q > 0 ? p : 0);
+    case NAC_RELU6_GRAD: ZIP(q > 0 && q < 6 ? p : 0);
     case NAC_SIGMOID_GRAD: ZIP(p *q * (1 - q));
     case NAC_TANH_GRAD: ZIP(p *(1 - q * q));
     case NAC_BINARY_COUNT: break;

@@ -32,6 +32,7 @@ typedef enum {
 typedef enum {
     NAC_ADD, NAC_SUB, NAC_MUL, NAC_DIV, NAC_FLOOR_DIV, NAC_MOD, NAC_POW, NAC_MAX, NAC_MIN, NAC_ATAN2,
     NAC_RELU_GRAD,                  /* (dy, y) -> y > 0 ? dy : 0 */
+    NAC_RELU6_GRAD,                 /* (dy, y) -> 0 < y && y < 6 ? dy : 0 */
     NAC_SIGMOID_GRAD,               /* (dy, y) -> dy y (1 - y) */
     NAC_TANH_GRAD,                  /* (dy, y) -> dy (1 - y y) */
     NAC_BINARY_COUNT
@@ -76,6 +77,8 @@ typedef struct {
     double lr, momentum;
     bool   nesterov;
 } nac_sgd_step;
+
+enum { NAC_PHILOX = 64 };            /* random words that come from one call */
 
 typedef struct nac_kernels {
     const char *isa;                /* "baseline", "avx2" or "avx512" */
@@ -167,6 +170,11 @@ typedef struct nac_kernels {
 
     /* y[row ids[i]] += x[row i], rows of n numbers, in the order of i; ids outside [0, limit) are skipped. */
     void (*scatter_add)(int64_t count, int64_t n, int64_t limit, const int64_t *ids, const void *x, void *y);
+
+    /* NAC_PHILOX words of the stream (key, hi): the four of counter lo, of lo + 1, .. */
+    void (*philox)(uint64_t key, uint64_t hi, uint64_t lo, uint32_t *y);
+    /* Inverted dropout: y = keep ? x / (1 - rate) : 0, where element i is kept when its uniform number (of 24 bits) is >= rate; y may be x. */
+    void (*dropout)(uint64_t key, uint64_t counter, int64_t n, double rate, const void *x, void *y);
 } nac_kernels;
 
 /* The tables of the best instruction set that this processor has; NACRE_ISA=baseline|avx2|avx512 forces a lower one. */
@@ -193,9 +201,6 @@ void nac_random_normal_f64(uint64_t key, uint64_t counter, int64_t n, double mea
 /* Resampled outside two standard deviations. */
 void nac_random_truncated_normal_f32(uint64_t key, uint64_t counter, int64_t n, float mean, float stddev, float *y);
 void nac_random_truncated_normal_f64(uint64_t key, uint64_t counter, int64_t n, double mean, double stddev, double *y);
-/* Inverted dropout: y = keep ? x / (1 - rate) : 0, where element i is kept when its uniform number is >= rate; y may be x. */
-void nac_dropout_f32(uint64_t key, uint64_t counter, int64_t n, float rate, const float *x, float *y);
-void nac_dropout_f64(uint64_t key, uint64_t counter, int64_t n, double rate, const double *x, double *y);
 
 /* The number of threads that kernels use: set by nac_set_threads, at first OMP_NUM_THREADS or the processors'. Kernels called inside an
    OpenMP parallel region run serially. */

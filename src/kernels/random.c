@@ -1,45 +1,12 @@
-/* Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). */
+/* Numbers of a stream, by Philox: element i is number i & 3 of counter i / 4, or one of counter i where it needs several. */
 #include <math.h>
-#include <string.h>
 #include "kernels/kernels.h"
 
-#define LANES 16                        /* counters at once: a loop that compilers vectorise */
-
-/* out[lane][0..3] of counters lo, lo + 1, ... */
-static void philox_lanes(uint64_t key, uint64_t hi, uint64_t lo, uint32_t out[4][LANES])
-{
-    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32), *c0 = out[0], *c1 = out[1], *c2 = out[2], *c3 = out[3];
-    for (int i = 0; i < LANES; i++) {
-        c0[i] = (uint32_t)(lo + (uint64_t)i);
-        c1[i] = (uint32_t)((lo + (uint64_t)i) >> 32);
-        c2[i] = (uint32_t)hi;
-        c3[i] = (uint32_t)(hi >> 32);
-    }
-    for (int round = 0; round < 10; round++) {
-#pragma omp simd
-        for (int i = 0; i < LANES; i++) {
-            uint64_t p0 = (uint64_t)0xd2511f53 * c0[i], p1 = (uint64_t)0xcd9e8d57 * c2[i];
-            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
-            c1[i] = (uint32_t)p1;
-            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
-            c3[i] = (uint32_t)p0;
-        }
-        k0 += 0x9e3779b9;
-        k1 += 0xbb67ae85;
-    }
-}
-
-static void philox(uint64_t key, uint64_t hi, uint64_t lo, uint32_t out[4])
-{
-    uint32_t lanes[4][LANES];
-    philox_lanes(key, hi, lo, lanes);
-    for (int i = 0; i < 4; i++)
-        out[i] = lanes[i][0];
-}
+#define LANES (NAC_PHILOX / 4)
 
 static float unit_f32(uint32_t bits)
 {
-    return (float)(bits >> 8) * 0x1p-24f;
+    return (float)(int32_t)(bits >> 8) * 0x1p-24f;
 }
 
 static double unit_f64(uint32_t a, uint32_t b)
@@ -47,22 +14,32 @@ static double unit_f64(uint32_t a, uint32_t b)
     return (double)(((uint64_t)a << 32 | b) >> 11) * 0x1p-53;
 }
 
-/* Element i is number i & 3 of counter i / 4; GROUP elements come from one call. */
-#define GROUP (4 * LANES)
-#define GROUPS(n) (((n) + GROUP - 1) / GROUP)
-#define BITS(r, i) ((r)[(i) & 3][((i) % GROUP) / 4])
+#define GROUPS(n, of) (((n) + (of) - 1) / (of))
+#define END(n, b, of) ((n) < ((b) + 1) * (of) ? (n) : ((b) + 1) * (of))
 
 /* Runs `body` for every i of n, with its 32 bits in `bits`. */
 #define FOR_BITS(n, body)                                                                                                            \
+    const nac_kernels *kernels = nac_kernels_f32();                                                                                  \
+    _Pragma("omp parallel for schedule(static) if (n > 65536)") for (int64_t b = 0; b < GROUPS(n, NAC_PHILOX); b++)                  \
     {                                                                                                                                \
-        _Pragma("omp parallel for schedule(static) if (n > 16384)") for (int64_t b = 0; b < GROUPS(n); b++)                          \
-        {                                                                                                                            \
-            uint32_t r[4][LANES];                                                                                                    \
-            philox_lanes(key, counter, (uint64_t)(b * LANES), r);                                                                    \
-            for (int64_t i = b * GROUP; i < n && i < (b + 1) * GROUP; i++) {                                                         \
-                uint32_t bits = BITS(r, i);                                                                                          \
-                body;                                                                                                                \
-            }                                                                                                                        \
+        uint32_t r[NAC_PHILOX];                                                                                                      \
+        kernels->philox(key, counter, (uint64_t)(b * LANES), r);                                                                     \
+        for (int64_t i = b * NAC_PHILOX, end = END(n, b, NAC_PHILOX); i < end; i++) {                                                \
+            uint32_t bits = r[i - b * NAC_PHILOX];                                                                                   \
+            body;                                                                                                                    \
+        }                                                                                                                            \
+    }
+
+/* The same with the four words of counter i in `r`. */
+#define FOR_WORDS(n, body)                                                                                                           \
+    const nac_kernels *kernels = nac_kernels_f32();                                                                                  \
+    _Pragma("omp parallel for schedule(static) if (n > 4096)") for (int64_t b = 0; b < GROUPS(n, LANES); b++)                        \
+    {                                                                                                                                \
+        uint32_t words[NAC_PHILOX];                                                                                                  \
+        kernels->philox(key, counter, (uint64_t)(b * LANES), words);                                                                 \
+        for (int64_t i = b * LANES, end = END(n, b, LANES); i < end; i++) {                                                          \
+            const uint32_t *r = words + 4 * (i - b * LANES);                                                                         \
+            body;                                                                                                                    \
         }                                                                                                                            \
     }
 
@@ -78,67 +55,44 @@ void nac_random_uniform_f32(uint64_t key, uint64_t counter, int64_t n, float lo,
 
 void nac_random_uniform_f64(uint64_t key, uint64_t counter, int64_t n, double lo, double hi, double *y)
 {
-#pragma omp parallel for schedule(static) if (n > 65536)
-    for (int64_t b = 0; b < (n + 1) / 2; b++) {
-        uint32_t r[4];
-        philox(key, counter, (uint64_t)b, r);
-        for (int64_t i = 2 * b; i < n && i < 2 * b + 2; i++)
-            y[i] = lo + (hi - lo) * unit_f64(r[2 * (i & 1)], r[2 * (i & 1) + 1]);
-    }
+    FOR_WORDS((n + 1) / 2, for (int64_t k = 0; k < 2 && 2 * i + k < n; k++) y[2 * i + k] = lo + (hi - lo) * unit_f64(r[2 * k], r[2 * k + 1]))
 }
 
 /* Box and Muller, in double so that every machine rounds alike. */
-static double normal(uint64_t key, uint64_t counter, uint64_t i)
+static double normal(const uint32_t *r)
 {
-    uint32_t r[4];
-    philox(key, counter, i, r);
     double u = unit_f64(r[0], r[1]), v = unit_f64(r[2], r[3]);
     return sqrt(-2 * log(1 - u)) * cos(6.283185307179586477 * v);
 }
 
 void nac_random_normal_f64(uint64_t key, uint64_t counter, int64_t n, double mean, double stddev, double *y)
 {
-#pragma omp parallel for schedule(static) if (n > 65536)
-    for (int64_t i = 0; i < n; i++)
-        y[i] = mean + stddev * normal(key, counter, (uint64_t)i);
+    FOR_WORDS(n, y[i] = mean + stddev * normal(r))
 }
 
 void nac_random_normal_f32(uint64_t key, uint64_t counter, int64_t n, float mean, float stddev, float *y)
 {
-#pragma omp parallel for schedule(static) if (n > 65536)
-    for (int64_t i = 0; i < n; i++)
-        y[i] = (float)(mean + stddev * normal(key, counter, (uint64_t)i));
+    FOR_WORDS(n, y[i] = (float)(mean + stddev * normal(r)))
 }
 
 /* Further tries of element i take counters far beyond any element. */
-static double truncated(uint64_t key, uint64_t counter, uint64_t i)
+static double truncated(const nac_kernels *kernels, uint64_t key, uint64_t counter, uint64_t i, const uint32_t *r)
 {
-    double v = normal(key, counter, i);
-    for (uint64_t attempt = 1; fabs(v) > 2; attempt++)
-        v = normal(key, counter, i + (attempt << 48));
+    double v = normal(r);
+    uint32_t again[NAC_PHILOX];
+    for (uint64_t attempt = 1; fabs(v) > 2; attempt++) {
+        kernels->philox(key, counter, i + (attempt << 48), again);
+        v = normal(again);
+    }
     return v;
 }
 
 void nac_random_truncated_normal_f64(uint64_t key, uint64_t counter, int64_t n, double mean, double stddev, double *y)
 {
-    for (int64_t i = 0; i < n; i++)
-        y[i] = mean + stddev * truncated(key, counter, (uint64_t)i);
+    FOR_WORDS(n, y[i] = mean + stddev * truncated(kernels, key, counter, (uint64_t)i, r))
 }
 
 void nac_random_truncated_normal_f32(uint64_t key, uint64_t counter, int64_t n, float mean, float stddev, float *y)
 {
-    for (int64_t i = 0; i < n; i++)
-        y[i] = (float)(mean + stddev * truncated(key, counter, (uint64_t)i));
-}
-
-void nac_dropout_f32(uint64_t key, uint64_t counter, int64_t n, float rate, const float *x, float *y)
-{
-    float scale = 1 / (1 - rate);
-    FOR_BITS(n, y[i] = unit_f32(bits) >= rate ? x[i] * scale : 0)
-}
-
-void nac_dropout_f64(uint64_t key, uint64_t counter, int64_t n, double rate, const double *x, double *y)
-{
-    double scale = 1 / (1 - rate);
-    FOR_BITS(n, y[i] = unit_f32(bits) >= rate ? x[i] * scale : 0)
+    FOR_WORDS(n, y[i] = (float)(mean + stddev * truncated(kernels, key, counter, (uint64_t)i, r)))
 }

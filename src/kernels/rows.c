@@ -183,36 +183,91 @@ size_t NAC_K(moments_scratch)(int64_t outer, int64_t c, int64_t inner)
     return (size_t)(2 * stat_blocks(outer) * c + c) * sizeof(real);
 }
 
-/* part[k][i] = sum over block k of f(x) for channel i: a = sum of (x - shift), b = sum of (x - shift)^2 */
-static void partial_moments(int64_t outer, int64_t c, int64_t inner, const real *x, const real *shift, real *a, real *b)
+/* Vectors of one number a channel are repeated, so that loops over rows of few channels are long. */
+#define WIDE 896                        /* whole vectors, and arrays that do not lie a page apart, which would make loads wait for stores */
+
+static int64_t wide(int64_t c)
+{
+    return c && c <= WIDE / 2 ? WIDE / c * c : c;
+}
+
+static const real *repeated(int64_t c, const real *v, real *to)
+{
+    if (wide(c) == c)
+        return v;
+    for (int64_t at = 0; at < wide(c); at += c)
+        memcpy(to + at, v, (size_t)c * sizeof(real));
+    return to;
+}
+
+/* The sums of one block of n numbers, n a multiple of c: a of x - shift and b of (x - shift)^2, or, with dy, a of dy and b of dy (x - shift). */
+static void sum_block(int64_t n, int64_t c, const real *dy, const real *x, const real *shift, real *a, real *b)
+{
+    real shifts[WIDE], sums[WIDE], dots[WIDE];
+    int64_t w = wide(c);
+    const real *h = repeated(c, shift, shifts);
+    real *s = w == c ? a : sums, *q = w == c ? b : dots;
+    memset(s, 0, (size_t)w * sizeof(real));
+    memset(q, 0, (size_t)w * sizeof(real));
+    for (int64_t at = 0; at < n; at += w) {
+        int64_t m = n - at < w ? n - at : w;
+        if (dy) {
+#pragma omp simd
+            for (int64_t i = 0; i < m; i++) {
+                s[i] += dy[at + i];
+                q[i] += dy[at + i] * (x[at + i] - h[i]);
+            }
+            continue;
+        }
+#pragma omp simd
+        for (int64_t i = 0; i < m; i++) {
+            real d = x[at + i] - h[i];
+            s[i] += d;
+            q[i] += d * d;
+        }
+    }
+    if (w == c)
+        return;
+    memcpy(a, s, (size_t)c * sizeof(real));
+    memcpy(b, q, (size_t)c * sizeof(real));
+    for (int64_t at = c; at < w; at += c)
+        for (int64_t i = 0; i < c; i++) {
+            a[i] += s[at + i];
+            b[i] += q[at + i];
+        }
+}
+
+/* The same where each channel has `inner` numbers side by side. */
+static void sum_inner(int64_t outer, int64_t c, int64_t inner, const real *dy, const real *x, const real *shift, real *a, real *b)
+{
+    memset(a, 0, (size_t)c * sizeof(real));
+    memset(b, 0, (size_t)c * sizeof(real));
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < c; i++) {
+            real s = 0, q = 0;
+            int64_t at = (o * c + i) * inner;
+#pragma omp simd reduction(+ : s, q)
+            for (int64_t t = at; t < at + inner; t++) {
+                real d = x[t] - shift[i], e = dy ? dy[t] : d;
+                s += e;
+                q += e * d;
+            }
+            a[i] += s;
+            b[i] += q;
+        }
+}
+
+/* part[k][i] = the sums over block k for channel i. */
+static void partial_sums(int64_t outer, int64_t c, int64_t inner, const real *dy, const real *x, const real *shift, real *a, real *b)
 {
     int64_t blocks = stat_blocks(outer);
 #pragma omp parallel for schedule(static) if (outer * c * inner > NAC_PARALLEL)
     for (int64_t k = 0; k < blocks; k++) {
-        real *pa = a + k * c, *pb = b + k * c;
-        memset(pa, 0, (size_t)c * sizeof(real));
-        memset(pb, 0, (size_t)c * sizeof(real));
-        for (int64_t o = outer * k / blocks; o < outer * (k + 1) / blocks; o++) {
-            const real *row = x + o * c * inner;
-            if (inner == 1) {
-                for (int64_t i = 0; i < c; i++) {
-                    real d = row[i] - shift[i];
-                    pa[i] += d;
-                    pb[i] += d * d;
-                }
-                continue;
-            }
-            for (int64_t i = 0; i < c; i++) {
-                real s = 0, q = 0;
-                for (int64_t t = 0; t < inner; t++) {
-                    real d = row[i * inner + t] - shift[i];
-                    s += d;
-                    q += d * d;
-                }
-                pa[i] += s;
-                pb[i] += q;
-            }
-        }
+        int64_t from = outer * k / blocks, rows = outer * (k + 1) / blocks - from, at = from * c * inner;
+        if (inner == 1)
+            sum_block(rows * c, c, dy ? dy + at : NULL, x + at, shift, a + k * c, b + k * c);
+        else
+            sum_inner(rows, c, inner, dy ? dy + at : NULL, x + at, shift, a + k * c, b + k * c);
     }
 }
 
@@ -224,74 +279,100 @@ void NAC_K(moments)(int64_t outer, int64_t c, int64_t inner, const void *x_, voi
     real count = (real)(outer * inner), *a = scratch, *b = a + blocks * c, *shift = b + blocks * c;
     for (int64_t i = 0; i < c; i++)     /* near the mean, so that the squares do not cancel */
         shift[i] = outer > 0 && inner > 0 ? x[i * inner] : 0;
-    partial_moments(outer, c, inner, x, shift, a, b);
+    partial_sums(outer, c, inner, NULL, x, shift, a, b);
     NAC_K(reduce)(NAC_RSUM, 1, blocks, c, a, mean);
     for (int64_t i = 0; i < c; i++)
         mean[i] = mean[i] / count + shift[i];
     memcpy(shift, mean, (size_t)c * sizeof(real));
-    partial_moments(outer, c, inner, x, shift, a, b);
+    partial_sums(outer, c, inner, NULL, x, shift, a, b);
     NAC_K(reduce)(NAC_RSUM, 1, blocks, c, b, var);
     for (int64_t i = 0; i < c; i++)
         var[i] /= count;
 }
 
-void NAC_K(scale_shift)(int64_t outer, int64_t c, int64_t inner, const void *x_, const void *scale_, const void *shift_, void *y_)
+/* Rows that are worked on at once. */
+#define CHUNK_ROWS(c, inner) ((c) * (inner) >= NAC_BLOCK ? 1 : NAC_BLOCK / ((c) * (inner)))
+#define CHUNKS(outer, rows) (((outer) + (rows) - 1) / (rows))
+
+static void scale_some(int64_t n, int64_t c, int64_t inner, const real *x, const real *scale, const real *shift, real *y)
 {
-    const real *scale = scale_, *shift = shift_;
-#pragma omp parallel for schedule(static) if (outer > 1 && outer * c * inner > NAC_PARALLEL)
-    for (int64_t o = 0; o < outer; o++) {
-        const real *x = (const real *)x_ + o * c * inner;
-        real *y = (real *)y_ + o * c * inner;
-        if (inner == 1) {
-#pragma omp simd
-            for (int64_t i = 0; i < c; i++)
-                y[i] = x[i] * scale[i] + shift[i];
-        } else {
-            for (int64_t i = 0; i < c; i++)
-                for (int64_t t = 0; t < inner; t++)
-                    y[i * inner + t] = x[i * inner + t] * scale[i] + shift[i];
-        }
+    real scales[WIDE], shifts[WIDE];
+    if (inner != 1) {
+        for (int64_t o = 0; o < n; o += inner)
+            for (int64_t t = o; t < o + inner; t++)
+                y[t] = x[t] * scale[o / inner % c] + shift[o / inner % c];
+        return;
     }
+    const real *k = repeated(c, scale, scales), *h = repeated(c, shift, shifts);
+    for (int64_t at = 0, w = wide(c); at < n; at += w) {
+        int64_t m = n - at < w ? n - at : w;
+#pragma omp simd
+        for (int64_t i = 0; i < m; i++)
+            y[at + i] = x[at + i] * k[i] + h[i];
+    }
+}
+
+void NAC_K(scale_shift)(int64_t outer, int64_t c, int64_t inner, const void *x_, const void *scale, const void *shift, void *y_)
+{
+    const real *x = x_;
+    real *y = y_;
+    if (outer * c * inner == 0)
+        return;
+    int64_t rows = CHUNK_ROWS(c, inner), chunks = CHUNKS(outer, rows), step = rows * c * inner, n = outer * c * inner;
+    NAC_SHARE(chunks > 1 && n > NAC_PARALLEL, k, chunks,
+              scale_some(k == chunks - 1 ? n - k * step : step, c, inner, x + k * step, scale, shift, y + k * step));
 }
 
 size_t NAC_K(batch_norm_grad_scratch)(int64_t outer, int64_t c, int64_t inner)
 {
     (void)inner;
-    return (size_t)(2 * stat_blocks(outer) * c) * sizeof(real);
+    return (size_t)(2 * stat_blocks(outer) * c + 3 * c) * sizeof(real);
+}
+
+/* dx = k dy + slope (x - mean) + rest, by channel */
+static void grad_some(int64_t n, int64_t c, int64_t inner, const real *dy, const real *x, const real *k, const real *slope, const real *mean,
+                      const real *rest, real *dx)
+{
+    real ks[WIDE], slopes[WIDE], means[WIDE], rests[WIDE];
+    if (inner != 1) {
+        for (int64_t o = 0; o < n; o += inner) {
+            int64_t i = o / inner % c;
+            for (int64_t t = o; t < o + inner; t++)
+                dx[t] = k[i] * dy[t] + slope[i] * (x[t] - mean[i]) + rest[i];
+        }
+        return;
+    }
+    k = repeated(c, k, ks);
+    slope = repeated(c, slope, slopes);
+    mean = repeated(c, mean, means);
+    rest = repeated(c, rest, rests);
+    for (int64_t at = 0, w = wide(c); at < n; at += w) {
+        int64_t m = n - at < w ? n - at : w;
+#pragma omp simd
+        for (int64_t i = 0; i < m; i++)
+            dx[at + i] = k[i] * dy[at + i] + slope[i] * (x[at + i] - mean[i]) + rest[i];
+    }
 }
 
 void NAC_K(batch_norm_grad)(int64_t outer, int64_t c, int64_t inner, const void *dy_, const void *x_, const void *gamma, const void *mean_,
                             const void *rstd_, void *dx_, void *dgamma_, void *dbeta_, void *scratch)
 {
-    const real *g = gamma, *mean = mean_, *rstd = rstd_;
-    int64_t blocks = stat_blocks(outer);
-    real *a = scratch, *b = a + blocks * c, *dgamma = dgamma_, *dbeta = dbeta_, count = (real)(outer * inner);
-#pragma omp parallel for schedule(static) if (outer * c * inner > NAC_PARALLEL)
-    for (int64_t k = 0; k < blocks; k++) {
-        memset(a + k * c, 0, (size_t)c * sizeof(real));
-        memset(b + k * c, 0, (size_t)c * sizeof(real));
-        for (int64_t o = outer * k / blocks; o < outer * (k + 1) / blocks; o++)
-            for (int64_t i = 0; i < c; i++) {
-                real s = 0, q = 0;
-                const real *dy = (const real *)dy_ + (o * c + i) * inner, *x = (const real *)x_ + (o * c + i) * inner;
-                for (int64_t t = 0; t < inner; t++) {
-                    s += dy[t];
-                    q += dy[t] * (x[t] - mean[i]) * rstd[i];
-                }
-                a[k * c + i] += s;
-                b[k * c + i] += q;
-            }
-    }
+    const real *dy = dy_, *x = x_, *g = gamma, *mean = mean_, *rstd = rstd_;
+    int64_t blocks = stat_blocks(outer), n = outer * c * inner;
+    real *a = scratch, *b = a + blocks * c, *k = b + blocks * c, *slope = k + c, *rest = slope + c, *dx = dx_, *dgamma = dgamma_, *dbeta = dbeta_;
+    real count = (real)(outer * inner);
+    partial_sums(outer, c, inner, dy, x, mean, a, b);
     NAC_K(reduce)(NAC_RSUM, 1, blocks, c, a, dbeta);
     NAC_K(reduce)(NAC_RSUM, 1, blocks, c, b, dgamma);
-    if (!dx_)
+    for (int64_t i = 0; i < c; i++) {
+        dgamma[i] *= rstd[i];
+        k[i] = rstd[i] * (g ? g[i] : 1);
+        slope[i] = -k[i] * rstd[i] * dgamma[i] / count;
+        rest[i] = -k[i] * dbeta[i] / count;
+    }
+    if (!dx || !n)
         return;
-#pragma omp parallel for schedule(static) if (outer > 1 && outer * c * inner > NAC_PARALLEL)
-    for (int64_t o = 0; o < outer; o++)
-        for (int64_t i = 0; i < c; i++) {
-            const real *dy = (const real *)dy_ + (o * c + i) * inner, *x = (const real *)x_ + (o * c + i) * inner;
-            real *dx = (real *)dx_ + (o * c + i) * inner, k = rstd[i] * (g ? g[i] : 1);
-            for (int64_t t = 0; t < inner; t++)
-                dx[t] = k * (dy[t] - dbeta[i] / count - (x[t] - mean[i]) * rstd[i] * dgamma[i] / count);
-        }
+    int64_t rows = CHUNK_ROWS(c, inner), chunks = CHUNKS(outer, rows), step = rows * c * inner;
+    NAC_SHARE(chunks > 1 && n > NAC_PARALLEL, j, chunks,
+              grad_some(j == chunks - 1 ? n - j * step : step, c, inner, dy + j * step, x + j * step, k, slope, mean, rest, dx + j * step));
 }

@@ -17,6 +17,8 @@ static bool relu_call(nac_layer *self, nac_layer_call *c)
     bool capped = !isnan(o->max_value);
     if (o->threshold == 0 && o->negative_slope == 0 && !capped)
         return nac_return(c, nac_relu(x));
+    if (o->threshold == 0 && o->negative_slope == 0 && o->max_value == 6)
+        return nac_return(c, nac_relu6(x));
     nac_tensor *high = capped ? nac_minimum(x, nac_scalar_of(self->dtype, o->max_value)) : x;
     nac_tensor *low = nac_mul_scalar(nac_add_scalar(x, -o->threshold), o->negative_slope);
     y = nac_where(nac_greater_scalar(x, o->threshold), high, low);

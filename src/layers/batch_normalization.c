@@ -29,17 +29,6 @@ static bool follow(nac_variable *average, nac_tensor *now, double momentum)
     return nac_assign(average, nac_add(nac_mul_scalar(nac_value(average), momentum), nac_mul_scalar(now, 1 - momentum)));
 }
 
-/* A vector of one number a channel, shaped to broadcast along x. */
-static nac_tensor *along(nac_tensor *v, nac_tensor *x, int axis)
-{
-    int64_t dim[NAC_MAX_RANK];
-    if (!v)
-        return NULL;
-    for (int d = 0; d < nac_rank(x); d++)
-        dim[d] = d == axis ? -1 : 1;
-    return axis == nac_rank(x) - 1 ? v : nac_reshape_to(v, nac_shape_of(nac_rank(x), dim));
-}
-
 /* Statistics over the entries that the mask keeps; mask has x's leading axes. */
 static bool masked_moments(nac_tensor *x, nac_tensor *mask, int axis, nac_tensor **mean, nac_tensor **variance)
 {
@@ -67,7 +56,7 @@ static nac_tensor *normalize(const batch_normalization *l, nac_tensor *x, nac_te
     scale = l->gamma ? nac_multiply(scale, nac_value(l->gamma)) : scale;
     nac_tensor *shift = nac_neg(nac_multiply(mean, scale));
     shift = l->beta ? nac_add(shift, nac_value(l->beta)) : shift;
-    return nac_add(nac_multiply(x, along(scale, x, axis)), along(shift, x, axis));
+    return nac_scale_shift(x, scale, shift, axis);
 }
 
 static bool call(nac_layer *self, nac_layer_call *c)

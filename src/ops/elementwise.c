@@ -84,12 +84,6 @@ static nac_tensor *silu_slope(nac_tensor *x)
     return nac_multiply(s, nac_add_scalar(nac_multiply(x, nac_rsub_scalar(s, 1)), 1));
 }
 
-static nac_tensor *inside(nac_tensor *x, double lo, double hi)      /* 1 where lo < x < hi, as x's dtype */
-{
-    return nac_cast(nac_logical_and(nac_greater_scalar(x, lo), nac_logical_not(nac_greater_equal(x, nac_scalar_of(x->type.dtype, hi)))),
-                    x->type.dtype);
-}
-
 static nac_tensor *grad_of(nac_tensor *dy, nac_tensor *y, nac_binary_kind kind);
 
 /* name, kind, which dtypes, derivative; Z where it is zero */
@@ -123,7 +117,7 @@ static nac_tensor *grad_of(nac_tensor *dy, nac_tensor *y, nac_binary_kind kind);
     O(log_sigmoid, NAC_LOG_SIGMOID, infer_float, nac_multiply(DY, nac_sigmoid(nac_neg(X))))                                          \
     O(softplus, NAC_SOFTPLUS, infer_float, nac_multiply(DY, nac_sigmoid(X)))                                                         \
     O(relu, NAC_RELU, infer_float, grad_of(DY, Y, NAC_RELU_GRAD))                                                                    \
-    O(relu6, NAC_RELU6, infer_float, nac_multiply(DY, inside(X, 0, 6)))                                                              \
+    O(relu6, NAC_RELU6, infer_float, grad_of(DY, Y, NAC_RELU6_GRAD))                                                                 \
     O(erf, NAC_ERF, infer_float, nac_multiply(DY, gauss(X, 1.1283791670955125739)))                                                  \
     O(silu, NAC_SILU, infer_float, nac_multiply(DY, silu_slope(X)))                                                                  \
     O(gelu_exact, NAC_GELU, infer_float, nac_multiply(DY, gelu_slope(X)))                                                            \
@@ -375,6 +369,7 @@ nac_tensor *nac_divide(nac_tensor *a, nac_tensor *b)
 /* Derivatives of activations, as one pass over (dy, y). */
 #define GRADS(O)                                                                                                                     \
     O(relu_grad, NAC_RELU_GRAD, grad_of(DY, B, NAC_RELU_GRAD), nac_zeros_like(B))                                                    \
+    O(relu6_grad, NAC_RELU6_GRAD, grad_of(DY, B, NAC_RELU6_GRAD), nac_zeros_like(B))                                                 \
     O(sigmoid_grad, NAC_SIGMOID_GRAD, nac_multiply(DY, nac_multiply(B, nac_rsub_scalar(B, 1))),                                      \
       nac_multiply(nac_multiply(DY, A), nac_rsub_scalar(nac_mul_scalar(B, 2), 1)))                                                   \
     O(tanh_grad, NAC_TANH_GRAD, nac_multiply(DY, nac_rsub_scalar(nac_square(B), 1)),                                                 \
@@ -384,7 +379,11 @@ GRADS(DEFINE_GRAD)
 
 static nac_tensor *grad_of(nac_tensor *dy, nac_tensor *y, nac_binary_kind kind)
 {
-    return NAC_APPLY(kind == NAC_RELU_GRAD ? &nac_op_relu_grad : kind == NAC_TANH_GRAD ? &nac_op_tanh_grad : &nac_op_sigmoid_grad, NULL, dy, y);
+    const nac_op *op = kind == NAC_RELU_GRAD    ? &nac_op_relu_grad
+                       : kind == NAC_RELU6_GRAD ? &nac_op_relu6_grad
+                       : kind == NAC_TANH_GRAD  ? &nac_op_tanh_grad
+                                                : &nac_op_sigmoid_grad;
+    return NAC_APPLY(op, NULL, dy, y);
 }
 
 /* ---- with a number ---- */
@@ -536,10 +535,19 @@ static bool infer_logic(nac_infer *i)
 
 static void logic_loop(const void *kernel, nac_binary_shape shape, int64_t n, const char *a, const char *b, char *y)
 {
-    char kind = *(const char *)kernel;
-    for (int64_t i = 0; i < n; i++) {
-        char p = a[shape == NAC_SV ? 0 : i], q = b[shape == NAC_VS ? 0 : i];
-        y[i] = (char)(kind == '&' ? p & q : kind == '|' ? p | q : p ^ q);
+    int64_t da = shape != NAC_SV, db = shape != NAC_VS;
+    switch (*(const char *)kernel) {
+    case '&':
+        for (int64_t i = 0; i < n; i++)
+            y[i] = (char)(a[i * da] & b[i * db]);
+        break;
+    case '|':
+        for (int64_t i = 0; i < n; i++)
+            y[i] = (char)(a[i * da] | b[i * db]);
+        break;
+    default:
+        for (int64_t i = 0; i < n; i++)
+            y[i] = (char)(a[i * da] ^ b[i * db]);
     }
 }
 
@@ -587,35 +595,62 @@ static bool where_infer(nac_infer *i)
     return nac_infer_broadcast(&all);
 }
 
+/* y = c ? a : b along one row; step is how far each goes for an element, 0 or 1. */
+#define WHERE_ROW(T)                                                                                                                 \
+    for (int64_t i = 0; i < n; i++)                                                                                                  \
+        ((T *)y)[i] = c[i * step[0]] ? ((const T *)a)[i * step[1]] : ((const T *)b)[i * step[2]];
+
+static void where_row(nac_dtype dtype, int64_t n, const int64_t *step, const uint8_t *c, const void *a, const void *b, void *y)
+{
+    if (nac_is_float(dtype) && step[0]) {
+        nac_kernels_for(dtype)->select(n, c, a, !step[1], b, !step[2], y);
+        return;
+    }
+    switch (nac_dtype_size(dtype)) {
+    case 1: WHERE_ROW(uint8_t) break;
+    case 4: WHERE_ROW(uint32_t) break;
+    default: WHERE_ROW(uint64_t)
+    }
+}
+
 static void where_eval(const nac_eval *e)
 {
     const nac_type *ty = e->out[0].type;
     size_t size = nac_dtype_size(ty->dtype);
-    int64_t n = nac_type_size(ty), step[3][NAC_MAX_RANK] = {{0}}, count[3];
-    for (int k = 0; k < 3; k++) {
-        const nac_type *t = e->in[k].type;
-        int64_t s = 1;
-        for (int d = t->rank - 1; d >= 0; d--) {
-            step[k][d + ty->rank - t->rank] = t->dim[d] == 1 ? 0 : s;
-            s *= t->dim[d];
+    int64_t dim[NAC_MAX_RANK], step[NAC_MAX_RANK][3], rank = 0, at[3] = {1, 1, 1}, outer = 1;
+    for (int d = ty->rank - 1; d >= 0; d--) {   /* axes that all operands walk alike become one, the last first */
+        int64_t s[3];
+        bool joins = rank > 0;
+        for (int k = 0; k < 3; k++) {
+            const nac_type *t = e->in[k].type;
+            int i = d - (ty->rank - t->rank);
+            int64_t n = i < 0 ? 1 : t->dim[i];
+            s[k] = n == 1 ? 0 : at[k];
+            at[k] *= n;
+            joins &= rank > 0 && s[k] == step[rank - 1][k] * dim[rank - 1];
         }
-        count[k] = s;
+        if (ty->dim[d] == 1)
+            continue;
+        if (joins) {
+            dim[rank - 1] *= ty->dim[d];
+            continue;
+        }
+        dim[rank] = ty->dim[d];
+        memcpy(step[rank++], s, sizeof s);
     }
-    const char *a = e->in[1].data, *b = e->in[2].data;
-    const uint8_t *c = e->in[0].data;
-    char *y = e->out[0].data;
-    if (nac_is_float(ty->dtype) && count[0] == n && (count[1] == n || count[1] == 1) && (count[2] == n || count[2] == 1)) {
-        nac_kernels_for(ty->dtype)->select(n, c, a, count[1] != n, b, count[2] != n, y);
-        return;
+    if (!rank) {
+        dim[0] = 1;
+        memset(step[rank++], 0, sizeof step[0]);
     }
-    for (int64_t i = 0; i < n; i++) {
-        int64_t at[3] = {0}, rest = i;
-        for (int d = ty->rank - 1; d >= 0; d--) {
+    for (int64_t d = 1; d < rank; d++)
+        outer *= dim[d];
+    for (int64_t row = 0; nac_type_size(ty) && row < outer; row++) {
+        int64_t from[3] = {0}, rest = row;
+        for (int64_t d = 1; d < rank; rest /= dim[d++])
             for (int k = 0; k < 3; k++)
-                at[k] += rest % ty->dim[d] * step[k][d];
-            rest /= ty->dim[d];
-        }
-        memcpy(y + (size_t)i * size, (c[at[0]] ? a + (size_t)at[1] * size : b + (size_t)at[2] * size), size);
+                from[k] += rest % dim[d] * step[d][k];
+        where_row(ty->dtype, dim[0], step[0], (const uint8_t *)e->in[0].data + from[0], (const char *)e->in[1].data + (size_t)from[1] * size,
+                  (const char *)e->in[2].data + (size_t)from[2] * size, (char *)e->out[0].data + (size_t)(row * dim[0]) * size);
     }
 }
 

@@ -71,7 +71,13 @@ static bool vjp(nac_vjp *v)
     return !v->need[1] || v->din[1];
 }
 
-static const nac_op nac_op_matmul = {.name = "matmul", .n_in = 2, .n_out = 1, .attrs_size = sizeof(matmul_attrs), .infer = infer, .eval = eval, .vjp = vjp};
+static double work(const nac_eval *e)
+{
+    const nac_type *a = e->in[0].type;
+    return 2.0 * (double)nac_type_size(e->out[0].type) * (double)a->dim[a->rank - (((const matmul_attrs *)e->attrs)->ta ? 2 : 1)];
+}
+
+static const nac_op nac_op_matmul = {.name = "matmul", .n_in = 2, .n_out = 1, .attrs_size = sizeof(matmul_attrs), .infer = infer, .eval = eval, .vjp = vjp, .work = work};
 
 static nac_tensor *product(nac_tensor *a, bool ta, nac_tensor *b, bool tb)
 {

@@ -230,10 +230,21 @@ static size_t conv_scratch(const nac_eval *e)
     return nac_kernels_for(e->in[0].type->dtype)->conv_scratch(&s);
 }
 
+/* Two for each number of y and each weight of its channel; a bias is not counted. */
+static double work_of(const nac_type *y, const nac_type *w)
+{
+    return 2.0 * (double)nac_type_size(y) * (double)nac_type_size(w) / (double)y->dim[y->rank - 1];
+}
+
+static double conv_work(const nac_eval *e)
+{
+    return work_of(e->out[0].type, e->in[1].type);
+}
+
 static bool conv_vjp(nac_vjp *v);
 /* in: x, w, and perhaps a bias */
 static const nac_op nac_op_conv = {.name = "conv", .n_in = -1, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = conv_infer, .eval = conv_eval,
-                                   .vjp = conv_vjp, .scratch = conv_scratch};
+                                   .vjp = conv_vjp, .scratch = conv_scratch, .work = conv_work};
 
 /* in: dy, w; the gradient of x, whose extents are in the attributes, and a transposed convolution, which tells its own */
 static bool grad_x_infer(nac_infer *i)
@@ -269,9 +280,14 @@ static size_t grad_x_scratch(const nac_eval *e)
     return nac_kernels_for(e->in[0].type->dtype)->conv_grad_x_scratch(&s);
 }
 
+static double grad_x_work(const nac_eval *e)
+{
+    return work_of(e->in[0].type, e->in[1].type);
+}
+
 static bool grad_x_vjp(nac_vjp *v);
 static const nac_op nac_op_conv_transpose = {.name = "conv_transpose", .n_in = 2, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = grad_x_infer,
-                                             .eval = grad_x_eval, .vjp = grad_x_vjp, .scratch = grad_x_scratch};
+                                             .eval = grad_x_eval, .vjp = grad_x_vjp, .scratch = grad_x_scratch, .work = grad_x_work};
 
 /* in: dy, x, and w for its shape alone; the gradient of w */
 static bool grad_w_infer(nac_infer *i)
@@ -292,9 +308,14 @@ static size_t grad_w_scratch(const nac_eval *e)
     return nac_kernels_for(e->in[0].type->dtype)->conv_grad_w_scratch(&s);
 }
 
+static double grad_w_work(const nac_eval *e)
+{
+    return work_of(e->in[0].type, e->out[0].type);
+}
+
 static bool grad_w_vjp(nac_vjp *v);
 static const nac_op nac_op_conv_grad_w = {.name = "conv_grad_w", .n_in = 3, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = grad_w_infer,
-                                          .eval = grad_w_eval, .vjp = grad_w_vjp, .scratch = grad_w_scratch};
+                                          .eval = grad_w_eval, .vjp = grad_w_vjp, .scratch = grad_w_scratch, .work = grad_w_work};
 
 static conv_attrs with_extents(const conv_attrs *a, const nac_type *x)
 {
@@ -873,6 +894,61 @@ nac_tensor *nac_batch_norm(nac_tensor *x, nac_tensor *gamma, nac_tensor *beta, i
     }
     nac_tensor *in[3] = {x, gamma, beta};
     return nac_apply_n(&nac_op_batch_norm, 3, in, &a, out, &n) ? nac_list_of(3, out) : NULL;
+}
+
+/* ---- by numbers that are given: x scale + shift, one of each a channel ---- */
+
+typedef struct {
+    int64_t axis;
+} scale_shift_attrs;
+
+static bool scale_shift_infer(nac_infer *i)
+{
+    int64_t axis = ((const scale_shift_attrs *)i->attrs)->axis;
+    const nac_type *x = &i->in[0];
+    char ta[96], tb[96];
+    if (!nac_need_float(i))
+        return false;
+    for (int k = 1; k < 3; k++)
+        if (i->in[k].dtype != x->dtype || i->in[k].rank != 1 || i->in[k].dim[0] != x->dim[axis])
+            return nac_fail(NAC_E_SHAPE, "scale_shift: %s does not fit axis %d of %s", nac_type_text(&i->in[k], ta, sizeof ta), (int)axis,
+                            nac_type_text(x, tb, sizeof tb));
+    i->out[0] = *x;
+    return true;
+}
+
+static void scale_shift_eval(const nac_eval *e)
+{
+    int64_t outer, c, inner;
+    const nac_type *x = e->in[0].type;
+    channel_blocks(x, ((const scale_shift_attrs *)e->attrs)->axis, &outer, &c, &inner);
+    nac_kernels_for(x->dtype)->scale_shift(outer, c, inner, e->in[0].data, e->in[1].data, e->in[2].data, e->out[0].data);
+}
+
+static bool scale_shift_vjp(nac_vjp *v)
+{
+    int axis = (int)((const scale_shift_attrs *)v->attrs)->axis, rank = v->in[0]->type.rank, n = 0;
+    nac_tensor *x = v->in[0], *scale = v->in[1], *dy = v->dout[0];
+    nac_axes others = {{0}};
+    for (int d = 0; d < rank; d++)
+        if (d != axis)
+            others.d[n++] = d;
+    if (v->need[0] && !(v->din[0] = nac_scale_shift(dy, scale, nac_zeros_like(scale), axis)))
+        return false;
+    if (v->need[1] && !(v->din[1] = n ? nac_sum_with(&(nac_reduce_options){nac_multiply(dy, x), others, false}) : nac_multiply(dy, x)))
+        return false;
+    return !v->need[2] || (v->din[2] = n ? nac_sum_with(&(nac_reduce_options){dy, others, false}) : dy);
+}
+
+static const nac_op nac_op_scale_shift = {.name = "scale_shift", .n_in = 3, .n_out = 1, .attrs_size = sizeof(scale_shift_attrs), .flags = NAC_OP_IN_PLACE,
+                                          .infer = scale_shift_infer, .eval = scale_shift_eval, .vjp = scale_shift_vjp};
+
+nac_tensor *nac_scale_shift(nac_tensor *x, nac_tensor *scale, nac_tensor *shift, int axis)
+{
+    if (!x)
+        return NULL;
+    scale_shift_attrs a = {nac_axis_of("scale_shift", axis, x->type.rank)};
+    return a.axis < 0 ? NULL : NAC_APPLY(&nac_op_scale_shift, &a, x, scale, shift);
 }
 
 /* ---- attention ---- */

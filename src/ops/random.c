@@ -95,11 +95,8 @@ static void dropout_eval(const nac_eval *e)
 {
     const int64_t *seed = e->in[1].data;
     double rate = ((const dropout_attrs *)e->attrs)->rate;
-    int64_t n = nac_type_size(e->in[0].type);
-    if (e->in[0].type->dtype == NAC_FLOAT32)
-        nac_dropout_f32((uint64_t)seed[0], (uint64_t)seed[1], n, (float)rate, e->in[0].data, e->out[0].data);
-    else
-        nac_dropout_f64((uint64_t)seed[0], (uint64_t)seed[1], n, rate, e->in[0].data, e->out[0].data);
+    const nac_type *x = e->in[0].type;
+    nac_kernels_for(x->dtype)->dropout((uint64_t)seed[0], (uint64_t)seed[1], nac_type_size(x), rate, e->in[0].data, e->out[0].data);
 }
 
 static bool dropout_vjp(nac_vjp *v);

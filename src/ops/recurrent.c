@@ -85,6 +85,17 @@ static size_t lstm_scratch(const nac_eval *e)
     return nac_kernels_for(e->in[0].type->dtype)->lstm_scratch(&s);
 }
 
+static double work(const nac_eval *e)       /* of the products */
+{
+    const nac_type *x = e->in[0].type;
+    return 2.0 * (double)(x->dim[0] * x->dim[1]) * (double)(nac_type_size(e->in[1].type) + nac_type_size(e->in[2].type));
+}
+
+static double grad_work(const nac_eval *e)
+{
+    return 2 * work(e);
+}
+
 /* in: x, wx, wh, h0, c0, hs, cs, gates, dhs, dcs, and the mask; out: dx, dwx, dwh, dbias, dh0, dc0 */
 static bool lstm_grad_infer(nac_infer *i)
 {
@@ -114,7 +125,7 @@ static size_t lstm_grad_scratch(const nac_eval *e)
 }
 
 static const nac_op nac_op_lstm_grad = {.name = "lstm_grad", .n_in = -1, .n_out = 6, .attrs_size = sizeof(recurrent_attrs), .infer = lstm_grad_infer,
-                                        .eval = lstm_grad_eval, .scratch = lstm_grad_scratch};
+                                        .eval = lstm_grad_eval, .scratch = lstm_grad_scratch, .work = grad_work};
 
 static bool lstm_vjp(nac_vjp *v)
 {
@@ -133,7 +144,7 @@ static bool lstm_vjp(nac_vjp *v)
 }
 
 static const nac_op nac_op_lstm = {.name = "lstm", .n_in = -1, .n_out = 3, .attrs_size = sizeof(recurrent_attrs), .infer = lstm_infer, .eval = lstm_eval,
-                                   .vjp = lstm_vjp, .scratch = lstm_scratch};
+                                   .vjp = lstm_vjp, .scratch = lstm_scratch, .work = work};
 
 /* The composite, for gradients of gradients: in as the op has it; all hidden states, the last hidden, the last cell state. */
 static nac_tensor *unrolled_lstm(nac_tensor *const *in, bool masked, bool reverse)
@@ -220,7 +231,7 @@ static size_t gru_grad_scratch(const nac_eval *e)
 }
 
 static const nac_op nac_op_gru_grad = {.name = "gru_grad", .n_in = -1, .n_out = 5, .attrs_size = sizeof(recurrent_attrs), .infer = gru_grad_infer,
-                                       .eval = gru_grad_eval, .scratch = gru_grad_scratch};
+                                       .eval = gru_grad_eval, .scratch = gru_grad_scratch, .work = grad_work};
 
 static bool gru_vjp(nac_vjp *v)
 {
@@ -239,7 +250,7 @@ static bool gru_vjp(nac_vjp *v)
 }
 
 static const nac_op nac_op_gru = {.name = "gru", .n_in = -1, .n_out = 2, .attrs_size = sizeof(recurrent_attrs), .infer = gru_infer, .eval = gru_eval,
-                                  .vjp = gru_vjp, .scratch = gru_scratch};
+                                  .vjp = gru_vjp, .scratch = gru_scratch, .work = work};
 
 static nac_tensor *columns(nac_tensor *t, int64_t from, int64_t to)
 {

@@ -312,6 +312,8 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
     C(layer_norm_plain, "f n2x3x5", WIDE, SMOOTH, nac_layer_norm(x[0], NULL, NULL, 1e-3))                                            \
     C(batch_norm, "f 6x3; f 3; f 3", "f 4000x64; f 64; f 64", SMOOTH, first(nac_batch_norm(x[0], x[1], x[2], -1, 1e-3)))             \
     C(batch_norm_image, "f 2x3x2x2; f 3", "f 8x16x40x40; f 16", SMOOTH, first(nac_batch_norm(x[0], x[1], NULL, 1, 1e-3)))            \
+    C(scale_shift, "f 6x3; f 3; f 3", "f 4000x64; f 64; f 64", SMOOTH, nac_scale_shift(x[0], x[1], x[2], -1))                        \
+    C(scale_shift_image, "f 2x3x2x2; f 3; f 3", "f 8x16x40x40; f 16; f 16", SMOOTH, nac_scale_shift(x[0], x[1], x[2], 1))            \
     C(batch_norm_statistics, "g 6x3", "g 4000x64", ONCE, nac_batch_norm(x[0], NULL, NULL, 1, 1e-3))                                  \
     C(lstm, "f n2x3x2; f 2x12; f 3x12; f 12; f n2x3; f n2x3", "f 32x12x40; f 40x160; f 40x160; f 160; f 32x40; f 32x40", SMOOTH,     \
       nac_lstm_op(x[0], x[1], x[2], x[3], x[4], x[5], NULL, false))                                                                  \
@@ -805,6 +807,7 @@ static const int64_t bad_pads[2][2] = {{0, 0}, {-1, 0}};
     R(nac_layer_norm(F(2, 3), F(4), NULL, 1e-3), NAC_E_SHAPE, "layer_norm: scale or offset float32 (4,) does not fit float32 (2, 3)") \
     R(nac_layer_norm(nac_scalar(1), NULL, NULL, 1e-3), NAC_E_SHAPE, "layer_norm: expected a tensor of rank 1 or more")               \
     R(nac_batch_norm(F(2, 3), F(2), NULL, -1, 1e-3), NAC_E_SHAPE, "batch_norm: scale or offset float32 (2,) does not fit axis 1 of float32 (2, 3)") \
+    R(nac_scale_shift(F(2, 3), F(2), F(3), -1), NAC_E_SHAPE, "scale_shift: float32 (2,) does not fit axis 1 of float32 (2, 3)")      \
     R(nac_batch_norm(F(2, 3), NULL, NULL, 2, 1e-3), NAC_E_ARGUMENT, "batch_norm: axis 2 of a tensor of rank 2")                      \
     R(nac_lstm_op(F(2, 3, 4), F(4, 8), F(3, 12), NULL, F(2, 3), F(2, 3), NULL, false), NAC_E_SHAPE, "lstm: input float32 (2, 3, 4) does not fit kernel float32 (4, 8)") \
     R(nac_lstm_op(F(2, 3, 4), F(4, 12), F(3, 12), F(5), F(2, 3), F(2, 3), NULL, false), NAC_E_SHAPE, "lstm: bias float32 (5,) does not fit 3 units") \

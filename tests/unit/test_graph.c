@@ -1,5 +1,6 @@
 /* Tapes, compiled functions, their memory, threads and scopes. */
 #include <check.h>
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
@@ -453,7 +454,12 @@ START_TEST(printing)
     ck_assert(strncmp(text, "digraph", 7) == 0 && strstr(text, "exp"));
     free(text);
     text = printed(nac_function_print_profile, f);
-    ck_assert(strstr(text, "exp"));
+    ck_assert(strstr(text, "exp") && strstr(text, "GFLOP/s") && strstr(text, "100.0 %"));
+    free(text);
+    text = printed(nac_function_print_trace, f);
+    cJSON *trace = cJSON_Parse(text);
+    ck_assert(cJSON_GetArraySize(cJSON_GetObjectItem(trace, "traceEvents")) > 0);
+    cJSON_Delete(trace);
     free(text);
     WORKS(nac_function_profile(f, false));
 }

@@ -687,6 +687,26 @@ START_TEST(lstm_types_agree)
 }
 END_TEST
 
+/* What has faded is 0, and what the thread thinks of subnormal numbers is as before. */
+START_TEST(faded_moments)
+{
+    TABLE(k, f64);
+    if (f64)
+        return;
+#ifdef __SSE2__
+    float w[3] = {1, 1, 1}, m[3] = {1e-39f, 1.2e-38f, 0.5f}, v[3] = {1e-39f, 1e-3f, 0.25f}, g[3] = {0};
+    volatile float small = 1e-30f;
+    nac_adam_step s = {.lr = 0.1, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7, .step = 10};
+    k->adam(&s, 3, w, m, v, NULL, g);
+    ck_assert(m[0] == 0 && v[0] == 0 && v[1] > 0 && m[2] > 0.4f && w[0] == 1 && w[2] < 1);
+    ck_assert(small * 1e-10f > 0);
+    m[0] = 1e-39f;
+    k->sgd(&(nac_sgd_step){.lr = 0.1, .momentum = 0.9}, 3, w, m, g);
+    ck_assert(m[0] == 0 && small * 1e-10f > 0);
+#endif
+}
+END_TEST
+
 /* GRU ---- */
 
 typedef struct {
@@ -827,6 +847,7 @@ int main(void)
     tcase_add_loop_test(tests, lstm_forward, 0, 6);
     tcase_add_loop_test(tests, lstm_differences, 0, 6);
     tcase_add_loop_test(tests, lstm_types_agree, 0, 6);
+    tcase_add_loop_test(tests, faded_moments, 0, 6);
     tcase_add_loop_test(tests, gru_forward, 0, 6);
     tcase_add_loop_test(tests, gru_differences, 0, 6);
     suite_add_tcase(suite, tests);
