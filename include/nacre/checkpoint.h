@@ -1,4 +1,4 @@
-/* Saving and loading: Keras's .keras and .weights.h5 files.
+/* Saving and loading: Keras's .keras and .weights.h5 files; loading what Keras 1 and 2 wrote, too.
 
    A file is written aside, synced and renamed over the target: a crash at any point leaves the old file whole. Loading is all or nothing:
    everything is read and checked before anything changes. A file is data, never code. */
@@ -36,8 +36,11 @@ typedef struct {
     bool             compile;           /* false: leave the compile arguments and optimizer state of the file alone */
     nac_load_report *report;            /* receives what was skipped, or NULL */
 } nac_load_arguments;
-/* The model of a .keras file, compiled if it was. NULL on failure. nac_load("m.keras"), nac_load("m.keras", .compile = false).
-   Keras: load_model. */
+/* The model of a .keras file, or of a whole-model .h5 file of any Keras, compiled if it was. NULL on failure.
+   nac_load("m.keras"), nac_load("old.h5", .compile = false). Keras: load_model.
+
+   What Keras 1 and 2 wrote becomes what it is today: classes, options, weights. Their hard_sigmoid, which was steeper than today's, is the
+   activation "hard_sigmoid_of_keras_2", which Keras itself does not know. */
 NAC_API nac_model *nac_load_with(const nac_load_arguments *arguments);
 #define NAC_LOAD_DEFAULTS(O, S) .compile = true,
 #define nac_load(...) NAC_KW(nac_load_arguments, nac_load_with, NAC_LOAD_DEFAULTS, .path = __VA_ARGS__)
@@ -47,13 +50,14 @@ NAC_API bool nac_save_weights(nac_model *m, const char *path);
 
 typedef struct {
     nac_model       *model;
-    const char      *path;              /* .weights.h5, or .keras for the weights in it */
-    bool             partial;           /* what fits is loaded, and the report tells the rest; else any misfit is an error and nothing changes */
+    const char      *path;              /* .weights.h5, legacy .h5, or .keras for the weights in it */
+    bool             by_name;           /* legacy files alone: layers of the same name, and what only one side has stays as it is; else by their order */
+    bool             skip_mismatch;     /* what fits is loaded, and the report tells the rest; else any misfit is an error and nothing changes */
     nac_load_report *report;            /* or NULL */
 } nac_load_weights_arguments;
-/* Keras: load_weights; partial: skip_mismatch. */
+/* Keras: load_weights. */
 NAC_API bool nac_load_weights_with(const nac_load_weights_arguments *arguments);
-#define NAC_LOAD_WEIGHTS_DEFAULTS(O, S) .partial = false,
+#define NAC_LOAD_WEIGHTS_DEFAULTS(O, S) .skip_mismatch = false,
 #define nac_load_weights(...) NAC_KW(nac_load_weights_arguments, nac_load_weights_with, NAC_LOAD_WEIGHTS_DEFAULTS, .model = __VA_ARGS__)
 
 /* The config as JSON text, as in a .keras file; belongs to the caller (nac_text_free). Keras: Model.to_json. */

@@ -26,6 +26,36 @@ void nac_slot_map_free(nac_slot_map *map);
 /* All of it as an HDF5 file in memory; the bytes belong to the caller. */
 bool nac_weights_write(nac_model *m, void **bytes, size_t *size);
 /* Reads a file into m: first everything, then the assignments. */
-bool nac_weights_read(nac_h5 *h5, nac_model *m, bool partial, nac_load_report *report);
+bool nac_weights_read(nac_h5 *h5, nac_model *m, bool skip_mismatch, nac_load_report *report);
+/* The model's optimizer with its variables made; NULL when it is not compiled. */
+bool nac_optimizer_ready(nac_model *m, nac_optimizer **optimizer);
+
+/* What a file gives a model: everything is staged and checked before the first assignment. */
+typedef struct {
+    nac_load_report *report, own;
+    nac_list         variables, values; /* what will be assigned to what */
+    int              misfits;           /* that a strict load does not bear */
+    bool             lenient;           /* what is noted now is borne by any load */
+    nac_scope        scope;
+} nac_staging;
+void nac_staging_begin(nac_staging *s, nac_load_report *report);    /* NULL: the caller does not want it */
+bool nac_staging_end(nac_staging *s, bool ok, bool skip_mismatch);  /* assigns it all, or, when something failed, nothing */
+bool nac_stage(nac_staging *s, nac_variable *v, const nac_tensor *value);   /* of v's type; false for NULL */
+void nac_misfit_add(nac_staging *s, nac_misfit_kind kind, const char *path, const char *detail);
+void nac_misfit_missing(nac_staging *s, const char *path, const nac_variable *v);
+void nac_misfit_shape(nac_staging *s, const char *path, const nac_variable *v, int rank, const int64_t *dim);
+/* A whole dataset. */
+nac_tensor *nac_h5_tensor(nac_h5 *h5, const char *path, nac_dtype dtype, const nac_h5_info *info);
+
+/* ---- files of Keras 1 and 2, and the legacy ones of Keras 3 ---- */
+
+typedef enum { NAC_BY_POSITION, NAC_BY_NAME, NAC_BY_OWN_NAMES } nac_legacy_match;     /* own names: the model was made of the file's config */
+
+bool nac_is_legacy(nac_h5 *h5, bool *legacy);       /* a file of weights by layer names, or a whole model */
+bool nac_legacy_weights_read(nac_h5 *h5, nac_model *m, nac_legacy_match match, bool skip_mismatch, nac_load_report *report);
+nac_model *nac_legacy_load(nac_h5 *h5, bool compile, nac_load_report *report);
+/* Rewrites the config of a model that Keras of that version (1, 2, 3) wrote as today's Keras writes it. */
+bool nac_modernize(cJSON *model, int version);
+cJSON *nac_modernize_compile(const cJSON *training_config);     /* as a compile_config; to be deleted */
 
 #endif

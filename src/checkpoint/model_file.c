@@ -1,4 +1,4 @@
-/* .keras and .weights.h5 files. */
+/* Files by their names: .keras, .weights.h5, and the legacy .h5. */
 #include <string.h>
 #include <time.h>
 #include "base/json.h"
@@ -111,14 +111,14 @@ static nac_model *make_model(const cJSON *json, bool compile)
     return m;
 }
 
-static bool read_weights_member(nac_archive *archive, nac_model *m, bool partial, nac_load_report *report)
+static bool read_weights_member(nac_archive *archive, nac_model *m, bool skip_mismatch, nac_load_report *report)
 {
     void *bytes = NULL;
     size_t size;
     if (!nac_archive_read(archive, "model.weights.h5", SIZE_MAX - 1, &bytes, &size))
         return false;
     nac_h5 *h5 = nac_h5_read(bytes, size);
-    bool ok = h5 && nac_weights_read(h5, m, partial, report);
+    bool ok = h5 && nac_weights_read(h5, m, skip_mismatch, report);
     nac_h5_close(h5);
     nac_free(bytes);
     return ok;
@@ -141,17 +141,34 @@ nac_model *nac_load_with(const nac_load_arguments *a)
 {
     if (!a->path)
         return NULL;
-    if (!ends_in(a->path, ".keras"))
-        return nac_fail(NAC_E_ARGUMENT, "nac_load: path: expected one that ends in .keras, found \"%s\"", a->path);
+    bool legacy = ends_in(a->path, ".h5") || ends_in(a->path, ".hdf5");
+    if (!legacy && !ends_in(a->path, ".keras"))
+        return nac_fail(NAC_E_ARGUMENT, "nac_load: path: expected one that ends in .keras, .h5 or .hdf5, found \"%s\"", a->path);
     nac_scope scope = nac_scope_begin();
-    nac_archive *archive = nac_archive_open(a->path);
-    nac_model *m = archive ? read_archive(archive, a->compile, a->report) : NULL;
+    nac_archive *archive = legacy ? NULL : nac_archive_open(a->path);
+    nac_h5 *h5 = legacy ? nac_h5_read_file(a->path) : NULL;
+    nac_model *m = archive ? read_archive(archive, a->compile, a->report) : h5 ? nac_legacy_load(h5, a->compile, a->report) : NULL;
     nac_archive_close(archive);
+    nac_h5_close(h5);
     if (!m)
         nac_trail("in loading %s", a->path);
     nac_keep(m);
     nac_scope_end(&scope);
     return m;
+}
+
+static bool read_weights_file(const nac_load_weights_arguments *a)
+{
+    bool legacy;
+    nac_h5 *h5 = nac_h5_read_file(a->path);
+    bool ok = h5 && nac_is_legacy(h5, &legacy);
+    if (ok && !legacy && a->by_name)
+        ok = nac_fail(NAC_E_ARGUMENT, "nac_load_weights: by_name: expected a file with the names of layers, as Keras 1 and 2 wrote them");
+    else if (ok)
+        ok = legacy ? nac_legacy_weights_read(h5, a->model, a->by_name ? NAC_BY_NAME : NAC_BY_POSITION, a->skip_mismatch, a->report)
+                    : nac_weights_read(h5, a->model, a->skip_mismatch, a->report);
+    nac_h5_close(h5);
+    return ok;
 }
 
 bool nac_load_weights_with(const nac_load_weights_arguments *a)
@@ -163,14 +180,12 @@ bool nac_load_weights_with(const nac_load_weights_arguments *a)
     bool ok = false;
     if (ends_in(a->path, ".keras")) {
         nac_archive *archive = nac_archive_open(a->path);
-        ok = archive && read_weights_member(archive, a->model, a->partial, a->report);
+        ok = archive && read_weights_member(archive, a->model, a->skip_mismatch, a->report);
         nac_archive_close(archive);
-    } else if (ends_in(a->path, ".h5")) {
-        nac_h5 *h5 = nac_h5_read_file(a->path);
-        ok = h5 && nac_weights_read(h5, a->model, a->partial, a->report);
-        nac_h5_close(h5);
+    } else if (ends_in(a->path, ".h5") || ends_in(a->path, ".hdf5")) {
+        ok = read_weights_file(a);
     } else {
-        nac_fail(NAC_E_ARGUMENT, "nac_load_weights: path: expected one that ends in .weights.h5 or .keras, found \"%s\"", a->path);
+        nac_fail(NAC_E_ARGUMENT, "nac_load_weights: path: expected one that ends in .h5, .hdf5 or .keras, found \"%s\"", a->path);
     }
     return ok || nac_trail("in loading weights from %s", a->path);
 }

@@ -59,17 +59,20 @@ bool nac_weights_write(nac_model *m, void **bytes, size_t *size)
 /* ---- reading: everything is staged, then assigned ---- */
 
 typedef struct {
-    nac_h5          *h5;
-    nac_load_report *report;
-    nac_load_report  own;
-    nac_list         variables, values; /* what will be assigned to what */
-    int              misfits;           /* that a strict load does not bear */
+    nac_staging to;
+    nac_h5     *h5;
 } staging;
 
-static void misfit(staging *s, nac_misfit_kind kind, const char *path, const char *detail)
+void nac_staging_begin(nac_staging *s, nac_load_report *report)
+{
+    *s = (nac_staging){.report = report ? report : &s->own, .scope = nac_scope_begin()};
+    s->report->n = s->report->total = 0;
+}
+
+void nac_misfit_add(nac_staging *s, nac_misfit_kind kind, const char *path, const char *detail)
 {
     nac_load_report *r = s->report;
-    s->misfits += kind != NAC_OPTIMIZER_SKIPPED;
+    s->misfits += !s->lenient && kind != NAC_OPTIMIZER_SKIPPED;
     if (r->n < NAC_COUNT(r->entry)) {
         nac_misfit *e = &r->entry[r->n++];
         e->kind = kind;
@@ -79,26 +82,48 @@ static void misfit(staging *s, nac_misfit_kind kind, const char *path, const cha
     r->total++;
 }
 
-static bool stage_at(staging *s, const char *path, nac_variable *v)
+void nac_misfit_missing(nac_staging *s, const char *path, const nac_variable *v)
+{
+    char detail[256], want[96];
+    snprintf(detail, sizeof detail, "\"%.100s\" %s is not in the file", v->path, nac_type_text(&v->type, want, sizeof want));
+    nac_misfit_add(s, NAC_MISSING, path, detail);
+}
+
+void nac_misfit_shape(nac_staging *s, const char *path, const nac_variable *v, int rank, const int64_t *dim)
 {
     char detail[256], want[96], found[96];
+    snprintf(detail, sizeof detail, "\"%.100s\": expected %s, found %s", v->path, nac_dims_text(v->type.rank, v->type.dim, want, sizeof want),
+             nac_dims_text(rank, dim, found, sizeof found));
+    nac_misfit_add(s, NAC_MISSHAPEN, path, detail);
+}
+
+bool nac_stage(nac_staging *s, nac_variable *v, const nac_tensor *value)
+{
+    return value && nac_list_add(&s->variables, v) && nac_list_add(&s->values, value);
+}
+
+nac_tensor *nac_h5_tensor(nac_h5 *h5, const char *path, nac_dtype dtype, const nac_h5_info *info)
+{
+    nac_type type = {.dtype = dtype, .rank = info->rank};
+    if (info->rank > NAC_MAX_RANK)
+        return nac_fail(NAC_E_UNSUPPORTED, "\"%s\" has rank %d, at most %d", path, info->rank, NAC_MAX_RANK);
+    memcpy(type.dim, info->dim, (size_t)info->rank * sizeof *type.dim);
+    nac_tensor *value = nac_tensor_alloc(&type);
+    return value && nac_h5_get(h5, path, stored_as(dtype), nac_tensor_data(value), nac_type_bytes(&type)) ? value : NULL;
+}
+
+static bool stage_at(staging *s, const char *path, nac_variable *v)
+{
     nac_h5_info info;
     if (!nac_h5_look(s->h5, path, &info))
         return false;
-    if (info.kind != NAC_H5_DATASET) {
-        snprintf(detail, sizeof detail, "\"%.100s\" %s is not in the file", v->path, nac_type_text(&v->type, want, sizeof want));
-        misfit(s, NAC_MISSING, path, detail);
-        return true;
-    }
-    if (info.rank != v->type.rank || memcmp(info.dim, v->type.dim, (size_t)info.rank * sizeof(int64_t))) {
-        snprintf(detail, sizeof detail, "\"%.100s\": expected %s, found %s", v->path, nac_dims_text(v->type.rank, v->type.dim, want, sizeof want),
-                 nac_dims_text(info.rank, info.dim, found, sizeof found));
-        misfit(s, NAC_MISSHAPEN, path, detail);
-        return true;
-    }
-    nac_tensor *value = nac_tensor_alloc(&v->type);
-    return value && nac_h5_get(s->h5, path, stored_as(v->type.dtype), nac_tensor_data(value), nac_type_bytes(&v->type)) && nac_list_add(&s->variables, v)
-           && nac_list_add(&s->values, value);
+    if (info.kind != NAC_H5_DATASET)
+        nac_misfit_missing(&s->to, path, v);
+    else if (info.rank != v->type.rank || memcmp(info.dim, v->type.dim, (size_t)info.rank * sizeof(int64_t)))
+        nac_misfit_shape(&s->to, path, v, info.rank, info.dim);
+    else
+        return nac_stage(&s->to, v, nac_h5_tensor(s->h5, path, v->type.dtype, &info));
+    return true;
 }
 
 static bool stage(staging *s, const char *group, int i, nac_variable *v)
@@ -145,7 +170,7 @@ static bool stage_optimizer(staging *s, const nac_slot_group *g)
         counters += ((nac_variable *)g->variables.items[i])->type.rank == 0;
     if (found != wanted && !(found > 0 && found <= counters)) {
         snprintf(detail, sizeof detail, "expected %d variables, found %d", wanted, found);
-        misfit(s, NAC_OPTIMIZER_SKIPPED, g->path, detail);
+        nac_misfit_add(&s->to, NAC_OPTIMIZER_SKIPPED, g->path, detail);
         return true;
     }
     for (int i = 0; i < found && i < wanted; i++)
@@ -180,7 +205,7 @@ static bool find_extra(staging *s, const nac_slot_map *map, const char *path, in
         if (ok && children[i].kind == NAC_H5_GROUP)
             ok = find_extra(s, map, longer, depth + 1);
         else if (ok && !is_known(map, path))
-            misfit(s, NAC_EXTRA, longer, "the model has nothing of this place");
+            nac_misfit_add(&s->to, NAC_EXTRA, longer, "the model has nothing of this place");
         nac_free(longer);
     }
     nac_h5_children_free(children, n);
@@ -198,7 +223,7 @@ static bool stage_group(staging *s, const nac_slot_group *g)
             return false;
     for (int i = g->variables.n; i < found; i++) {
         snprintf(path, sizeof path, "%.480s/%d", g->path, i);
-        misfit(s, NAC_EXTRA, path, g->variables.n ? "the layer has fewer variables" : "the layer has no variables; was it built?");
+        nac_misfit_add(&s->to, NAC_EXTRA, path, g->variables.n ? "the layer has fewer variables" : "the layer has no variables; was it built?");
     }
     return true;
 }
@@ -216,7 +241,7 @@ static const char *kind_text(nac_misfit_kind kind)
     return kind == NAC_MISSING ? "missing" : kind == NAC_EXTRA ? "extra" : kind == NAC_MISSHAPEN ? "misshapen" : "skipped";
 }
 
-static bool refuse(const staging *s)
+static bool refuse(const nac_staging *s)
 {
     for (int i = 0; i < s->report->n; i++)
         if (s->report->entry[i].kind != NAC_OPTIMIZER_SKIPPED) {
@@ -227,30 +252,39 @@ static bool refuse(const staging *s)
     return nac_fail(NAC_E_FORMAT, "the weights do not fit the model: %d misfits", s->misfits);
 }
 
-bool nac_weights_read(nac_h5 *h5, nac_model *m, bool partial, nac_load_report *report)
+bool nac_staging_end(nac_staging *s, bool ok, bool skip_mismatch)
+{
+    if (ok && s->misfits && !skip_mismatch)
+        ok = refuse(s);
+    for (int i = 0; ok && i < s->variables.n; i++)
+        ok = nac_assign(s->variables.items[i], s->values.items[i]);     /* cannot fail: types were made equal */
+    nac_list_clear(&s->variables);
+    nac_list_clear(&s->values);
+    nac_scope_end(&s->scope);
+    return ok;
+}
+
+bool nac_optimizer_ready(nac_model *m, nac_optimizer **optimizer)
 {
     trainer *t = (trainer *)m->trainer;
-    nac_slot_map map;
-    staging s = {.h5 = h5};
-    s.report = report ? report : &s.own;
-    s.report->n = s.report->total = 0;
     nac_list variables = {0};
-    bool ok = true;
-    if (t && t->compiled)
-        ok = nac_collect_variables(m, NAC_TRAINABLE_WEIGHTS, &variables)
-             && nac_optimizer_build(t->optimizer, variables.n, (nac_variable *const *)variables.items);
+    *optimizer = t && t->compiled ? t->optimizer : NULL;
+    bool ok = !*optimizer
+              || (nac_collect_variables(m, NAC_TRAINABLE_WEIGHTS, &variables)
+                  && nac_optimizer_build(*optimizer, variables.n, (nac_variable *const *)variables.items));
     nac_list_clear(&variables);
-    if (!ok || !nac_slot_map_make(&map, m, t && t->compiled ? t->optimizer : NULL))
+    return ok;
+}
+
+bool nac_weights_read(nac_h5 *h5, nac_model *m, bool skip_mismatch, nac_load_report *report)
+{
+    nac_slot_map map;
+    nac_optimizer *optimizer;
+    staging s = {.h5 = h5};
+    if (!nac_optimizer_ready(m, &optimizer) || !nac_slot_map_make(&map, m, optimizer))
         return false;
-    nac_scope scope = nac_scope_begin();
-    ok = stage_all(&s, &map);
-    if (ok && s.misfits && !partial)
-        ok = refuse(&s);
-    for (int i = 0; ok && i < s.variables.n; i++)
-        ok = nac_assign(s.variables.items[i], s.values.items[i]);       /* cannot fail: types were made equal */
-    nac_scope_end(&scope);
-    nac_list_clear(&s.variables);
-    nac_list_clear(&s.values);
+    nac_staging_begin(&s.to, report);
+    bool ok = nac_staging_end(&s.to, stage_all(&s, &map), skip_mismatch);
     nac_slot_map_free(&map);
     return ok;
 }
