@@ -3,6 +3,7 @@
 #define NAC_CHECKPOINT_H
 
 #include "checkpoint/h5.h"
+#include "layers/placeholder.h"
 #include "models/trainer.h"
 #include "nacre/checkpoint.h"
 
@@ -23,23 +24,37 @@ typedef struct {
 bool nac_slot_map_make(nac_slot_map *map, nac_model *m, nac_optimizer *optimizer);
 void nac_slot_map_free(nac_slot_map *map);
 
+/* Where weights are put. */
+typedef struct nac_sink {
+    nac_h5 *h5;
+    bool (*before)(struct nac_sink *self, const char *group, size_t bytes);     /* may put another file in the place of this one; NULL: one file */
+} nac_sink;
+bool nac_weights_put(nac_sink *to, nac_model *m);
+
 /* All of it as an HDF5 file in memory; the bytes belong to the caller. */
 bool nac_weights_write(nac_model *m, void **bytes, size_t *size);
-/* Reads a file into m: first everything, then the assignments. */
-bool nac_weights_read(nac_h5 *h5, nac_model *m, bool skip_mismatch, nac_load_report *report);
+/* Reads a file, or several that are shards of one, into m: first everything, then the assignments. */
+bool nac_weights_read(nac_h5 *const *files, int n_files, nac_model *m, bool skip_mismatch, nac_load_report *report);
 /* The model's optimizer with its variables made; NULL when it is not compiled. */
 bool nac_optimizer_ready(nac_model *m, nac_optimizer **optimizer);
+
+/* Weights in several files, and m.weights.json that tells which: shards. */
+bool nac_shards_write(nac_model *m, const char *path, double limit);       /* bytes a file, at most */
+bool nac_shards_read(const char *path, nac_model *m, bool skip_mismatch, nac_load_report *report);
 
 /* What a file gives a model: everything is staged and checked before the first assignment. */
 typedef struct {
     nac_load_report *report, own;
     nac_list         variables, values; /* what will be assigned to what */
-    int              misfits;           /* that a strict load does not bear */
+    int              misfits, first;    /* that a strict load does not bear, and the entry of the first */
     bool             lenient;           /* what is noted now is borne by any load */
+    nac_list         placeholders;      /* that keep what is fresh */
     nac_scope        scope;
 } nac_staging;
 void nac_staging_begin(nac_staging *s, nac_load_report *report);    /* NULL: the caller does not want it */
 bool nac_staging_end(nac_staging *s, bool ok, bool skip_mismatch);  /* assigns it all, or, when something failed, nothing */
+/* A dataset for a placeholder to keep. */
+bool nac_stage_kept(nac_staging *s, nac_placeholder *p, nac_h5 *h5, const char *from, const char *path);
 bool nac_stage(nac_staging *s, nac_variable *v, const nac_tensor *value);   /* of v's type; false for NULL */
 void nac_misfit_add(nac_staging *s, nac_misfit_kind kind, const char *path, const char *detail);
 void nac_misfit_missing(nac_staging *s, const char *path, const nac_variable *v);

@@ -291,9 +291,23 @@ static int stored_count(const listing *l, nac_layer *layer, const nac_list *vari
     return n;
 }
 
+static bool keep_layer(listing *l, nac_placeholder *p)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < l->weights.n; i++) {
+        char *from = path_of(l->group, l->weights.item[i]), *path = nac_format("vars/%d", i);
+        ok = from && path && nac_stage_kept(&l->r->to, p, l->r->h5, from, path);
+        nac_free(from);
+        nac_free(path);
+    }
+    return ok;
+}
+
 static bool give_layer(listing *l, nac_layer *layer)
 {
     nac_list variables = {0};
+    if (nac_as_placeholder(layer))
+        return keep_layer(l, nac_as_placeholder(layer));
     bool ok = legacy_order(l->r, layer, &variables);
     if (ok && variables.n != l->weights.n && stored_count(l, layer, &variables) != l->weights.n) {
         ok = counts_differ(l, layer, variables.n);
@@ -312,6 +326,12 @@ static bool give_layer(listing *l, nac_layer *layer)
 
 /* ---- which layer a group is ---- */
 
+/* Or may have: nobody knows what a placeholder has. */
+static bool has_weights(nac_layer *l)
+{
+    return nac_weight_count(l) > 0 || nac_as_placeholder(l);
+}
+
 static nac_layer *find_child(nac_layer *m, const char *name)
 {
     for (int i = 0; i < m->n_children; i++)
@@ -324,7 +344,7 @@ static nac_layer *find_child(nac_layer *m, const char *name)
 static nac_layer *weighted_child(nac_layer *m, int n)
 {
     for (int i = 0; i < m->n_children; i++)
-        if (nac_weight_count(m->children[i].layer) && n-- == 0)
+        if (has_weights(m->children[i].layer) && n-- == 0)
             return m->children[i].layer;
     return NULL;
 }
@@ -333,7 +353,7 @@ static int count_weighted(nac_layer *m)
 {
     int n = 0;
     for (int i = 0; i < m->n_children; i++)
-        n += nac_weight_count(m->children[i].layer) > 0;
+        n += has_weights(m->children[i].layer);
     return n;
 }
 
@@ -369,7 +389,15 @@ static bool all_there(nac_layer *m, char *const *groups, int n)
 {
     for (int i = 0; i < n; i++) {
         nac_layer *l = find_child(m, groups[i]);
-        if (!l || !nac_weight_count(l))
+        if (!l || !has_weights(l))
+            return false;
+    }
+    for (int i = 0; i < m->n_children; i++) {
+        const char *name = m->children[i].layer->name;
+        int k = 0;
+        while (k < n && strcmp(groups[k], name))
+            k++;
+        if (k == n && nac_weight_count(m->children[i].layer))
             return false;
     }
     return true;
@@ -399,7 +427,7 @@ static bool by_name(reader *r, nac_model *m, char *const *groups, int n)
 {
     for (int i = 0; i < n; i++) {
         nac_layer *l = find_child(m, groups[i]);
-        if (l && nac_weight_count(l)) {
+        if (l && has_weights(l)) {
             if (!give_group(r, groups[i], l))
                 return false;
             continue;
@@ -474,10 +502,95 @@ static bool give_all(reader *r, nac_model *m, nac_legacy_match match)
     char **groups = nac_malloc(((size_t)layers.n + 1) * sizeof *groups);
     bool ok = groups && weighted_groups(r, &layers, groups, &n);
     if (ok && match == NAC_BY_OWN_NAMES)
-        match = n == count_weighted(m) && all_there(m, groups, n) ? NAC_BY_NAME : NAC_BY_POSITION;
+        match = all_there(m, groups, n) ? NAC_BY_NAME : NAC_BY_POSITION;
     ok = ok && (match == NAC_BY_NAME ? by_name(r, m, groups, n) : by_position(r, m, groups, n)) && give_own(r, m);
     nac_free(groups);
     nac_h5_texts_free(layers.item, layers.n);
+    return ok;
+}
+
+/* ---- the optimizer's ---- */
+
+static bool fits(const listing *l, int i, const nac_variable *v, bool *same)
+{
+    nac_h5_info info;
+    if (!look(l, i, &info))
+        return false;
+    *same = info.rank == v->type.rank && memcmp(info.dim, v->type.dim, (size_t)info.rank * sizeof *info.dim) == 0;
+    return true;
+}
+
+/* The slots of a variable in the order in which Keras makes them. */
+static nac_variable *slot_of(const nac_optimizer *o, const nac_variable *v, int k)
+{
+    for (int i = 0; i < o->n_slots; i++)
+        if (o->slots[i].variable == v)
+            return k < NAC_OPTIMIZER_SLOTS ? o->slots[i].slot[k] : NULL;
+    return NULL;
+}
+
+/* Before Keras 2.11 all first slots stood before all second ones, and some optimizers did not keep the count of steps. */
+static bool old_order(const listing *l, const nac_optimizer *o, const nac_list *trained, nac_list *out)
+{
+    nac_variable *v;
+    bool counted = true;
+    if (l->weights.n && !fits(l, 0, o->iterations, &counted))
+        return false;
+    if (counted && !nac_list_add(out, o->iterations))
+        return false;
+    for (int k = 0; k < NAC_OPTIMIZER_SLOTS; k++)
+        for (int i = 0; i < trained->n; i++)
+            if ((v = slot_of(o, trained->items[i], k)) && !nac_list_add(out, v))
+                return false;
+    return true;
+}
+
+static bool match_slots(const listing *l, const nac_list *targets, bool exactly, bool *same)
+{
+    *same = exactly ? l->weights.n == targets->n : l->weights.n >= targets->n;
+    for (int i = 0; *same && i < targets->n; i++)
+        if (!fits(l, i, targets->items[i], same))
+            return false;
+    return true;
+}
+
+/* State that does not fit is left out, as Keras leaves it. */
+static bool give_slots(listing *l, nac_optimizer *o, const nac_list *trained)
+{
+    nac_list targets = {0};
+    bool same = false, modern = l->r->version >= 3 || (l->weights.n && strcmp(l->weights.item[0], "iteration:0") == 0);
+    bool ok = modern ? nac_optimizer_variables(o, trained->n, (nac_variable *const *)trained->items, &targets) : old_order(l, o, trained, &targets);
+    nac_list without = {0};             /* Keras 2.11 and later 2 did not keep the learning rate */
+    for (int i = 0; ok && l->r->version < 3 && modern && i < targets.n; i++)
+        ok = targets.items[i] == o->learning_rate || nac_list_add(&without, targets.items[i]);
+    const nac_list *wanted = without.n ? &without : &targets;
+    ok = ok && match_slots(l, wanted, modern, &same);
+    for (int i = 0; ok && same && i < wanted->n; i++)
+        ok = nac_stage(&l->r->to, wanted->items[i], value(l, i, ((nac_variable *)wanted->items[i])->type.dtype));
+    if (ok && !same) {
+        char detail[128];
+        snprintf(detail, sizeof detail, "%d variables, which are not those of %s", l->weights.n, o->base.cls->name);
+        nac_misfit_add(&l->r->to, NAC_OPTIMIZER_SKIPPED, "optimizer_weights", detail);
+    }
+    nac_list_clear(&without);
+    nac_list_clear(&targets);
+    return ok;
+}
+
+static bool give_optimizer(reader *r, nac_model *m)
+{
+    nac_h5_info info;
+    nac_optimizer *o;
+    nac_list trained = {0};
+    listing l = {.r = r};
+    if (!nac_optimizer_ready(m, &o) || !nac_h5_look(r->h5, "optimizer_weights", &info))
+        return false;
+    if (!o || info.kind != NAC_H5_GROUP)
+        return true;
+    bool ok = (l.group = nac_strdup("optimizer_weights")) && read_names(r->h5, l.group, "weight_names", &l.weights)
+              && nac_collect_variables(m, NAC_TRAINABLE_WEIGHTS, &trained) && give_slots(&l, o, &trained);
+    nac_list_clear(&trained);
+    close_listing(&l);
     return ok;
 }
 
@@ -489,7 +602,8 @@ bool nac_legacy_weights_read(nac_h5 *h5, nac_model *m, nac_legacy_match match, b
         return false;
     r.root = info.kind == NAC_H5_GROUP ? "model_weights" : "";
     nac_staging_begin(&r.to, report);
-    return nac_staging_end(&r.to, give_all(&r, m, match), skip_mismatch);
+    bool ok = give_all(&r, m, match) && (match != NAC_BY_OWN_NAMES || give_optimizer(&r, m));
+    return nac_staging_end(&r.to, ok, skip_mismatch);
 }
 
 /* ---- whole models ---- */

@@ -453,11 +453,6 @@ static bool modernize_layer(cJSON *json, int version)
     return is_op(json) || !cls || strcmp(cls->name, "InputLayer") == 0 || modernize_plain(json, cls, version);
 }
 
-bool nac_modernize(cJSON *model, int version)
-{
-    return modernize_layer(model, version);
-}
-
 /* ---- compile ---- */
 
 static void modernize_optimizer(cJSON *json)
@@ -510,9 +505,10 @@ static cJSON *modern_spec(const cJSON *json)
     return copy;
 }
 
+static const char *const specs[] = {"loss", "metrics", "weighted_metrics"};
+
 cJSON *nac_modernize_compile(const cJSON *training_config)
 {
-    static const char *const specs[] = {"loss", "metrics", "weighted_metrics"};
     cJSON *config = cJSON_CreateObject(), *optimizer = cJSON_Duplicate(get(training_config, "optimizer_config"), true);
     const cJSON *weights = get(training_config, "loss_weights");
     if (optimizer) {
@@ -525,4 +521,15 @@ cJSON *nac_modernize_compile(const cJSON *training_config)
     if (weights)
         put(config, "loss_weights", cJSON_Duplicate(weights, true));
     return config;
+}
+
+bool nac_modernize(cJSON *model, int version)
+{
+    cJSON *compile = get(model, "compile_config"), *optimizer = get(compile, "optimizer");
+    if (cJSON_IsObject(optimizer))
+        modernize_optimizer(optimizer);
+    for (int i = 0; i < NAC_COUNT(specs); i++)
+        if (get(compile, specs[i]))
+            put(compile, specs[i], modern_spec(get(compile, specs[i])));
+    return modernize_layer(model, version);
 }

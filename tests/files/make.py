@@ -5,13 +5,14 @@
     Python 3.7   keras==2.2.4 tensorflow==1.15.5 h5py==2.10 numpy==1.16.6 protobuf<3.20     keras2_*
     Python 3.8   tensorflow-cpu==2.4.4                                                      tf24_*
     Python 3.11  tensorflow-cpu==2.15.1                                                     tf215_*
+    Python 3.11  keras==3.15.1 torch                                                        keras3_*
 
-Each whole model NAME.h5 has its inputs and predictions in it too, as x0, x1, .. and y0, y1, ..; weights alone have them in NAME_data.h5.
+Each whole model NAME.h5 has its inputs and predictions in it too, as x0, x1, .. and y0, y1, ..; NAME.keras and NAME_weights.h5 are of the same model.
 """
 import os
 import sys
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")        # of Keras 3: torch
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
@@ -21,7 +22,7 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 try:
     import keras
-    if not keras.__version__.startswith(("1.", "2.2")):
+    if not keras.__version__.startswith(("1.", "2.2", "3.")):
         raise ImportError
     FAMILY = "keras" + keras.__version__[0]
 except ImportError:
@@ -62,12 +63,12 @@ def add_data(path, model, x):
             f["y%d" % i] = a
 
 
-def save(make, model, x, suffix=".h5"):
-    path = os.path.join(HERE, FAMILY + "_" + make.__name__ + suffix)
+def save(make, model, x):
+    path = os.path.join(HERE, FAMILY + "_" + make.__name__ + ".h5")
     if os.path.exists(path):
         os.remove(path)
     model.save(path)
-    add_data(path if suffix == ".h5" else path[: -len(suffix)] + "_data.h5", model, x)
+    add_data(path, model, x)
     return path
 
 
@@ -133,6 +134,72 @@ def merged():
     shake(m)
     m.compile("adagrad", {"left": "mse", "right": "binary_crossentropy"}, loss_weights=[0.5, 2.0], metrics={"right": "accuracy"})
     return m, [normal(4, 4), normal(4, 4)]
+
+
+@case("keras1", "keras2", "tf24", "tf215")
+def trained():
+    """Trained a little, with what one more step on t0, u0 makes of the predictions: z0."""
+    if FAMILY in ("keras1", "keras2"):      # one layer: of two, one may move before the other's gradient is known; and Keras 2.2 may count a step early
+        m = keras.models.Sequential([L.Dense(2, input_dim=3, activation="tanh")])
+        m.compile(keras.optimizers.Adam(lr=0.02, decay=0.25) if FAMILY == "keras1" else keras.optimizers.SGD(lr=0.02, momentum=0.9), "mse")
+    else:
+        m = keras.models.Sequential([L.Dense(4, input_shape=(3,), activation="tanh"), L.Dense(2)])
+        m.compile(keras.optimizers.Adam(0.02), "mse")
+    shake(m)
+    steps(m, normal(8, 3), normal(8, 2), 3)
+    return m, normal(4, 3)
+
+
+def steps(model, x, y, n):
+    for _ in range(n):
+        model.train_on_batch(x, y)
+
+
+# ---- Keras 3 ----
+
+if FAMILY == "keras3":
+
+    @keras.saving.register_keras_serializable("shop")
+    class Scale(L.Layer):
+        """A layer that Nacre does not know, with weights of its own and of a layer inside."""
+
+        def __init__(self, units, **kwargs):
+            super().__init__(**kwargs)
+            self.units = units
+            self.inner = L.Dense(units)
+
+        def build(self, shape):
+            self.scale = self.add_weight(shape=(self.units,), initializer="ones")
+            self.inner.build(shape)
+
+        def call(self, x, factor=1.0):
+            return self.inner(x) * self.scale * factor
+
+        def get_config(self):
+            return {**super().get_config(), "units": self.units}
+
+
+@case("keras3")
+def custom():
+    x = L.Input((4,), name="x")
+    m = keras.Model(x, L.Dense(2)(Scale(3)(L.Dense(5, activation="relu")(x), factor=2.0)))
+    shake(m)
+    m.compile("adam", "mean_squared_error")
+    return m, normal(3, 4)
+
+
+@case("keras3")
+def mixed():
+    x, ids = L.Input((4,), name="x"), L.Input((5,), dtype="int32", name="ids")
+    h = keras.ops.relu(L.Dense(3)(x) * 2.0 + 1.0)
+    e = L.Bidirectional(L.GRU(2, recurrent_activation="hard_sigmoid"))(L.Embedding(7, 3)(ids))
+    inner = keras.Sequential([L.Input((4,)), L.Dense(4), L.BatchNormalization(), L.Dense(3)])
+    m = keras.Model([x, ids], L.Dense(2)(L.Concatenate()([h[:, 1:], e, inner(x), L.Add()([h, inner(x)])])))
+    shake(m)
+    m.compile(keras.optimizers.Adam(0.02), "mean_squared_error", metrics=["mae"])
+    a = [normal(6, 4), rng.randint(0, 7, (6, 5)).astype("int32")]
+    m.fit(a, normal(6, 2), epochs=1, verbose=0)
+    return m, a
 
 
 # ---- Keras 2 and tf.keras ----
@@ -248,12 +315,22 @@ for make in CASES:
         continue
     model, x = make()
     path = save(make, model, x)
+    if make.__name__ == "trained":
+        t, u = normal(8, 3), normal(8, 2)
+        steps(model, t, u, 1)
+        with h5py.File(path, "a") as f:
+            f["t0"], f["u0"], f["z0"] = t, u, model.predict(x)
     if make.__name__ == "cudnn":
         to_cudnn(path)
     if make.__name__ == "mlp":
         model.save_weights(os.path.join(HERE, FAMILY + "_mlp_weights.h5"))
         if FAMILY == "tf215":
             model.save(os.path.join(HERE, FAMILY + "_mlp.keras"))
+    if FAMILY == "keras3":
+        if make.__name__ == "custom":
+            model.save(path[:-3] + ".keras")
+        else:
+            model.save_weights(path[:-3] + ".weights.json", max_shard_size=500 / 1024**3)
     if make.__name__ == "branches" and FAMILY == "tf215":
         model.save(os.path.join(HERE, FAMILY + "_branches.keras"))
     print(path)

@@ -455,7 +455,7 @@ START_TEST(names_of_files)
     FAILS(nac_load("m.bin"), NAC_E_ARGUMENT, "nac_load: path: expected one that ends in .keras, .h5 or .hdf5, found \"m.bin\"");
     FAILS(nac_load(".keras"), NAC_E_ARGUMENT, "nac_load: path: expected one that ends in .keras, .h5 or .hdf5, found \".keras\"");
     FAILS(nac_load_weights(witness, "x.bin"), NAC_E_ARGUMENT,
-          "nac_load_weights: path: expected one that ends in .h5, .hdf5 or .keras, found \"x.bin\"; in loading weights from x.bin");
+          "nac_load_weights: path: expected one that ends in .h5, .hdf5, .weights.json or .keras, found \"x.bin\"; in loading weights from x.bin");
     FAILS_WITH(nac_save(witness, "/nonexistent/m.keras"), NAC_E_NOT_FOUND, "cannot save \"/nonexistent/m.keras\": opening its folder: No such file or directory");
     ck_assert_int_eq(mkdir(in_folder("d.keras"), 0777) | mkdir(in_folder("d.weights.h5"), 0777), 0);
     FAILS_WITH(nac_save(witness, in_folder("d.keras")), NAC_E_IO, "there is something that is not a regular file; in saving model \"sequential\" to ");
