@@ -434,16 +434,13 @@ static bool modernize_layer(cJSON *json, int version)
         return modernize_functional(config, version);
     if (strcmp(name, "Merge") == 0)
         modernize_merge(json);
-    if (strcmp(name, "TFOpLambda") == 0)
+    else if (strcmp(name, "TFOpLambda") == 0)
         modernize_function(json);
+    if (strcmp(text(json, "class_name"), "CuDNNGRU") == 0)
+        put(config, "reset_after", cJSON_CreateTrue());
     for (int i = 0; i < NAC_COUNT(classes); i++)
-        if (strcmp(name, classes[i].from) == 0) {
-            bool cudnn = strcmp(name, "CuDNNGRU") == 0;
+        if (strcmp(text(json, "class_name"), classes[i].from) == 0)
             put_text(json, "class_name", classes[i].to);
-            if (cudnn)
-                cJSON_AddTrueToObject(config, "reset_after");
-            break;
-        }
     name = text(json, "class_name");
     config = get(json, "config");
     const nac_class *cls = nac_class_find(NAC_KIND_LAYER, name);
