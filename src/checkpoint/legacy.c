@@ -111,7 +111,8 @@ static bool look(const listing *l, int i, nac_h5_info *info)
 {
     char *path = path_of(l->group, l->weights.item[i]);
     bool ok = path && nac_h5_look(l->r->h5, path, info)
-              && (info->kind == NAC_H5_DATASET || nac_fail(NAC_E_FORMAT, "weight_names of \"%s\" has \"%.100s\", for which there is no dataset", l->group, l->weights.item[i]));
+              && (info->kind == NAC_H5_DATASET
+                  || nac_fail(NAC_E_FORMAT, "weight_names of \"%s\" has \"%.100s\", for which there is no dataset", l->group, l->weights.item[i]));
     nac_free(path);
     return ok;
 }
@@ -414,8 +415,8 @@ static bool give_group(reader *r, const char *name, nac_layer *layer)
 static bool by_position(reader *r, nac_model *m, char *const *groups, int n)
 {
     if (n != count_weighted(m))
-        return nac_fail(NAC_E_FORMAT, "the weights do not fit the model: \"%s\" has %d layers with weights, the file %d; .by_name = true loads what has the same name",
-                        m->name, count_weighted(m), n);
+        return nac_fail(NAC_E_FORMAT,
+                        "the weights do not fit the model: \"%s\" has %d layers with weights, the file %d; .by_name = true loads what has the same name", m->name, count_weighted(m), n);
     for (int i = 0; i < n; i++)
         if (!give_group(r, groups[i], weighted_child(m, i)))
             return false;

@@ -95,30 +95,29 @@ static bool modernize_activation(cJSON *config, const char *key, int version)
 
 static const struct {
     const char *from, *to;
-} classes[] = {{"AtrousConvolution1D", "Conv1D"},       {"AtrousConvolution2D", "Conv2D"},  {"Deconvolution2D", "Conv2DTranspose"},
-               {"Deconvolution3D", "Conv3DTranspose"},  {"TimeDistributedDense", "Dense"},  {"CuDNNLSTM", "LSTM"},
-               {"CuDNNGRU", "GRU"},                     {"ThresholdedReLU", "ReLU"},        {"BatchNormalizationV1", "BatchNormalization"},
-               {"BatchNormalizationV2", "BatchNormalization"}, {"SyncBatchNormalization", "BatchNormalization"}};
+} classes[] = {{"AtrousConvolution1D", "Conv1D"}, {"AtrousConvolution2D", "Conv2D"}, {"Deconvolution2D", "Conv2DTranspose"}, {"Deconvolution3D", "Conv3DTranspose"},
+               {"TimeDistributedDense", "Dense"}, {"CuDNNLSTM", "LSTM"}, {"CuDNNGRU", "GRU"}, {"ThresholdedReLU", "ReLU"},
+               {"BatchNormalizationV1", "BatchNormalization"}, {"BatchNormalizationV2", "BatchNormalization"}, {"SyncBatchNormalization", "BatchNormalization"},
+               {"GroupedQueryAttention", "GroupQueryAttention"}};    /* its name in Python, which legacy files have */
 
 /* Options of the left name where the class knows the right one alone; of several rows the first that fits. */
 static const struct {
     const char *from, *to;
-} options[] = {{"output_dim", "units"},           {"nb_filter", "filters"},         {"filter_length", "kernel_size"},
-               {"subsample", "strides"},          {"subsample_length", "strides"},  {"stride", "strides"},
-               {"pool_length", "pool_size"},      {"length", "size"},               {"border_mode", "padding"},
-               {"atrous_rate", "dilation_rate"},  {"dim_ordering", "data_format"},  {"concat_axis", "axis"},
-               {"bias", "use_bias"},              {"init", "kernel_initializer"},   {"init", "embeddings_initializer"},
-               {"init", "alpha_initializer"},     {"init", "depthwise_initializer"}, {"inner_init", "recurrent_initializer"},
-               {"beta_init", "beta_initializer"}, {"gamma_init", "gamma_initializer"}, {"pointwise_init", "pointwise_initializer"},
-               {"depthwise_init", "depthwise_initializer"}, {"inner_activation", "recurrent_activation"}, {"p", "rate"},
-               {"sigma", "stddev"},               {"dropout_W", "dropout"},         {"dropout_U", "recurrent_dropout"},
-               {"W_regularizer", "kernel_regularizer"}, {"W_regularizer", "embeddings_regularizer"}, {"U_regularizer", "recurrent_regularizer"},
-               {"b_regularizer", "bias_regularizer"}, {"W_constraint", "kernel_constraint"}, {"W_constraint", "embeddings_constraint"},
-               {"b_constraint", "bias_constraint"}, {"alpha", "negative_slope"},    {"theta", "threshold"}};
+} options[] = {{"output_dim", "units"}, {"nb_filter", "filters"}, {"filter_length", "kernel_size"}, {"subsample", "strides"},
+               {"subsample_length", "strides"}, {"stride", "strides"}, {"pool_length", "pool_size"}, {"length", "size"}, {"border_mode", "padding"},
+               {"atrous_rate", "dilation_rate"}, {"dim_ordering", "data_format"}, {"concat_axis", "axis"}, {"bias", "use_bias"},
+               {"init", "kernel_initializer"}, {"init", "embeddings_initializer"}, {"init", "alpha_initializer"}, {"init", "depthwise_initializer"},
+               {"inner_init", "recurrent_initializer"}, {"beta_init", "beta_initializer"}, {"gamma_init", "gamma_initializer"},
+               {"pointwise_init", "pointwise_initializer"}, {"depthwise_init", "depthwise_initializer"}, {"inner_activation", "recurrent_activation"},
+               {"p", "rate"}, {"sigma", "stddev"}, {"dropout_W", "dropout"}, {"dropout_U", "recurrent_dropout"}, {"W_regularizer", "kernel_regularizer"},
+               {"W_regularizer", "embeddings_regularizer"}, {"U_regularizer", "recurrent_regularizer"}, {"b_regularizer", "bias_regularizer"},
+               {"W_constraint", "kernel_constraint"}, {"W_constraint", "embeddings_constraint"}, {"b_constraint", "bias_constraint"},
+               {"alpha", "negative_slope"}, {"theta", "threshold"}};
 
 /* Options that no class of today has, or not this one, and that do not matter: at any value, or when they are nothing: null, false, 0, or "". */
-static const char *const idle[] = {"batch_input_shape", "batch_shape", "input_shape", "input_dim", "input_length", "input_dtype", "implementation", "consume_less", "time_major",
-                                   "fused", "virtual_batch_size", "weights", "ragged", "query_shape", "key_shape", "value_shape", "forget_bias_init",
+static const char *const idle[] = {"batch_input_shape", "batch_shape", "input_shape", "input_dim", "input_length", "input_dtype", "implementation",
+                                   "consume_less", "time_major", "fused", "virtual_batch_size", "weights", "ragged", "query_shape", "key_shape",
+                                   "value_shape", "forget_bias_init",
                                    "kernel_initializer", "kernel_regularizer", "kernel_constraint", "output_shape", "autocast", "renorm_momentum",
                                    "num_constants", "batch_size", "init", "inner_activation"};
 static const char *const idle_when_nothing[] = {"mode", "dropout", "causal", "sparse", "adjustment", "renorm", "renorm_clipping", "synchronized",
@@ -326,7 +325,7 @@ static cJSON *modern_node(const cJSON *node, const cJSON *layer, const cJSON *la
     for (const cJSON *t = is_reference(node) ? node : node->child; t; t = is_reference(node) ? NULL : t->next) {
         if (is_reference(t))
             cJSON_AddItemToArray(tensors, modern_tensor(t, layers));
-        keywords = cJSON_GetArraySize(t) > 3 ? cJSON_GetArrayItem(t, 3) : keywords;
+        keywords = cJSON_IsObject(cJSON_GetArrayItem(t, 3)) ? cJSON_GetArrayItem(t, 3) : keywords;
     }
     if (cJSON_GetArraySize(tensors) == 1 || op)
         while (tensors->child)
@@ -428,6 +427,8 @@ static bool modernize_layer(cJSON *json, int version)
         config = cJSON_AddObjectToObject(json, "config");
         cJSON_AddItemToObject(config, "layers", list);
     }
+    if (!cJSON_IsObject(config))
+        return nac_fail(NAC_E_FORMAT, "%s: config: expected an object", name);
     if (strcmp(name, "Sequential") == 0)
         return modernize_sequential(config, version);
     if (cJSON_IsArray(get(config, "layers")) && get(config, "output_layers"))

@@ -155,7 +155,8 @@ static char *read_text(const char *path, size_t *size)
     if (!f)
         return nac_fail(NAC_E_NOT_FOUND, "there is no file \"%s\"", path);
     int64_t end = fseek(f, 0, SEEK_END) == 0 ? ftell(f) : -1;
-    char *text = end < 0 || end > JSON_LIMIT ? nac_fail(NAC_E_FORMAT, "\"%s\" is no file of at most %lld bytes", path, (long long)JSON_LIMIT) : nac_malloc((size_t)end + 1);
+    char *text = end < 0 || end > JSON_LIMIT ? nac_fail(NAC_E_FORMAT, "\"%s\" is no file of at most %lld bytes", path, (long long)JSON_LIMIT)
+                                             : nac_malloc((size_t)end + 1);
     rewind(f);
     *size = text ? fread(text, 1, (size_t)end, f) : 0;
     if (text && *size != (size_t)end) {
@@ -173,7 +174,8 @@ bool nac_shards_read(const char *path, nac_model *m, bool skip_mismatch, nac_loa
     char *text = read_text(path, &size);
     cJSON *json = text ? nac_json_parse(text, size, file_name(path)) : NULL;
     nac_free(text);
-    bool ok = json && open_shards(&s, cJSON_GetObjectItemCaseSensitive(json, "weight_map")) && nac_weights_read(s.files, s.n, m, skip_mismatch, report);
+    bool ok = json && open_shards(&s, cJSON_GetObjectItemCaseSensitive(json, "weight_map"))
+              && nac_weights_read(s.files, s.n, m, skip_mismatch, report);
     cJSON_Delete(json);
     for (int i = 0; i < s.n; i++) {
         nac_h5_close(s.files[i]);

@@ -268,7 +268,9 @@ static bool keep_below(staging *s, nac_placeholder *p, nac_h5 *h5, const char *p
     bool ok = nac_h5_children(h5, path, &children, &n);
     for (int i = 0; ok && i < n; i++) {
         char *longer = nac_format("%s/%s", path, children[i].name);
-        ok = longer && (children[i].kind == NAC_H5_DATASET ? nac_stage_kept(&s->to, p, h5, longer, longer + prefix) : keep_below(s, p, h5, longer, prefix, depth + 1));
+        ok = longer
+             && (children[i].kind == NAC_H5_DATASET ? nac_stage_kept(&s->to, p, h5, longer, longer + prefix)
+                                                    : keep_below(s, p, h5, longer, prefix, depth + 1));
         nac_free(longer);
     }
     if (ok)

@@ -299,6 +299,11 @@ static const char *made(const char *config, const char *layer_name)
 #define MODEL(layer) "{\"class_name\": \"Sequential\", \"config\": [{\"class_name\": " layer "}]}"
 #define DENSE MODEL("\"Dense\", \"config\": {\"output_dim\": 2, \"batch_input_shape\": [null, 3], \"name\": \"a\"}")
 
+#define GRAPH(nodes, ends)                                                                                                            \
+    "{\"class_name\": \"Model\", \"config\": {\"name\": \"m\", \"layers\": [{\"class_name\": \"InputLayer\", \"name\": \"x\", \"inbound_nodes\": [], "            \
+    "\"config\": {\"batch_input_shape\": [null, 3], \"name\": \"x\"}}, {\"class_name\": \"Dense\", \"name\": \"a\", \"inbound_nodes\": " nodes         \
+    ", \"config\": {\"units\": 2, \"name\": \"a\"}}], \"input_layers\": [[\"x\", 0, 0]], \"output_layers\": " ends "}}"
+
 START_TEST(test_foreign_files)
 {
     NAC_SCOPE
@@ -311,6 +316,12 @@ START_TEST(test_foreign_files)
         FAILS(nac_load(made(MODEL("\"Dense\", \"config\": {\"output_dim\": 2, \"depth\": 1}"), "a")), NAC_E_FORMAT, "Dense: unknown option \"depth\"");
         FAILS(nac_load(made(MODEL("\"Dense\", \"config\": {\"output_dim\": 2}"), "a")), NAC_E_FORMAT, "the file does not tell its input's shape");
         FAILS(nac_load(made(MODEL("\"BatchNormalization\", \"config\": {\"mode\": 2, \"batch_input_shape\": [null, 3]}"), "a")), NAC_E_FORMAT, "unknown option \"mode\"");
+        FAILS(nac_load(made(MODEL("\"Dense\", \"config\": [1]"), "a")), NAC_E_FORMAT, "Dense: config: expected an object");
+        FAILS(nac_load(made(MODEL("\"Merge\", \"config\": {\"mode\": 3, \"name\": \"a\"}"), "a")), NAC_E_NOT_FOUND, "unknown layer class \"Merge\"");
+        FAILS(nac_load(made(GRAPH("[[[\"x\", 0, 0, [1]], 5, {}, [[]]]]", "[[\"a\", 0, 0]]"), "a")), NAC_E_FORMAT, "missing model_weights/a");
+        FAILS(nac_load(made(GRAPH("[[[\"y\", 0, 0]]]", "[[\"a\", 0, 0]]"), "a")), NAC_E_FORMAT, "there is no layer \"y\"");
+        FAILS(nac_load(made(GRAPH("[[[\"a\", 0, 0]]]", "[[\"a\", 0, 0]]"), "a")), NAC_E_FORMAT, "layer \"a\" depends on itself");
+        FAILS(nac_load(made(GRAPH("[[[]], 7]", "{}"), "a")), NAC_E_UNSUPPORTED, "an argument of layer \"a\" that is no tensor");
         FAILS(nac_load(made(DENSE, NULL)), NAC_E_FORMAT, "there is no attribute \"layer_names\" at \"/model_weights\"");
         FAILS(nac_load(made(DENSE, "b")), NAC_E_FORMAT, "layer_names has \"b\", for which there is no group");
         FAILS(nac_load(made(DENSE, "a")), NAC_E_FORMAT, "missing model_weights/a: \"a\" has 2 weights, the file's layer 1");
