@@ -1,4 +1,4 @@
-/* Saving and loading: Keras's .keras and .weights.h5 files.
+/* Saving and loading: Keras's .keras and .weights.h5 files; loading what Keras 1 and 2 wrote, too.
 
    A file is written aside, synced and renamed over the target: a crash at any point leaves the old file whole. Loading is all or nothing:
    everything is read and checked before anything changes. A file is data, never code. */
@@ -34,26 +34,39 @@ typedef struct {
 typedef struct {
     const char      *path;
     bool             compile;           /* false: leave the compile arguments and optimizer state of the file alone */
+    bool             placeholders;      /* a layer of an unknown class keeps its config and weights for the next save, and cannot compute; else it is an error */
     nac_load_report *report;            /* receives what was skipped, or NULL */
 } nac_load_arguments;
-/* The model of a .keras file, compiled if it was. NULL on failure. nac_load("m.keras"), nac_load("m.keras", .compile = false).
-   Keras: load_model. */
+/* The model of a .keras file, or of a whole-model .h5 file of any Keras, compiled if it was. NULL on failure.
+   nac_load("m.keras"), nac_load("old.h5", .compile = false). Keras: load_model.
+
+   What Keras 1 and 2 wrote becomes what it is today: classes, options, weights. Their hard_sigmoid, which was steeper than today's, is the
+   activation "hard_sigmoid_of_keras_2", which Keras itself does not know. */
 NAC_API nac_model *nac_load_with(const nac_load_arguments *arguments);
-#define NAC_LOAD_DEFAULTS(O, S) .compile = true,
+#define NAC_LOAD_DEFAULTS(O, S) .compile = true, .placeholders = false,
 #define nac_load(...) NAC_KW(nac_load_arguments, nac_load_with, NAC_LOAD_DEFAULTS, .path = __VA_ARGS__)
 
-/* Weights (and the optimizer's state, if compiled) alone, to a path that ends in .weights.h5. Keras: save_weights. */
-NAC_API bool nac_save_weights(nac_model *m, const char *path);
+typedef struct {
+    nac_model  *model;
+    const char *path;
+    double      max_shard_size;         /* in GiB; 0: one file */
+} nac_save_weights_arguments;
+/* Weights (and the optimizer's state, if compiled) alone, to a path that ends in .weights.h5. Keras: save_weights.
+   With a size, to several files that have at most that much each: m.weights.json, which is written last, and m_00000.weights.h5, .. beside it. */
+NAC_API bool nac_save_weights_with(const nac_save_weights_arguments *arguments);
+#define NAC_SAVE_WEIGHTS_DEFAULTS(O, S) .max_shard_size = 0,
+#define nac_save_weights(...) NAC_KW(nac_save_weights_arguments, nac_save_weights_with, NAC_SAVE_WEIGHTS_DEFAULTS, .model = __VA_ARGS__)
 
 typedef struct {
     nac_model       *model;
-    const char      *path;              /* .weights.h5, or .keras for the weights in it */
-    bool             partial;           /* what fits is loaded, and the report tells the rest; else any misfit is an error and nothing changes */
+    const char      *path;              /* .weights.h5, .weights.json of shards, legacy .h5, or .keras for the weights in it */
+    bool             by_name;           /* legacy files alone: layers of the same name, and what only one side has stays as it is; else by their order */
+    bool             skip_mismatch;     /* what fits is loaded, and the report tells the rest; else any misfit is an error and nothing changes */
     nac_load_report *report;            /* or NULL */
 } nac_load_weights_arguments;
-/* Keras: load_weights; partial: skip_mismatch. */
+/* Keras: load_weights. */
 NAC_API bool nac_load_weights_with(const nac_load_weights_arguments *arguments);
-#define NAC_LOAD_WEIGHTS_DEFAULTS(O, S) .partial = false,
+#define NAC_LOAD_WEIGHTS_DEFAULTS(O, S) .skip_mismatch = false,
 #define nac_load_weights(...) NAC_KW(nac_load_weights_arguments, nac_load_weights_with, NAC_LOAD_WEIGHTS_DEFAULTS, .model = __VA_ARGS__)
 
 /* ---- training checkpoints: docs/resume.md ---- */

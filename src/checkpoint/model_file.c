@@ -1,4 +1,4 @@
-/* .keras and .weights.h5 files. */
+/* Files by their names: .keras, .weights.h5, and the legacy .h5. */
 #include <string.h>
 #include <time.h>
 #include "base/json.h"
@@ -7,6 +7,7 @@
 #include "checkpoint/durable.h"
 
 #define KERAS_VERSION "3.15.1"
+#define GIGABYTE (1024.0 * 1024 * 1024)
 #define JSON_LIMIT ((size_t)64 << 20)
 
 bool nac_ends_in(const char *path, const char *suffix)
@@ -88,19 +89,30 @@ bool nac_save(nac_model *m, const char *path)
     return nac_write_archive(m, NULL, false, path) || nac_trail("in saving model \"%s\" to %s", m->name, path);
 }
 
-bool nac_save_weights(nac_model *m, const char *path)
+static bool write_weights(nac_model *m, const char *path)
 {
     void *bytes = NULL;
     size_t size = 0;
-    if (!m || !path)
-        return false;
-    if (!nac_ends_in(path, ".weights.h5"))
-        return nac_fail(NAC_E_ARGUMENT, "nac_save_weights: path: expected one that ends in .weights.h5, found \"%s\"", path);
-    if (!m->built)
-        return nac_fail(NAC_E_STATE, "nac_save_weights: model \"%s\" is not built; give it an input layer or call it", m->name);
     bool ok = nac_weights_write(m, NULL, &bytes, &size) && nac_durable_write(path, bytes, size);
     nac_free(bytes);
-    return ok || nac_trail("in saving the weights of \"%s\" to %s", m->name, path);
+    return ok;
+}
+
+bool nac_save_weights_with(const nac_save_weights_arguments *a)
+{
+    nac_model *m = a->model;
+    bool sharded = a->max_shard_size != 0;
+    const char *suffix = sharded ? ".weights.json" : ".weights.h5";
+    if (!m || !a->path)
+        return false;
+    if (!nac_ends_in(a->path, suffix))
+        return nac_fail(NAC_E_ARGUMENT, "nac_save_weights: path: expected one that ends in %s, found \"%s\"", suffix, a->path);
+    if (!(a->max_shard_size >= 0))
+        return nac_fail(NAC_E_ARGUMENT, "nac_save_weights: max_shard_size: expected at least 0, found %g", a->max_shard_size);
+    if (!m->built)
+        return nac_fail(NAC_E_STATE, "nac_save_weights: model \"%s\" is not built; give it an input layer or call it", m->name);
+    bool ok = sharded ? nac_shards_write(m, a->path, a->max_shard_size * GIGABYTE) : write_weights(m, a->path);
+    return ok || nac_trail("in saving the weights of \"%s\" to %s", m->name, a->path);
 }
 
 /* ---- loading ---- */
@@ -127,16 +139,33 @@ static nac_model *make_model(const cJSON *json, bool compile)
     return m;
 }
 
-static bool read_weights_member(nac_archive *archive, nac_model *m, bool partial, nac_load_report *report)
+static bool read_weights_member(nac_archive *archive, nac_model *m, bool skip_mismatch, nac_load_report *report)
 {
     void *bytes = NULL;
     size_t size;
     if (!nac_archive_read(archive, "model.weights.h5", SIZE_MAX - 1, &bytes, &size))
         return false;
     nac_h5 *h5 = nac_h5_read(bytes, size);
-    bool ok = h5 && nac_weights_read(h5, m, partial, report, NULL);
+    bool ok = h5 && nac_weights_read(&h5, 1, m, skip_mismatch, report, NULL);
     nac_h5_close(h5);
     nac_free(bytes);
+    return ok;
+}
+
+/* Keras 2 wrote such archives too, from 2.12 on; its configs are old. */
+static bool modernize(nac_archive *archive, cJSON *json)
+{
+    void *text = NULL;
+    size_t size;
+    if (!nac_archive_has(archive, "metadata.json"))
+        return true;
+    if (!nac_archive_read(archive, "metadata.json", JSON_LIMIT, &text, &size))
+        return false;
+    cJSON *metadata = nac_json_parse(text, size, "metadata.json");
+    nac_free(text);
+    const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(metadata, "keras_version"));
+    bool ok = metadata && (!version || *version != '2' || nac_modernize(json, 2));
+    cJSON_Delete(metadata);
     return ok;
 }
 
@@ -148,7 +177,7 @@ static nac_model *read_archive(nac_archive *archive, bool compile, nac_load_repo
         return NULL;
     cJSON *json = nac_json_parse(text, size, "config.json");
     nac_free(text);
-    nac_model *m = json ? make_model(json, compile) : NULL;
+    nac_model *m = json && modernize(archive, json) ? make_model(json, compile) : NULL;
     cJSON_Delete(json);
     return m && read_weights_member(archive, m, false, report) ? m : NULL;
 }
@@ -157,17 +186,39 @@ nac_model *nac_load_with(const nac_load_arguments *a)
 {
     if (!a->path)
         return NULL;
-    if (!nac_ends_in(a->path, ".keras"))
-        return nac_fail(NAC_E_ARGUMENT, "nac_load: path: expected one that ends in .keras, found \"%s\"", a->path);
+    bool legacy = nac_ends_in(a->path, ".h5") || nac_ends_in(a->path, ".hdf5");
+    if (!legacy && !nac_ends_in(a->path, ".keras"))
+        return nac_fail(NAC_E_ARGUMENT, "nac_load: path: expected one that ends in .keras, .h5 or .hdf5, found \"%s\"", a->path);
     nac_scope scope = nac_scope_begin();
-    nac_archive *archive = nac_archive_open(a->path);
-    nac_model *m = archive ? read_archive(archive, a->compile, a->report) : NULL;
+    nac_this_thread()->placeholders = a->placeholders;
+    nac_archive *archive = legacy ? NULL : nac_archive_open(a->path);
+    nac_h5 *h5 = legacy ? nac_h5_read_file(a->path) : NULL;
+    nac_model *m = archive ? read_archive(archive, a->compile, a->report) : h5 ? nac_legacy_load(h5, a->compile, a->report) : NULL;
+    nac_this_thread()->placeholders = false;
     nac_archive_close(archive);
+    nac_h5_close(h5);
     if (!m)
         nac_trail("in loading %s", a->path);
     nac_keep(m);
     nac_scope_end(&scope);
     return m;
+}
+
+static bool only_by_place(const nac_load_weights_arguments *a)
+{
+    return !a->by_name || nac_fail(NAC_E_ARGUMENT, "nac_load_weights: by_name: expected a legacy file, which has the names of layers");
+}
+
+static bool read_weights_file(const nac_load_weights_arguments *a)
+{
+    bool legacy;
+    nac_h5 *h5 = nac_h5_read_file(a->path);
+    bool ok = h5 && nac_is_legacy(h5, &legacy);
+    if (ok)
+        ok = legacy ? nac_legacy_weights_read(h5, a->model, a->by_name ? NAC_BY_NAME : NAC_BY_POSITION, a->skip_mismatch, a->report)
+                    : only_by_place(a) && nac_weights_read(&h5, 1, a->model, a->skip_mismatch, a->report, NULL);
+    nac_h5_close(h5);
+    return ok;
 }
 
 bool nac_load_weights_with(const nac_load_weights_arguments *a)
@@ -179,14 +230,14 @@ bool nac_load_weights_with(const nac_load_weights_arguments *a)
     bool ok = false;
     if (nac_ends_in(a->path, ".keras")) {
         nac_archive *archive = nac_archive_open(a->path);
-        ok = archive && read_weights_member(archive, a->model, a->partial, a->report);
+        ok = archive && only_by_place(a) && read_weights_member(archive, a->model, a->skip_mismatch, a->report);
         nac_archive_close(archive);
-    } else if (nac_ends_in(a->path, ".h5")) {
-        nac_h5 *h5 = nac_h5_read_file(a->path);
-        ok = h5 && nac_weights_read(h5, a->model, a->partial, a->report, NULL);
-        nac_h5_close(h5);
+    } else if (nac_ends_in(a->path, ".h5") || nac_ends_in(a->path, ".hdf5")) {
+        ok = read_weights_file(a);
+    } else if (nac_ends_in(a->path, ".weights.json")) {
+        ok = only_by_place(a) && nac_shards_read(a->path, a->model, a->skip_mismatch, a->report);
     } else {
-        nac_fail(NAC_E_ARGUMENT, "nac_load_weights: path: expected one that ends in .weights.h5 or .keras, found \"%s\"", a->path);
+        nac_fail(NAC_E_ARGUMENT, "nac_load_weights: path: expected one that ends in .h5, .hdf5, .weights.json or .keras, found \"%s\"", a->path);
     }
     return ok || nac_trail("in loading weights from %s", a->path);
 }

@@ -248,7 +248,7 @@ static bool restore(nac_run_file *f, nac_training *t, trainer *trainer)
         return false;
     if (!t->model->built)
         return nac_fail(NAC_E_STATE, "the model is not built; call nac_prepare_training, give it an input layer, or call it");
-    bool ok = stage_all(&r, t, trainer) && nac_weights_read(f->h5, t->model, false, NULL, &r.pending);
+    bool ok = stage_all(&r, t, trainer) && nac_weights_read(&f->h5, 1, t->model, false, NULL, &r.pending);
     nac_pending_clear(&r.pending);
     if (!ok)
         return false;

@@ -39,6 +39,12 @@ static nac_tensor *hard_sigmoid(nac_tensor *x)
     return nac_clip(nac_add_scalar(nac_mul_scalar(x, 1.0 / 6), 0.5), 0, 1);
 }
 
+/* Files of Keras 1 and 2 mean this one by hard_sigmoid. */
+static nac_tensor *hard_sigmoid_of_keras_2(nac_tensor *x)
+{
+    return nac_clip(nac_add_scalar(nac_mul_scalar(x, 0.2), 0.5), 0, 1);
+}
+
 static nac_tensor *hard_silu(nac_tensor *x)
 {
     return nac_multiply(x, hard_sigmoid(x));
@@ -139,7 +145,8 @@ static nac_tensor *threshold(nac_tensor *x)
     O(exponential, nac_exp, "") O(hard_sigmoid, hard_sigmoid, "") O(hard_silu, hard_silu, "hard_swish") O(hard_tanh, hard_tanh, "")  \
     O(leaky_relu, leaky_relu, "") O(log_sigmoid, nac_log_sigmoid, "") O(glu, glu, "") O(sparsemax, sparsemax, "")                    \
     O(squareplus, squareplus, "") O(sparse_plus, sparse_plus, "") O(sparse_sigmoid, sparse_sigmoid, "")                              \
-    O(tanh_shrink, tanh_shrink, "") O(hard_shrink, hard_shrink, "") O(soft_shrink, soft_shrink, "") O(threshold, threshold, "")
+    O(tanh_shrink, tanh_shrink, "") O(hard_shrink, hard_shrink, "") O(soft_shrink, soft_shrink, "") O(threshold, threshold, "") \
+    O(hard_sigmoid_of_keras_2, hard_sigmoid_of_keras_2, "")
 
 #define DEFINE(id, fn, other_names)                                                                                                  \
     static const nac_activation_function_type id##_type = {                                                                                   \

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "layers/layer.h"
 #include "layers/op_layer.h"
+#include "layers/placeholder.h"
 
 static cJSON *dtype_policy(nac_dtype dtype)
 {
@@ -89,6 +90,8 @@ cJSON *nac_layer_to_json(const void *layer)
 {
     nac_layer *l = (nac_layer *)layer;
     const nac_class *cls = l->base.cls;
+    if (nac_as_placeholder(l))
+        return nac_placeholder_to_json(nac_as_placeholder(l));
     cJSON *config = nac_layer_config(l);
     if (!config)
         return NULL;
@@ -166,7 +169,8 @@ void *nac_layer_from_json(const cJSON *json, const char *where)
     const cJSON *registered = cJSON_GetObjectItemCaseSensitive(json, "registered_name"), *module = cJSON_GetObjectItemCaseSensitive(json, "module");
     if (!cJSON_IsString(name) || !cJSON_IsObject(config))
         return nac_fail(NAC_E_FORMAT, "%s: expected a layer: an object with class_name and config", where);
-    if (strcmp(name->valuestring, "Lambda") == 0)
+    bool keep = nac_this_thread()->placeholders;
+    if (strcmp(name->valuestring, "Lambda") == 0 && !keep)
         return nac_fail(NAC_E_UNSUPPORTED, "%s: a Lambda layer holds Python code, which is not run", where);
     const nac_class *cls = NULL;
     if (cJSON_IsString(module) && strncmp(module->valuestring, "keras.src.ops.", 14) == 0) {    /* ops have names that layers have too */
@@ -177,6 +181,8 @@ void *nac_layer_from_json(const cJSON *json, const char *where)
         cls = nac_class_find(NAC_KIND_LAYER, registered->valuestring);
     if (!cls)
         cls = nac_class_find(NAC_KIND_LAYER, name->valuestring);
+    if (!cls && keep)
+        return nac_placeholder_from_json(json, where);
     if (!cls)
         return nac_fail(NAC_E_NOT_FOUND, "%s: unknown layer class \"%.100s\"; register it with nac_register_class", where,
                         cJSON_IsString(registered) ? registered->valuestring : name->valuestring);

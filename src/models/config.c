@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/json.h"
 #include "layers/op_layer.h"
+#include "layers/placeholder.h"
 #include "models/model.h"
 
 /* ---- writing ---- */
@@ -99,9 +100,11 @@ static cJSON *arguments(const model *m, const layer_node *node)
     return args;
 }
 
-static cJSON *keywords(const model *m, const layer_node *node)
+static cJSON *keywords(const model *m, const layer_node *node, int call)
 {
-    cJSON *kwargs = cJSON_CreateObject();
+    const nac_placeholder *p = nac_as_placeholder(node->layer);
+    const cJSON *kept = p ? cJSON_GetArrayItem(p->keywords, call) : NULL;
+    cJSON *kwargs = kept ? cJSON_Duplicate(kept, true) : cJSON_CreateObject();
     const nac_call_options *o = &node->options;
     if (o->mask)
         cJSON_AddItemToObject(kwargs, "mask", argument(m, o->mask));
@@ -133,7 +136,7 @@ static cJSON *layer_entry(const model *m, nac_layer *l)
             continue;
         cJSON *call = cJSON_CreateObject();
         cJSON_AddItemToObject(call, "args", arguments(m, node));
-        cJSON_AddItemToObject(call, "kwargs", keywords(m, node));
+        cJSON_AddItemToObject(call, "kwargs", keywords(m, node, cJSON_GetArraySize(nodes)));
         cJSON_AddItemToArray(nodes, call);
     }
     return entry;
@@ -240,8 +243,13 @@ nac_layer *nac_sequential_from_config(const void *json)
     if (!m || !cJSON_IsArray(get(config, "layers")))
         return m ? nac_fail(NAC_E_FORMAT, "Sequential: layers: expected a list") : NULL;
     cJSON_ArrayForEach(item, get(config, "layers"))
-        if (!nac_model_add(m, nac_layer_from_json(item, m->name)))
+    {
+        nac_layer *l = nac_layer_from_json(item, m->name);
+        if (l && nac_as_placeholder(l))
+            nac_placeholder_give(nac_as_placeholder(l), 0, get(get(item->next, "build_config"), "input_shape"), NULL);
+        if (!nac_model_add(m, l))
             return NULL;
+    }
     if (!m->built && cJSON_IsArray(shape) && m->n_children) {
         nac_type type = {.dtype = NAC_FLOAT32};
         cJSON_ArrayForEach(item, shape)
@@ -353,7 +361,20 @@ static bool says_nothing(const cJSON *json)
     return cJSON_IsNull(json) || json->child;
 }
 
-static bool read_keyword(const reader *r, const cJSON *item, nac_call_options *o, bool *ready)
+/* What the class may know. */
+static bool keep_keyword(nac_placeholder *p, int call, const cJSON *item)
+{
+    if (!p->keywords)
+        p->keywords = cJSON_CreateArray();
+    while (cJSON_GetArraySize(p->keywords) <= call)
+        if (!cJSON_AddItemToArray(p->keywords, cJSON_CreateObject()))
+            return nac_fail(NAC_E_MEMORY, "out of memory: the call argument \"%.100s\"", item->string);
+    cJSON *of_call = cJSON_GetArrayItem(p->keywords, call);
+    cJSON_DeleteItemFromObjectCaseSensitive(of_call, item->string);
+    return cJSON_AddItemToObject(of_call, item->string, cJSON_Duplicate(item, true));
+}
+
+static bool read_keyword(const reader *r, entry *e, const cJSON *item, nac_call_options *o, bool *ready)
 {
     bool plain, flag = cJSON_IsTrue(item);
     nac_tensor *t = read_argument(r, item, ready, &plain);
@@ -366,6 +387,8 @@ static bool read_keyword(const reader *r, const cJSON *item, nac_call_options *o
     for (int i = 0; i < NAC_COUNT(tensors); i++)
         if (strcmp(item->string, tensors[i].name) == 0 && (t || says_nothing(item)))
             return *tensors[i].to = t, true;
+    if (plain && nac_as_placeholder(e->layer))
+        return keep_keyword(nac_as_placeholder(e->layer), e->n_calls, item);
     if (plain && says_nothing(item))
         return true;
     if (plain && cJSON_IsBool(item)) {
@@ -460,7 +483,7 @@ static bool make_call(const reader *r, entry *e, const cJSON *node, bool *ready)
         cJSON_ArrayForEach(item, get(node, "kwargs"))
         {
             static const char positional[] = "query|value|key";
-            if (!(nac_one_of(item->string, positional) && is_tensor(item)) && !read_keyword(r, item, &o, ready))
+            if (!(nac_one_of(item->string, positional) && is_tensor(item)) && !read_keyword(r, e, item, &o, ready))
                 return false;
         }
     }
@@ -507,6 +530,8 @@ static bool read_layers(reader *r, const cJSON *layers)
         if (!e->layer)
             return false;
         e->name = cJSON_IsString(name) ? name->valuestring : e->layer->name;
+        if (nac_as_placeholder(e->layer))
+            nac_placeholder_look(nac_as_placeholder(e->layer), e->name, layers);
         e->n_nodes = cJSON_GetArraySize(get(item, "inbound_nodes"));
         if (strcmp(e->layer->base.cls->name, "InputLayer") == 0 && !(e->calls[e->n_calls++] = nac_input_of(e->layer)))
             return false;

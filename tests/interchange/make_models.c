@@ -30,6 +30,8 @@ static bool finish(nac_model *m, nac_tensor *x, nac_tensor *y, const char *name)
     }
     snprintf(path, sizeof path, "%s/%s.keras", folder, name);
     bool ok = nac_ok() && nac_save(m, path);
+    snprintf(path, sizeof path, "%s/%s.weights.json", folder, name);
+    ok = ok && nac_save_weights(m, path, .max_shard_size = 2048.0 / (1 << 30));
     snprintf(path, sizeof path, "%s/%s.h5", folder, name);
     ok = ok && nac_save_arrays(path, n, names, arrays);
     if (ok)

@@ -3,8 +3,9 @@
 
 Each model of cases.py is made and trained a little by Keras and saved. Nacre must predict the same, train on to the same figures and
 weights, and save what Keras loads, compiled, and trains on from; a file that only passes through Nacre keeps every tensor to the bit.
-Models made by Nacre (make_models) must predict the same in Keras. After them come M models of random_models.py, 100 unless told, from a
-seed that is another one each time unless it is given. A CASE is a name or a pattern. Ends with "N passed, N failed".
+Models made by Nacre (make_models) must predict the same in Keras, and each model of Keras must open from a legacy .h5 file too. After them
+come M models of random_models.py, 100 unless told, from a seed that is another one each time unless it is given. A CASE is a name or a
+pattern. Ends with "N passed, N failed".
 """
 import argparse
 import fnmatch
@@ -202,9 +203,32 @@ def exchange(name, model, x, y, how, more, noisy, strict):
     return compare(expected, found, file, x, y, more, strict)
 
 
+def run_legacy(make):
+    """The HDF5 files of whole models that Keras 3 still writes, and weights that it cuts into shards."""
+    keras.utils.set_random_seed(1)
+    model, x, y, how = make()
+    names = [[t._keras_history.operation.name for t in tensors] for tensors in (model.inputs, model.outputs)]
+    model.compile(**how)
+    fit(model, x, y, 1)
+    file, data, through = (FOLDER / (make.__name__ + s) for s in (".legacy.h5", ".data.h5", ".legacy.keras"))
+    model.save(file)
+    with h5py.File(data, "w") as f:
+        write_data(f, names[0], listed(x), "x")
+        write_data(f, names[1], listed(y), "y")
+    for a, b in zip(listed(model.predict(x, verbose=0)), predict(file, data, names[1])):
+        close(a, b, 1e-5, "prediction")
+    nacre("fit", file, "--data", data, "--epochs", 1, "--batch-size", BATCH, "--no-shuffle", "--out", through, "--verbose", 0)
+    fit(model, x, y, 1)
+    for a, b in zip(listed(model.predict(x, verbose=0)), predict(through, data, names[1])):
+        close(a, b, 1e-4, "prediction after training on")
+
+
 def run_made(name):
-    """A model made by Nacre, with its inputs and predictions beside it."""
+    """A model made by Nacre, with its inputs and predictions beside it; and its weights once more, in shards."""
     model = keras.models.load_model(FOLDER / f"{name}.keras")
+    for v in model.weights:
+        v.assign(keras.ops.zeros_like(v))
+    model.load_weights(FOLDER / f"{name}.weights.json")
     with h5py.File(FOLDER / f"{name}.h5") as f:
         x = [f[k][()] for k in sorted(f) if k.startswith("x")]
         y = [f[k][()] for k in sorted(f) if k.startswith("y")]
@@ -215,6 +239,7 @@ def run_made(name):
 def main():
     made = subprocess.run([str(BUILD / "tests" / "make_models"), str(FOLDER)], capture_output=True, text=True)
     jobs = [(make.__name__, lambda make=make: run_case(make)) for make in CASES]
+    jobs += [(make.__name__ + ".h5", lambda make=make: run_legacy(make)) for make in CASES]
     if made.returncode:
         jobs.append(("make_models", lambda: (_ for _ in ()).throw(AssertionError(made.stderr))))
     jobs += [(name, lambda name=name: run_made(name)) for name in made.stdout.split()]

@@ -452,10 +452,10 @@ START_TEST(names_of_files)
 {
     FAILS(nac_save(witness, "m.h5"), NAC_E_ARGUMENT, "nac_save: path: expected one that ends in .keras, found \"m.h5\"");
     FAILS(nac_save_weights(witness, "m.h5"), NAC_E_ARGUMENT, "nac_save_weights: path: expected one that ends in .weights.h5, found \"m.h5\"");
-    FAILS(nac_load("m.h5"), NAC_E_ARGUMENT, "nac_load: path: expected one that ends in .keras, found \"m.h5\"");
-    FAILS(nac_load(".keras"), NAC_E_ARGUMENT, "nac_load: path: expected one that ends in .keras, found \".keras\"");
+    FAILS(nac_load("m.bin"), NAC_E_ARGUMENT, "nac_load: path: expected one that ends in .keras, .h5 or .hdf5, found \"m.bin\"");
+    FAILS(nac_load(".keras"), NAC_E_ARGUMENT, "nac_load: path: expected one that ends in .keras, .h5 or .hdf5, found \".keras\"");
     FAILS(nac_load_weights(witness, "x.bin"), NAC_E_ARGUMENT,
-          "nac_load_weights: path: expected one that ends in .weights.h5 or .keras, found \"x.bin\"; in loading weights from x.bin");
+          "nac_load_weights: path: expected one that ends in .h5, .hdf5, .weights.json or .keras, found \"x.bin\"; in loading weights from x.bin");
     FAILS_WITH(nac_save(witness, "/nonexistent/m.keras"), NAC_E_NOT_FOUND, "cannot save \"/nonexistent/m.keras\": opening its folder: No such file or directory");
     ck_assert_int_eq(mkdir(in_folder("d.keras"), 0777) | mkdir(in_folder("d.weights.h5"), 0777), 0);
     FAILS_WITH(nac_save(witness, in_folder("d.keras")), NAC_E_IO, "there is something that is not a regular file; in saving model \"sequential\" to ");
@@ -648,21 +648,21 @@ START_TEST(weights_that_do_not_fit)
     FAILS_WITH(nac_load_weights(wide, path), NAC_E_FORMAT,
                "the weights do not fit the model: 2 misfits; first: misshapen layers/dense/vars/0: \"d/kernel\": expected (3, 5), found (3, 2); in loading weights from ");
     ck_assert(first_weight(wide) == before);
-    WORKS(nac_load_weights(wide, path, .partial = true, .report = &r));
+    WORKS(nac_load_weights(wide, path, .skip_mismatch = true, .report = &r));
     ck_assert_int_eq(r.total, 2);
     ck_assert(has(&r, NAC_MISSHAPEN, "layers/dense/vars/0", "\"d/kernel\": expected (3, 5), found (3, 2)"));
     ck_assert(has(&r, NAC_MISSHAPEN, "layers/dense/vars/1", "\"d/bias\": expected (5,), found (2,)"));
     ck_assert(first_weight(wide) == before);
 
     FAILS_WITH(nac_load_weights(bare, path), NAC_E_FORMAT, "1 misfit; first: extra layers/dense/vars/1: the layer has fewer variables");
-    WORKS(nac_load_weights(bare, whole, .partial = true, .report = &r));
+    WORKS(nac_load_weights(bare, whole, .skip_mismatch = true, .report = &r));
     ck_assert(r.total == 1 && has(&r, NAC_EXTRA, "layers/dense/vars/1", "the layer has fewer variables"));
     ck_assert_mem_eq(nac_data(first_weight(bare)), nac_data(first_weight(witness)), 6 * sizeof(float));
 
     before = first_weight(longer);
     FAILS_WITH(nac_load_weights(longer, whole), NAC_E_FORMAT, "2 misfits; first: missing layers/dense_1/vars/0: \"e/kernel\" float32 (2, 1) is not in the file");
     ck_assert(first_weight(longer) == before);
-    WORKS(nac_load_weights(longer, path, .partial = true, .report = &r));
+    WORKS(nac_load_weights(longer, path, .skip_mismatch = true, .report = &r));
     ck_assert_int_eq(r.total, 2);
     ck_assert(has(&r, NAC_MISSING, "layers/dense_1/vars/0", "\"e/kernel\" float32 (2, 1) is not in the file"));
     ck_assert(has(&r, NAC_MISSING, "layers/dense_1/vars/1", "\"e/bias\" float32 (1,) is not in the file"));
