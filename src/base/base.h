@@ -99,8 +99,8 @@ const nac_class *nac_class_find(nac_kind kind, const char *name);
 int nac_class_list(nac_kind kind, const nac_class **out, int cap);      /* returns how many there are */
 void nac_snake_case(const char *name, char *out, size_t size);          /* Keras's to_snake_case */
 
-/* The option of that name in an instance, or NULL. */
-const nac_option *nac_option_find(const nac_class *cls, const char *name);
+const nac_option *nac_option_find(const nac_class *cls, const char *name);     /* NULL: the class has none of that name */
+void *nac_option_of(const nac_instance *self, const char *name);        /* where its value is, or NULL */
 /* Sets the options of `to` that `from` has too, by name and type, except the name itself; nothing is copied or retained. */
 void nac_share_options(const nac_class *to_class, void *to, const nac_class *from_class, const void *from);
 int64_t nac_size_at(const nac_size *s, int axis);                       /* "the same as the first" resolved */

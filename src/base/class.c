@@ -116,6 +116,12 @@ const nac_option *nac_option_find(const nac_class *cls, const char *name)
     return NULL;
 }
 
+void *nac_option_of(const nac_instance *self, const char *name)
+{
+    const nac_option *row = nac_option_find(self->cls, name);
+    return row ? (char *)self->options + row->offset : NULL;
+}
+
 /* ---- small values ---- */
 
 int64_t nac_size_at(const nac_size *s, int axis)

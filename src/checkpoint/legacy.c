@@ -148,8 +148,7 @@ static nac_tensor *modern_kernel(const reader *r, const nac_layer *l, nac_tensor
     const char *cls = l->base.cls->name;
     bool transposed = strstr(cls, "Transpose");
     int axes = nac_spatial_axes(l);
-    const nac_option *row = nac_option_find(l->base.cls, "data_format");
-    const char *format = row ? *(const char *const *)((const char *)l->base.options + row->offset) : "";
+    const char *const *given = nac_option_of(&l->base, "data_format"), *format = given ? *given : "";
     if (r->version == 1 && axes == 1 && nac_rank(k) == 4) {         /* (length, 1, channels, filters); before 1.1 (filters, channels, length, 1) */
         if (nac_dim(k, 1) != 1)
             k = nac_transpose(k, 2, 3, 1, 0);

@@ -78,8 +78,8 @@ static bool build(nac_layer *self, int n_in, const nac_type *in)
 
 static bool returns(const bidirectional *l, const char *name)
 {
-    const nac_option *row = nac_option_find(l->forward->base.cls, name);
-    return row && *(const bool *)((const char *)l->forward->base.options + row->offset);
+    const bool *value = nac_option_of(&l->forward->base, name);
+    return value && *value;
 }
 
 static nac_tensor *merge(const char *mode, nac_tensor *a, nac_tensor *b)

@@ -74,19 +74,14 @@ uint64_t nac_next_random(void)
 
 /* ---- making ---- */
 
-static const void *common(const nac_layer *l, const char *name)
-{
-    const nac_option *row = nac_option_find(l->base.cls, name);
-    return row ? (const char *)l->base.options + row->offset : NULL;
-}
-
 bool nac_layer_init(void *self)
 {
     nac_layer *l = self;
     if (!nac_layer_class(l)->call)
         return nac_fail(NAC_E_ARGUMENT, "layer class \"%s\": call: expected a function, found NULL", l->base.cls->name);
-    const char *const *name = common(l, "name"), *const *dtype = common(l, "dtype");
-    const bool *trainable = common(l, "trainable");
+    const char *const *name = nac_option_of(&l->base, "name"), *const *dtype = nac_option_of(&l->base, "dtype");
+    const bool *trainable = nac_option_of(&l->base, "trainable");
+    const nac_spec *activity_regularizer = nac_option_of(&l->base, "activity_regularizer");
     l->name = name && *name ? nac_strdup(*name) : nac_auto_name(nac_naming(l));
     l->trainable = !trainable || *trainable;
     l->dtype = NAC_FLOAT32;
@@ -99,11 +94,10 @@ bool nac_layer_init(void *self)
         if (!nac_is_float(l->dtype))
             return nac_fail(NAC_E_UNSUPPORTED, "%s: dtype: expected float32 or float64, found \"%s\"", l->base.cls->name, *dtype);
     }
-    const nac_option *row = nac_option_find(l->base.cls, "activity_regularizer");
-    if (row)
-        l->activity_regularizer = nac_retain(*(const nac_spec *)((const char *)l->base.options + row->offset));
+    if (activity_regularizer)
+        l->activity_regularizer = nac_retain(*activity_regularizer);
     for (int i = 0; i < l->base.cls->n_options; i++) {          /* a layer as an activation has weights, perhaps */
-        row = &l->base.cls->options[i];
+        const nac_option *row = &l->base.cls->options[i];
         const nac_spec *spec = row->other == NAC_KIND_LAYER ? (const nac_spec *)((const char *)l->base.options + row->offset) : NULL;
         if (spec && nac_is(*spec, NAC_KIND_LAYER) && !nac_attach(l, row->name, (nac_layer *)*spec))
             return false;

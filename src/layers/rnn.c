@@ -57,8 +57,8 @@ int nac_cell_states(const nac_type *step, int64_t units, int n, nac_type *state)
 
 static bool flag(const nac_layer *l, const char *name)
 {
-    const nac_option *row = nac_option_find(l->base.cls, name);
-    return row && *(const bool *)((const char *)l->base.options + row->offset);
+    const bool *value = nac_option_of(&l->base, name);
+    return value && *value;
 }
 
 bool nac_rnn_init(nac_rnn_layer *l, nac_layer *cell)
@@ -92,7 +92,7 @@ nac_layer *nac_rnn_cell_like(nac_layer *self, const nac_class *cell)
     return made;
 }
 
-static nac_type step_type(const nac_type *x)
+nac_type nac_step_type(const nac_type *x)
 {
     nac_type step = *x;
     step.rank--;
@@ -106,7 +106,7 @@ bool nac_rnn_build_cell(nac_layer *self, const nac_type *in)
     nac_type types[1 + NAC_MAX_IO];
     if (!nac_option_find(self->base.cls, "cell"))
         l->cell->dtype = self->dtype;   /* a config may have set it since the cell was made */
-    types[0] = step_type(in);
+    types[0] = nac_step_type(in);
     int n = nac_layer_class(l->cell)->state_types(l->cell, types, types + 1);
     l->n_states = n;
     return n > 0 && nac_build_layer(l->cell, 1, types);
@@ -123,7 +123,7 @@ bool nac_rnn_build(nac_layer *self, int n_in, const nac_type *in)
 /* A step of the sequence; while only shapes are asked for, the shape of one. */
 static nac_tensor *step_of(nac_tensor *x, int64_t t)
 {
-    nac_type step = step_type(&x->type);
+    nac_type step = nac_step_type(&x->type);
     return nac_this_thread()->abstract ? nac_tensor_abstract(&step) : nac_squeeze(nac_slice_axis(x, 1, t, t + 1, 1), 1);
 }
 
@@ -154,8 +154,7 @@ static bool one_step(nac_rnn_layer *l, nac_rnn_pass *p, int64_t t)
     return (p->last = out);
 }
 
-/* Puts n steps (batch, 1, ..) in a row; overwrites the array. */
-static nac_tensor *in_a_row(nac_tensor **steps, int64_t n)
+nac_tensor *nac_in_a_row(nac_tensor **steps, int64_t n)
 {
     while (n > 1) {
         int64_t m = 0;
@@ -185,7 +184,7 @@ bool nac_rnn_loop(nac_rnn_layer *l, nac_rnn_pass *p)
             all.dim[1] = time;
             p->sequence = nac_tensor_abstract(&all);
         } else if (ok && l->return_sequences) {
-            p->sequence = in_a_row(steps, n);
+            p->sequence = nac_in_a_row(steps, n);
         }
         ok = ok && (!l->return_sequences || p->sequence);
     }
@@ -245,7 +244,7 @@ static bool make_states(nac_rnn_layer *l, const nac_type *types)
 
 static bool initial_states(nac_rnn_layer *l, const nac_layer_call *c, nac_rnn_pass *p)
 {
-    nac_type step = step_type(&p->x->type), types[NAC_MAX_IO];
+    nac_type step = nac_step_type(&p->x->type), types[NAC_MAX_IO];
     int n = nac_layer_class(l->cell)->state_types(l->cell, &step, types), given = c->n_in - 1;
     char found[96], expected[96];
     if (n <= 0)

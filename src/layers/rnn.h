@@ -44,6 +44,9 @@ nac_tensor *nac_rnn_dropout(nac_rnn_layer *l, nac_rnn_pass *p, double rate, int6
    the initial ones there. */
 bool nac_rnn_mask_outputs(const nac_rnn_layer *l, nac_rnn_pass *p);
 
+nac_type    nac_step_type(const nac_type *x);                   /* (batch, time, ..) without time */
+nac_tensor *nac_in_a_row(nac_tensor **steps, int64_t n);        /* n steps (batch, 1, ..) as (batch, n, ..); overwrites the array */
+
 /* x with a dropout mask that stays the same during a pass; `number` tells a cell's masks apart. rate 0 or 1: x. */
 nac_tensor *nac_cell_dropout(nac_layer *cell, int number, nac_tensor *x, double rate, int64_t seed);
 /* x . kernel; with gates > 1 each gate's columns have a dropout mask of their own, of the numbers from `number`. */

@@ -45,8 +45,8 @@ nac_tensor *nac_apply_mask(nac_tensor *sample_weight, nac_tensor *mask, nac_dtyp
 
 static const char *text_option(const nac_instance *self, const char *name)
 {
-    const nac_option *row = nac_option_find(self->cls, name);
-    return row ? *(const char *const *)((const char *)self->options + row->offset) : NULL;
+    const char *const *text = nac_option_of(self, name);
+    return text ? *text : NULL;
 }
 
 void *nac_bad_targets(const nac_instance *self, nac_tensor *t, nac_tensor *p)

@@ -6,21 +6,15 @@
 
 /* ---- options: each class has some of them ---- */
 
-static void *option(const nac_metric *self, const char *name)
-{
-    const nac_option *row = nac_option_find(self->base.cls, name);
-    return row ? (char *)self->base.options + row->offset : NULL;
-}
-
 static int64_t integer(const nac_metric *self, const char *name, int64_t otherwise)
 {
-    const int64_t *v = option(self, name);
+    const int64_t *v = nac_option_of(&self->base, name);
     return v ? *v : otherwise;
 }
 
 static bool is_sparse(const nac_metric *self, const char *name)
 {
-    const bool *v = option(self, name);
+    const bool *v = nac_option_of(&self->base, name);
     return v ? *v : strncmp(self->base.cls->name, "OneHot", 6) != 0;
 }
 
@@ -31,8 +25,8 @@ static int64_t classes(const nac_metric *self)
 
 static bool build(nac_metric *self)
 {
-    nac_axes *ids = option(self, "target_class_ids");
-    const char *dtype = *(const char *const *)option(self, "dtype");
+    nac_axes *ids = nac_option_of(&self->base, "target_class_ids");
+    const char *dtype = *(const char *const *)nac_option_of(&self->base, "dtype");
     if (ids && ids->d[0] == NAC_NONE)
         *ids = (nac_axes){{0, 1}};
     for (int i = 0; ids && i < nac_axes_count(ids); i++)
@@ -54,7 +48,7 @@ static bool update(nac_metric *self, nac_tensor *t, nac_tensor *p, nac_tensor *w
 {
     int64_t n = classes(self), ignored = integer(self, "ignore_class", NAC_NONE);
     int axis = (int)integer(self, "axis", -1);
-    const double *threshold = option(self, "threshold");
+    const double *threshold = nac_option_of(&self->base, "threshold");
     nac_dtype dtype = nac_variable_dtype(self->state[0]);
     if (threshold && p)
         p = nac_greater_equal(nac_cast(p, NAC_FLOAT32), nac_scalar(*threshold));
@@ -76,7 +70,7 @@ static bool update(nac_metric *self, nac_tensor *t, nac_tensor *p, nac_tensor *w
 
 static nac_tensor *result(nac_metric *self)
 {
-    const nac_axes *ids = option(self, "target_class_ids");
+    const nac_axes *ids = nac_option_of(&self->base, "target_class_ids");
     nac_tensor *pairs = nac_value(self->state[0]), *hits = nac_sum(nac_multiply(pairs, nac_eye(nac_variable_dtype(self->state[0]), classes(self))), .axis = 1);
     nac_tensor *all = nac_subtract(nac_add(nac_sum(pairs, .axis = 0), nac_sum(pairs, .axis = 1)), hits);
     if (ids) {

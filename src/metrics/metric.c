@@ -55,11 +55,10 @@ bool nac_metric_set_name(nac_metric *m, const char *name)
 bool nac_metric_init(void *self)
 {
     nac_metric *m = self;
-    const nac_option *row = nac_option_find(m->base.cls, "name");
-    const char *name = row ? *(const char *const *)((const char *)m->base.options + row->offset) : NULL;
+    const char *const *name = nac_option_of(&m->base, "name");
     char snake[96];
     nac_snake_case(m->base.cls->name, snake, sizeof snake);
-    if (!nac_metric_set_name(m, name ? name : snake))
+    if (!nac_metric_set_name(m, name && *name ? *name : snake))
         return false;
     if (type_of(m)->build)
         return type_of(m)->build(m);

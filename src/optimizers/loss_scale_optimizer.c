@@ -9,9 +9,9 @@ static bool init(void *self)
     if (o->inner->inner)
         return nac_fail(NAC_E_ARGUMENT, "LossScaleOptimizer: inner_optimizer: expected one that does not scale the loss, found a LossScaleOptimizer");
     o->inner->is_inner = true;
-    const nac_option *factor = nac_option_find(o->inner->base.cls, "loss_scale_factor");
+    double *factor = nac_option_of(&o->inner->base, "loss_scale_factor");
     if (factor)                         /* it would scale twice */
-        *(double *)((char *)o->inner->base.options + factor->offset) = NAC_NONE_FLOAT;
+        *factor = NAC_NONE_FLOAT;
     nac_scope scope = nac_scope_begin();
     bool ok = (o->own[0] = nac_optimizer_variable(o, "step_counter", nac_scalar_int(NAC_INT64, 0)))
               && (o->own[1] = nac_optimizer_variable(o, "dynamic_scale", nac_scalar(options->initial_scale)));

@@ -10,28 +10,22 @@ typedef struct {
     nac_tensor *go;                     /* a bool scalar: nothing changes where it is false; NULL: true */
 } common;
 
-/* NULL when the class has no such option: a LossScaleOptimizer has few. */
-static const void *option(const nac_optimizer *o, const char *name)
-{
-    const nac_option *row = nac_option_find(o->base.cls, name);
-    return row ? (const char *)o->base.options + row->offset : NULL;
-}
-
+/* A LossScaleOptimizer has few of these options. */
 static double real(const nac_optimizer *o, const char *name)
 {
-    const double *value = option(o, name);
+    const double *value = nac_option_of(&o->base, name);
     return value ? *value : NAC_NONE_FLOAT;
 }
 
 static int64_t integer(const nac_optimizer *o, const char *name)
 {
-    const int64_t *value = option(o, name);
+    const int64_t *value = nac_option_of(&o->base, name);
     return value ? *value : NAC_NONE;
 }
 
 static common common_of(const nac_optimizer *o)
 {
-    const bool *use_ema = option(o, "use_ema");
+    const bool *use_ema = nac_option_of(&o->base, "use_ema");
     return (common){real(o, "weight_decay"), real(o, "clipnorm"), real(o, "global_clipnorm"), real(o, "clipvalue"), real(o, "ema_momentum"),
                     real(o, "loss_scale_factor"), use_ema && *use_ema, integer(o, "ema_overwrite_frequency"), integer(o, "gradient_accumulation_steps"), NULL};
 }
@@ -66,8 +60,8 @@ nac_variable *nac_optimizer_variable(const nac_optimizer *o, const char *name, n
 bool nac_optimizer_init(void *self)
 {
     nac_optimizer *o = self;
-    const nac_rate *rate = option(o, "learning_rate");
-    const char *name = *(const char *const *)option(o, "name");
+    const nac_rate *rate = nac_option_of(&o->base, "learning_rate");
+    const char *name = *(const char *const *)nac_option_of(&o->base, "name");
     common c = common_of(o);
     if ((!isnan(c.clipnorm)) + (!isnan(c.global_clipnorm)) + (!isnan(c.clipvalue)) > 1)
         return nac_fail(NAC_E_ARGUMENT, "%s: only one of clipnorm, global_clipnorm and clipvalue may be given", o->base.cls->name);
@@ -101,7 +95,7 @@ void nac_optimizer_release(void *self)
 cJSON *nac_optimizer_to_json(const void *optimizer)
 {
     nac_optimizer *o = (nac_optimizer *)optimizer;
-    nac_rate *rate = (nac_rate *)option(o, "learning_rate");
+    nac_rate *rate = nac_option_of(&o->base, "learning_rate");
     if (o->learning_rate && rate)
         rate->value = *(const float *)nac_tensor_data(o->learning_rate->value);
     cJSON *config = nac_options_to_json(o->base.cls, o->base.options), *json = config ? cJSON_CreateObject() : NULL;
@@ -240,7 +234,7 @@ bool nac_optimizer_state(nac_optimizer *o, const nac_variable *v, nac_list *out)
 
 static nac_tensor *rate_now(nac_optimizer *o)
 {
-    const nac_rate *rate = option(o, "learning_rate");
+    const nac_rate *rate = nac_option_of(&o->base, "learning_rate");
     if (o->learning_rate)
         return nac_value(o->learning_rate);
     const nac_instance *schedule = rate->schedule;
