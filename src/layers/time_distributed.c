@@ -77,7 +77,7 @@ static bool call(nac_layer *self, nac_layer_call *c)
                         (long long)nac_dim(x, 1), nac_rank(mask));
     if (mask && (nac_rank(mask) == 2 || !nac_layer_class(inner)->takes_mask))
         mask = NULL;
-    bool stepwise = c->training && learnt && nac_weight_count(inner) > learnt;
+    bool stepwise = nac_dim(x, 1) > 0 && c->training && learnt && nac_weight_count(inner) > learnt;
     return nac_return(c, stepwise ? step_by_step(inner, x, mask) : at_once(inner, x, mask, c->training));
 }
 
