@@ -45,13 +45,14 @@ typedef struct nac_layer_type {
 
 /* Descriptors with their options. CLS is the part of nac_class that differs, in parentheses: (.name = "Dense", .size = sizeof(dense)). */
 #define NAC_UNPAREN(...) __VA_ARGS__
-#define NAC_DEFINE_LAYER(cname, LIST, CLS, ...)                                                                                      \
+#define NAC_DEFINE_LAYER_OF(package, cname, LIST, CLS, ...)                                                                          \
     NAC_DEFINE_OPTIONS(cname, LIST)                                                                                                  \
-    const nac_layer_type nac_##cname##_type = {.cls = {.kind = NAC_KIND_LAYER, .module = "keras.layers", NAC_CLASS(cname), NAC_UNPAREN CLS}, __VA_ARGS__}; \
+    const nac_layer_type nac_##cname##_type = {.cls = {.kind = NAC_KIND_LAYER, .module = package, NAC_CLASS(cname), NAC_UNPAREN CLS}, __VA_ARGS__}; \
     nac_layer *nac_##cname##_with(const nac_##cname##_options *options)                                                              \
     {                                                                                                                                \
         return nac_instance_new(&nac_##cname##_type.cls, options);                                                                   \
     }
+#define NAC_DEFINE_LAYER(cname, LIST, CLS, ...) NAC_DEFINE_LAYER_OF("keras.layers", cname, LIST, CLS, __VA_ARGS__)
 
 /* A layer of your own, after NAC_OWN_OPTIONS: defines maxout_type and the function maxout_with(&options), private to the file:
    NAC_OWN_LAYER(maxout, (.name = "Maxout", .size = sizeof(struct maxout)), .build = build, .call = call) */

@@ -924,6 +924,27 @@ NAC_DECLARE(nac_layer, additive_attention, NAC_ADDITIVE_ATTENTION_OPTIONS)
 NAC_DECLARE(nac_layer, einsum_dense, NAC_EINSUM_DENSE_OPTIONS)
 #define nac_einsum_dense(...) NAC_KW(nac_einsum_dense_options, nac_einsum_dense_with, NAC_EINSUM_DENSE_OPTIONS, .equation = __VA_ARGS__)
 
+/* What models of keras.applications hold beside Keras's public layers, so that their files open. x times a learned scale for each of the last
+   axis's projection_dim channels (ConvNeXt). */
+#define NAC_LAYER_SCALE_OPTIONS(O, S) \
+    O(S, FLOAT, init_values, 0, NAC_ANY) \
+    O(S, INT, projection_dim, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, layer_scale, NAC_LAYER_SCALE_OPTIONS)
+#define nac_layer_scale(...) NAC_KW(nac_layer_scale_options, nac_layer_scale_with, NAC_LAYER_SCALE_OPTIONS, .init_values = __VA_ARGS__)
+/* In training whole samples become 0 at that rate, and the others grow to keep the mean (ConvNeXt). */
+#define NAC_STOCHASTIC_DEPTH_OPTIONS(O, S) \
+    O(S, FLOAT, drop_path_rate, 0, NAC_WITHIN(0, 1)) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, stochastic_depth, NAC_STOCHASTIC_DEPTH_OPTIONS)
+#define nac_stochastic_depth(...) NAC_KW(nac_stochastic_depth_options, nac_stochastic_depth_with, NAC_STOCHASTIC_DEPTH_OPTIONS, .drop_path_rate = __VA_ARGS__)
+/* The first input plus `scale` times the second (InceptionResNetV2). */
+#define NAC_CUSTOM_SCALE_LAYER_OPTIONS(O, S) \
+    O(S, FLOAT, scale, 1, NAC_ANY) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, custom_scale_layer, NAC_CUSTOM_SCALE_LAYER_OPTIONS)
+#define nac_custom_scale_layer(...) NAC_KW(nac_custom_scale_layer_options, nac_custom_scale_layer_with, NAC_CUSTOM_SCALE_LAYER_OPTIONS, .scale = __VA_ARGS__)
+
 #ifdef __cplusplus
 }
 #endif

@@ -163,6 +163,16 @@ static nac_layer *plain_from_config(const nac_class *cls, const cJSON *config)
     return l;
 }
 
+static bool is_keras(const char *module)
+{
+    static const char *const packages[] = {"keras", "tf_keras", "tensorflow"};
+    size_t n = strcspn(module, ".");
+    for (int i = 0; i < NAC_COUNT(packages); i++)
+        if (strlen(packages[i]) == n && memcmp(module, packages[i], n) == 0)
+            return true;
+    return false;
+}
+
 void *nac_layer_from_json(const cJSON *json, const char *where)
 {
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "class_name"), *config = cJSON_GetObjectItemCaseSensitive(json, "config");
@@ -181,6 +191,8 @@ void *nac_layer_from_json(const cJSON *json, const char *where)
         cls = nac_class_find(NAC_KIND_LAYER, registered->valuestring);
     if (!cls)
         cls = nac_class_find(NAC_KIND_LAYER, name->valuestring);
+    if (cls && cls->module && cJSON_IsString(module) && !is_keras(module->valuestring))    /* somebody's class of the same name */
+        cls = NULL;
     if (!cls && keep)
         return nac_placeholder_from_json(json, where);
     if (!cls)

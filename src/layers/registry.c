@@ -71,6 +71,9 @@
     O(minimum_layer)                                                                                                                 \
     O(dot_layer)                                                                                                                     \
     O(concatenate_layer)                                                                                                             \
+    O(layer_scale)                                                                                                                   \
+    O(stochastic_depth)                                                                                                              \
+    O(custom_scale_layer)                                                                                                            \
     O(rescaling)                                                                                                                     \
     O(embedding)                                                                                                                     \
     O(simple_rnn_cell)                                                                                                              \

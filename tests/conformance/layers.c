@@ -200,6 +200,9 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
     E(RMSNormalization, rms_norm, "f n3x5", "f n1000x128", INFER, plain, nac_rms_normalization(.dtype = dtype))                      \
     E(RMSNormalization, rms_norm_axes, "f n3x2x5", NULL, INFER, plain, nac_rms_normalization(.axis = {{1, 2}}, .epsilon = 0.01, .dtype = dtype)) \
     E(UnitNormalization, unit_norm, "f n3x5", "f n1000x128", INFER, plain, nac_unit_normalization(.dtype = dtype))                   \
+    E(LayerScale, layer_scale, "f n3x5", NULL, INFER, plain, nac_layer_scale(0.3, 5, .dtype = dtype))                               \
+    E(StochasticDepth, stochastic_depth, "f n3x4", "f n400x500", INFER, plain, nac_stochastic_depth(0.4, .dtype = dtype))          \
+    E(CustomScaleLayer, custom_scale, "f n3x4; f n3x4", "f n400x500; f n400x500", INFER, with_two, nac_custom_scale_layer(0.17, .dtype = dtype)) \
     E(UnitNormalization, unit_norm_axes, "f n3x2x5", NULL, INFER, plain, nac_unit_normalization(.axis = {{1, 2}}, .dtype = dtype))   \
     E(Normalization, normalization, "f n3x5", "f n1000x128", INFER, plain, nac_normalization(.dtype = dtype))                        \
     E(Normalization, normalization_of_all, "f n3x5", NULL, INFER, plain, nac_normalization(.axis = {{NAC_NONE}}, .invert = true, .dtype = dtype)) \

@@ -232,3 +232,13 @@ grouped(" all masks", G(3, 4, 2, use_gate=True), [q, v, k], masks=[keep, keep4, 
 grouped(" regularizers", G(3, 2, 1, kernel_regularizer=reg.L2(0.05), bias_regularizer=reg.L1(0.1), activity_regularizer=reg.L2(0.1)), [q, v])
 case("grouped float64", G(4, 4, 2, **f64), [d(2, 3, 4), d(2, 2, 4)])
 file("layers-more-attention.json")
+# of keras.applications
+from keras.src.applications.convnext import LayerScale, StochasticDepth
+from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+case("layer scale", LayerScale(0.3, 4), [x3])
+case("layer scale of an image float64", LayerScale(1e-6, 2, **f64), [d(2, 3, 3, 2)])
+case("stochastic depth inference", StochasticDepth(0.5), [x3])
+case("stochastic depth of nothing", StochasticDepth(0.0), [x4], training=True)
+case("custom scale", CustomScaleLayer(0.17), [x4, normal(2, 6, 3, 4)], listed=True)
+case("custom scale float64", CustomScaleLayer(-2.0, **f64), [d(2, 3), d(2, 3)], listed=True)
+file("layers-applications.json")

@@ -83,6 +83,11 @@ START_TEST(noise_has_its_shape)
         about("what spatial dropout keeps", nac_item(nac_max(y[i])), 1 / 0.6, 1e-6);
         ck_assert_double_eq(nac_item(nac_min(y[i])), 0);
     }
+    nac_tensor *samples = train(nac_stochastic_depth(0.4), ones(NAC_SHAPE(5000, 2, 3)));
+    shared_along("StochasticDepth", samples, 1);
+    shared_along("StochasticDepth", samples, 2);
+    about("the mean of StochasticDepth", nac_item(nac_mean(samples)), 1, 0.05);
+    about("what StochasticDepth keeps", nac_item(nac_max(samples)), 1 / 0.6, 1e-6);
     shared_along("AlphaDropout", train(nac_alpha_dropout(0.5, .noise_shape = {{-1, 1, 50}}), x3), 1);
     shared_along("AlphaDropout", train(nac_alpha_dropout(0.5, .noise_shape = {{1, 6, -1}}), x3), 0);
     FAILS(nac_call(nac_alpha_dropout(0.5, .noise_shape = {{-1, 1}}), x3, .training = true), NAC_E_SHAPE, "noise_shape: expected rank 3, found 2");
