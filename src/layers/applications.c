@@ -24,8 +24,8 @@ static bool depth_call(nac_layer *self, nac_layer_call *c)
     nac_shape shape = NAC_SHAPE(nac_dim(x, 0));
     for (shape.rank = 1; shape.rank < nac_rank(x); shape.rank++)
         shape.d[shape.rank] = 1;
-    nac_tensor *kept = nac_floor(nac_random_uniform(nac_layer_seed(self, NAC_NONE), self->dtype, shape, keep, keep + 1));
-    return nac_return(c, nac_multiply(nac_mul_scalar(x, 1 / keep), kept));
+    nac_tensor *kept = nac_floor(nac_random_uniform(nac_layer_seed(self, NAC_NONE), NAC_FLOAT32, shape, keep, keep + 1));
+    return nac_return(c, nac_multiply(nac_mul_scalar(x, 1 / keep), nac_cast(kept, self->dtype)));
 }
 
 static bool custom_build(nac_layer *self, int n_in, const nac_type *in)
