@@ -56,7 +56,9 @@ enum {
     NAC_OP_VIEW = 2,                    /* the output is in[0]'s memory from `view` bytes on */
     NAC_OP_IN_PLACE = 4,                /* output i may be written over input i if types are equal */
     NAC_OP_REDUCES = 8,
-    NAC_OP_RANDOM = 16
+    NAC_OP_RANDOM = 16,
+    NAC_OP_TILES = 32                   /* inputs broadcast as NumPy's, no scratch, one output; eval may be given any run of elements instead of all: each
+                                           operand of rank 1, or of rank 0 if it is one number for them; the compiler fuses such ops */
 };
 
 struct nac_op {
