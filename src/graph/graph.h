@@ -58,6 +58,8 @@ void nac_graph_rename(nac_graph *g, const int *to);
 bool nac_pass_dce(nac_graph *g);                    /* nodes that nothing needs */
 bool nac_pass_fold(nac_graph *g);                   /* nodes whose inputs are constants */
 bool nac_pass_cse(nac_graph *g);                    /* equal nodes */
+bool nac_pass_cleanup(nac_graph *g);                /* nodes that give what is there already, or by a way about */
+bool nac_pass_epilogue(nac_graph *g);               /* biases and relu after a product */
 bool nac_pass_fuse(nac_graph *g);                   /* elementwise nodes of one shape */
 /* All of them. With NACRE_PRINT_PASSES set in the environment the graph is written to stderr before and after each; a build with assertions
    verifies it after each. */

@@ -9,6 +9,10 @@ static const struct {
     {"dce", nac_pass_dce},
     {"fold", nac_pass_fold},
     {"cse", nac_pass_cse},
+    {"cleanup", nac_pass_cleanup},
+    {"fold", nac_pass_fold},
+    {"cse", nac_pass_cse},
+    {"epilogue", nac_pass_epilogue},
     {"fuse", nac_pass_fuse},
 };
 
