@@ -7,6 +7,7 @@ typedef struct {
     nac_graph *g;
     int       *to;                      /* the value that stands for each value */
     int       *uses;                    /* of each value */
+    bool       changed;
 } cleaner;
 
 static nac_graph_node *maker(const nac_graph *g, int value, const nac_op *op)
@@ -91,6 +92,7 @@ static void sink_broadcast(cleaner *c, int i)
         if (still_fits(g, node)) {
             c->uses[wide]--;
             c->uses[from->in[0]]++;
+            c->changed = true;
             continue;
         }
         node->in[k] = wide;
@@ -105,6 +107,7 @@ static void sink_broadcast(cleaner *c, int i)
         from->attrs = attrs;
         *type_of(g, wide) = *type_of(g, from->in[0]);
         type_of(g, wide)->dtype = dtype;
+        c->changed = true;
         return;
     }
 }
@@ -148,16 +151,18 @@ static bool clean(cleaner *c, int i)
 bool nac_pass_cleanup(nac_graph *g)
 {
     size_t values = (size_t)g->n_values + 1;
-    cleaner c = {g, nac_malloc(values * sizeof(int)), nac_malloc(values * sizeof(int))};
+    cleaner c = {g, nac_malloc(values * sizeof(int)), nac_malloc(values * sizeof(int)), true};
     bool ok = c.to && c.uses;
     for (int i = 0; ok && i < g->n_values; i++)
         c.to[i] = i;
-    if (ok)
+    while (ok && c.changed) {           /* what one use no longer needs may be another's alone */
+        c.changed = false;
         count_uses(&c);
-    for (int i = 0; ok && i < g->n_nodes; i++)
-        ok = clean(&c, i);
-    if (ok)
-        nac_graph_rename(g, c.to);
+        for (int i = 0; ok && i < g->n_nodes; i++)
+            ok = clean(&c, i);
+        if (ok)
+            nac_graph_rename(g, c.to);
+    }
     nac_free(c.to);
     nac_free(c.uses);
     return ok && nac_pass_dce(g);

@@ -24,7 +24,7 @@ static bool replace(nac_graph_node *next, nac_graph_node *node, int operand)
     in[n] = out;
     nac_free(next->in);
     nac_free(next->attrs);
-    *next = (nac_graph_node){node->op, node->attrs, n, 1, in, in + n};
+    *next = (nac_graph_node){node->op, node->attrs, n, 1, in, in + n, operand < 0 ? next->op : NULL};
     node->attrs = NULL;
     return true;
 }
@@ -81,7 +81,7 @@ static bool before_reshape(const context *c, int reshape, int add, int operand)
     third->n_in = 1;
     third->in[0] = shaped;
     nac_free(second->in);
-    *second = (nac_graph_node){op, product_attrs, 3, 1, in, in + 3};
+    *second = (nac_graph_node){op, product_attrs, 3, 1, in, in + 3, NULL};
     first->op = &nac_op_reshape;
     first->attrs = to_flat;
     first->n_in = 1;

@@ -20,6 +20,7 @@ typedef struct {
     void         *attrs;                /* owned */
     int           n_in, n_out;
     int          *in, *out;             /* values; one owned block, `in` */
+    const nac_op *then;                 /* what it does at its end for a node that it absorbed, to be shown; NULL: nothing, or a bias */
 } nac_graph_node;
 
 typedef struct {
