@@ -140,13 +140,13 @@ START_TEST(epilogues)
     becomes(dense_of_heads, x, y, nac_pass_epilogue,
             "  %t3: float32 (8,) = reshape heads\n  %t4: float32 (3, 8) = matmul %i0 %i1 %t3\n  %t5: float32 (3, 2, 4) = reshape %t4\n  return %t5\n");
     becomes(many, x, y, nac_pass_epilogue,
-            "  %t2: float32 (3, 1, 8) = reshape %i0\n  %t3: float32 (3, 8, 8) = broadcast_to %i1\n  %t4: float32 (3, 1, 8) = matmul %t2 %t3\n"
-            "  %t6: float32 (3, 1, 8) = add %t4 bias\n  return %t6\n");
+            "  %t3: float32 (3, 1, 8) = reshape %i0\n  %t4: float32 (3, 8, 8) = broadcast_to %i1\n  %t5: float32 (3, 1, 8) = matmul %t3 %t4\n"
+            "  %t6: float32 (3, 1, 8) = add %t5 bias\n  return %t6\n");
     becomes(image, x, y, nac_pass_epilogue,
-            "  %t2: float32 (1, 3, 8, 1) = reshape %i0\n  %t3: float32 (2, 4, 1, 8) = reshape %i1\n  %t5: float32 (1, 2, 5, 8) = conv %t2 %t3 bias, relu\n"
+            "  %t3: float32 (1, 3, 8, 1) = reshape %i0\n  %t4: float32 (2, 4, 1, 8) = reshape %i1\n  %t5: float32 (1, 2, 5, 8) = conv %t3 %t4 bias, relu\n"
             "  return %t5\n");
     becomes(image_bias, x, y, nac_pass_epilogue,
-            "  %t2: float32 (1, 3, 8, 1) = reshape %i0\n  %t3: float32 (2, 4, 1, 8) = reshape %i1\n  %t5: float32 (1, 2, 5, 8) = conv %t2 %t3 bias, relu\n"
+            "  %t3: float32 (1, 3, 8, 1) = reshape %i0\n  %t4: float32 (2, 4, 1, 8) = reshape %i1\n  %t5: float32 (1, 2, 5, 8) = conv %t3 %t4 bias, relu\n"
             "  return %t5\n");
     nac_function_body bodies[] = {dense, dense_reversed, dense_kept, dense_of_heads, many, image, image_bias};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
