@@ -56,7 +56,9 @@ enum {
     NAC_OP_VIEW = 2,                    /* the output is in[0]'s memory from `view` bytes on */
     NAC_OP_IN_PLACE = 4,                /* output i may be written over input i if types are equal */
     NAC_OP_REDUCES = 8,
-    NAC_OP_RANDOM = 16
+    NAC_OP_RANDOM = 16,
+    NAC_OP_TILES = 32                   /* inputs broadcast as NumPy's, no scratch, one output; eval may be given any run of elements instead of all: each
+                                           operand of rank 1, or of rank 0 if it is one number for them; the compiler fuses such ops */
 };
 
 struct nac_op {
@@ -70,6 +72,9 @@ struct nac_op {
     bool (*vjp)(nac_vjp *v);                        /* (optional) NULL: derivative is zero */
     size_t (*scratch)(const nac_eval *e);           /* (optional) only types and attributes may be looked at */
     size_t (*view)(const void *attrs, const nac_type *in);  /* (optional) of a view: offset in bytes; NULL: 0 */
+    /* (optional) Whether the op can do `next` on its only output itself: with operand as one more input, the last, or with none (NULL); sets attrs
+       for that. in and operand are of known extents. Asked while compiling; vjp is not called any more. */
+    bool (*absorb)(void *attrs, int n_in, const nac_type *in, const nac_op *next, const nac_type *operand);
     double (*work)(const nac_eval *e);              /* (optional) of profiles: operations on numbers; looks at no data; NULL: one an output element */
 };
 

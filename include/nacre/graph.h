@@ -43,7 +43,9 @@ NAC_API nac_tensor *nac_function_call(nac_function *f, nac_tensor *input);
 NAC_API bool nac_function_run(nac_function *f, nac_tensor *input);
 /* Does what the first call with such an input does before it computes: traces, and so makes what the C code makes, and plans. Changes no variable. */
 NAC_API bool nac_function_prepare(nac_function *f, nac_tensor *input);
-/* Writes the compiled form of each signature: one line a node, then what memory was planned. */
+/* Writes the compiled form of each signature: one line a node, then what memory was planned. A node "fused" has a program in braces, which runs
+   tile by tile; letters name what stays inside. What a node does at its end for one that followed it stands after a comma. With NACRE_PRINT_PASSES
+   set in the environment, compiling writes the nodes before and after each pass to stderr. */
 NAC_API bool nac_function_print(nac_function *f, FILE *file);
 /* The same as a Graphviz digraph. */
 NAC_API bool nac_function_print_dot(nac_function *f, FILE *file);
@@ -57,7 +59,7 @@ NAC_API bool nac_function_print_trace(nac_function *f, FILE *file);
 /* Figures of the newest signature: nodes replayed a call, bytes of the arena. 0 before the first call. */
 NAC_API int64_t nac_function_nodes(const nac_function *f);
 NAC_API int64_t nac_function_arena_bytes(const nac_function *f);
-/* How many nodes of that op the newest signature has. */
+/* How many nodes of that op the newest signature has, or steps in programs of other nodes. */
 NAC_API int64_t nac_function_count(const nac_function *f, const char *op);
 
 #ifdef __cplusplus

@@ -155,8 +155,8 @@ static program *compile(nac_function *f, nac_tensor *input, int n, const nac_typ
     p->n_inputs = n;
     memcpy(p->inputs, types, (size_t)n * sizeof *types);
     p->shape_of_list = nesting(input);
-    bool ok = nac_trace_run(&p->graph, f->body, f->context, input, n, types, &p->returns_list) && nac_pass_dce(&p->graph) && nac_pass_fold(&p->graph)
-              && nac_pass_cse(&p->graph) && nac_plan_make(&p->graph, &p->plan);
+    bool ok = nac_trace_run(&p->graph, f->body, f->context, input, n, types, &p->returns_list) && nac_graph_optimize(&p->graph)
+              && nac_plan_make(&p->graph, &p->plan);
 #ifndef NDEBUG
     ok = ok && nac_graph_verify(&p->graph);
 #endif
@@ -606,7 +606,12 @@ int64_t nac_function_arena_bytes(const nac_function *f)
 int64_t nac_function_count(const nac_function *f, const char *op)
 {
     int64_t n = 0;
-    for (int i = 0; f && f->programs && i < f->programs->graph.n_nodes; i++)
-        n += strcmp(f->programs->graph.nodes[i].op->name, op) == 0;
+    for (int i = 0; f && f->programs && i < f->programs->graph.n_nodes; i++) {
+        const nac_graph_node *node = &f->programs->graph.nodes[i];
+        const nac_fused *fused = node->op == &nac_op_fused ? node->attrs : NULL;
+        n += strcmp(node->op->name, op) == 0 || (node->then && strcmp(node->then->name, op) == 0);
+        for (int s = 0; fused && s < fused->n_steps; s++)
+            n += strcmp(fused->step[s].op->name, op) == 0;
+    }
     return n;
 }

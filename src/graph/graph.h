@@ -20,6 +20,7 @@ typedef struct {
     void         *attrs;                /* owned */
     int           n_in, n_out;
     int          *in, *out;             /* values; one owned block, `in` */
+    const nac_op *then;                 /* what it does at its end for a node that it absorbed, to be shown; NULL: nothing, or a bias */
 } nac_graph_node;
 
 typedef struct {
@@ -50,10 +51,53 @@ void nac_graph_print(const nac_graph *g, FILE *file);
 void nac_graph_print_node(const nac_graph *g, int node, FILE *file);
 void nac_graph_print_dot(const nac_graph *g, FILE *file);
 
-/* Passes; each may fail only for memory. */
+/* Replaces the use of each value v by that of to[v]; definitions stay. */
+void nac_graph_rename(nac_graph *g, const int *to);
+
+/* ---- passes, one a file; each may fail only for memory ---- */
+
+bool nac_pass_dce(nac_graph *g);                    /* nodes that nothing needs */
 bool nac_pass_fold(nac_graph *g);                   /* nodes whose inputs are constants */
 bool nac_pass_cse(nac_graph *g);                    /* equal nodes */
-bool nac_pass_dce(nac_graph *g);                    /* nodes that nothing needs */
+bool nac_pass_cleanup(nac_graph *g);                /* nodes that give what is there already, or by a way about */
+bool nac_pass_epilogue(nac_graph *g);               /* biases and relu after a product */
+bool nac_pass_fuse(nac_graph *g);                   /* elementwise nodes of one shape */
+/* All of them. With NACRE_PRINT_PASSES set in the environment the graph is written to stderr before and after each; a build with assertions
+   verifies it after each. */
+bool nac_graph_optimize(nac_graph *g);
+
+/* ---- elementwise ops as one ---- */
+
+enum { NAC_FUSED_STEPS = 24, NAC_FUSED_INPUTS = 12, NAC_FUSED_OUTPUTS = 8, NAC_FUSED_OPERANDS = 3, NAC_FUSED_SLOTS = 16, NAC_FUSED_ATTRS = 16 };
+
+typedef struct {
+    const nac_op *op;
+    uint8_t attrs[NAC_FUSED_ATTRS];
+    int8_t  in[NAC_FUSED_OPERANDS];     /* input k, or n_in + a step before */
+    int8_t  n_in, dtype, out, slot;     /* out: which output of the node, or -1: it goes to a slot */
+    int8_t  unused;
+} nac_fused_step;
+
+typedef struct {
+    int64_t step[NAC_MAX_RANK];         /* elements from one to the next along each loop */
+    int32_t how, slot;
+} nac_fused_input;
+
+/* The attributes of a fused node: steps that all give results of one shape. */
+typedef struct {
+    int64_t rank, dim[NAC_MAX_RANK];
+    int64_t n_in, n_steps, n_slots;
+    int64_t loops, extent[NAC_MAX_RANK];        /* innermost first */
+    int64_t by_rows;                    /* a tile is several rows */
+    nac_fused_input input[NAC_FUSED_INPUTS];
+    nac_fused_step  step[NAC_FUSED_STEPS];
+} nac_fused;
+
+extern const nac_op nac_op_fused;
+/* Fills in loops, slots and how inputs are walked, given all the rest; false when it needs too many slots. */
+bool nac_fused_finish(nac_fused *p, const nac_type *in);
+/* May that output be written over input k? */
+bool nac_fused_writes_over(const nac_fused *p, int out, int k);
 
 /* ---- plan ---- */
 

@@ -124,6 +124,8 @@ static void find_storage(planner *p)
 static bool writes_over(const nac_graph *g, const nac_graph_node *node, int slot, int k)
 {
     const nac_type *out = &g->values[node->out[slot]].type, *in = &g->values[node->in[k]].type;
+    if (node->op == &nac_op_fused)
+        return nac_type_equal(out, in) && nac_fused_writes_over(node->attrs, slot, k);
     if (node->op->flags & NAC_OP_IN_PLACE)
         return slot == k && nac_type_equal(out, in);
     return node->op->flags & NAC_OP_ELEMENTWISE && nac_type_equal(out, in);

@@ -13,6 +13,30 @@ static void print_value(const nac_graph *g, int value, FILE *file)
         fprintf(file, "%%%c%d", prefix[v->kind], value);
 }
 
+/* The program of a fused node: { a = exp %i0; %t3 = add a 1 } */
+static void print_steps(const nac_graph *g, const nac_graph_node *node, FILE *file)
+{
+    const nac_fused *p = node->attrs;
+    for (int s = 0; s < p->n_steps; s++) {
+        const nac_fused_step *step = &p->step[s];
+        fputs(s ? "; " : " { ", file);
+        if (step->out >= 0)
+            print_value(g, node->out[step->out], file);
+        else
+            fputc('a' + s, file);
+        fprintf(file, " = %s", step->op->name);
+        for (int k = 0; k < step->n_in; k++) {
+            int from = step->in[k] - (int)p->n_in;
+            fputc(' ', file);
+            if (from >= 0 && p->step[from].out < 0)
+                fputc('a' + from, file);
+            else
+                print_value(g, from < 0 ? node->in[step->in[k]] : node->out[p->step[from].out], file);
+        }
+    }
+    fputs(" }", file);
+}
+
 void nac_graph_print_node(const nac_graph *g, int i, FILE *file)
 {
     char text[160];
@@ -23,10 +47,14 @@ void nac_graph_print_node(const nac_graph *g, int i, FILE *file)
         fprintf(file, ": %s", nac_type_text(&g->values[node->out[k]].type, text, sizeof text));
     }
     fprintf(file, " = %s", node->op->name);
-    for (int k = 0; k < node->n_in; k++) {
+    for (int k = 0; k < node->n_in && node->op != &nac_op_fused; k++) {
         fputc(' ', file);
         print_value(g, node->in[k], file);
     }
+    if (node->op == &nac_op_fused)
+        print_steps(g, node, file);
+    if (node->then)
+        fprintf(file, ", %s", node->then->name);
     fputc('\n', file);
 }
 

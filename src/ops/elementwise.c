@@ -139,8 +139,8 @@ static nac_tensor *grad_of(nac_tensor *dy, nac_tensor *y, nac_binary_kind kind);
     {                                                                                                                                \
         unary(kind, e);                                                                                                              \
     }                                                                                                                                \
-    const nac_op nac_op_##opname = {.name = #opname, .n_in = 1, .n_out = 1, .flags = NAC_OP_ELEMENTWISE, .infer = infer_fn,           \
-                                    .eval = opname##_eval, .vjp = vjp_fn};                                                           \
+    const nac_op nac_op_##opname = {.name = #opname, .n_in = 1, .n_out = 1, .flags = NAC_OP_ELEMENTWISE | NAC_OP_TILES,             \
+                                    .infer = infer_fn, .eval = opname##_eval, .vjp = vjp_fn};                                                           \
     nac_tensor *nac_##opname(nac_tensor *x);                                                                                         \
     nac_tensor *nac_##opname(nac_tensor *x)                                                                                          \
     {                                                                                                                                \
@@ -201,9 +201,25 @@ static void broadcast_row(const loops *l, int64_t i, nac_binary_shape shape, siz
     inner(kernel, shape, n, (const char *)a + (size_t)at_a * size, (const char *)b + (size_t)at_b * size, (char *)y + (size_t)(i * n) * out_size);
 }
 
+/* How operand t is walked beside y where that is one loop: 1, like y; 0, it is one number; -1, otherwise. */
+static int plain_step(const nac_type *t, const nac_type *ty)
+{
+    int64_t n = 1;
+    if (t->rank == ty->rank && memcmp(t->dim, ty->dim, (size_t)t->rank * sizeof *t->dim) == 0)
+        return 1;
+    for (int d = 0; d < t->rank; d++)
+        n *= t->dim[d];
+    return n == 1 ? 0 : -1;
+}
+
 static void broadcast(const nac_type *ta, const void *a, const nac_type *tb, const void *b, const nac_type *ty, void *y, size_t out_size,
                       inner_loop inner, const void *kernel)
 {
+    int step_a = plain_step(ta, ty), step_b = plain_step(tb, ty);
+    if (step_a + step_b > 0) {
+        inner(kernel, !step_a ? NAC_SV : !step_b ? NAC_VS : NAC_VV, nac_type_size(ty), a, b, y);
+        return;
+    }
     loops l = collapse(ta, tb, ty);
     size_t size = nac_dtype_size(ta->dtype);
     int64_t n = l.dim[0], outer = 1;
@@ -340,8 +356,8 @@ static bool settle(nac_vjp *v, int i, nac_tensor *d)
     {                                                                                                                                \
         binary(kind, e);                                                                                                             \
     }                                                                                                                                \
-    const nac_op nac_op_##opname = {.name = #opname, .n_in = 2, .n_out = 1, .flags = NAC_OP_ELEMENTWISE, .infer = infer_fn,           \
-                                    .eval = opname##_eval, .vjp = vjp_fn};
+    const nac_op nac_op_##opname = {.name = #opname, .n_in = 2, .n_out = 1, .flags = NAC_OP_ELEMENTWISE | NAC_OP_TILES,             \
+                                    .infer = infer_fn, .eval = opname##_eval, .vjp = vjp_fn};
 BINARIES(DEFINE_BINARY, DEFINE_FLAT_BINARY)
 
 #define DEFINE_BINARY_FUNCTION(opname, ...)                                                                                          \
@@ -444,8 +460,8 @@ static bool clip_vjp(nac_vjp *v)
     return (v->din[0] = nac_mul_mask(DY, keep));
 }
 
-static const nac_op nac_op_clip = {.name = "clip", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_clip_attrs), .flags = NAC_OP_ELEMENTWISE,
-                                   .infer = infer_float, .eval = clip_eval, .vjp = clip_vjp};
+static const nac_op nac_op_clip = {.name = "clip", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_clip_attrs),
+                                   .flags = NAC_OP_ELEMENTWISE | NAC_OP_TILES, .infer = infer_float, .eval = clip_eval, .vjp = clip_vjp};
 
 nac_tensor *nac_clip(nac_tensor *x, double lo, double hi)
 {
@@ -494,7 +510,8 @@ static bool infer_compare(nac_infer *i)
         typed_kind k = {kind_, e->in[0].type->dtype};                                                                                \
         broadcast(e->in[0].type, e->in[0].data, e->in[1].type, e->in[1].data, e->out[0].type, e->out[0].data, 1, compare_loop, &k);  \
     }                                                                                                                                \
-    const nac_op nac_op_##opname = {.name = #opname, .n_in = 2, .n_out = 1, .infer = infer_compare, .eval = opname##_eval};           \
+    const nac_op nac_op_##opname = {.name = #opname, .n_in = 2, .n_out = 1, .flags = NAC_OP_TILES, .infer = infer_compare,             \
+                                    .eval = opname##_eval};                                                                          \
     nac_tensor *nac_##opname(nac_tensor *a, nac_tensor *b)                                                                           \
     {                                                                                                                                \
         return promoted(&nac_op_##opname, a, b);                                                                                     \
@@ -556,8 +573,8 @@ static void logic_loop(const void *kernel, nac_binary_shape shape, int64_t n, co
     {                                                                                                                                \
         broadcast(e->in[0].type, e->in[0].data, e->in[1].type, e->in[1].data, e->out[0].type, e->out[0].data, 1, logic_loop, sign);  \
     }                                                                                                                                \
-    const nac_op nac_op_##opname = {.name = #opname, .n_in = 2, .n_out = 1, .flags = NAC_OP_ELEMENTWISE, .infer = infer_logic,        \
-                                    .eval = opname##_eval};                                                                          \
+    const nac_op nac_op_##opname = {.name = #opname, .n_in = 2, .n_out = 1, .flags = NAC_OP_ELEMENTWISE | NAC_OP_TILES,             \
+                                    .infer = infer_logic, .eval = opname##_eval};                                                    \
     nac_tensor *nac_##opname(nac_tensor *a, nac_tensor *b)                                                                           \
     {                                                                                                                                \
         return NAC_APPLY(&nac_op_##opname, NULL, a, b);                                                                              \
@@ -574,8 +591,8 @@ static void logical_not_eval(const nac_eval *e)
         y[i] = !x[i];
 }
 
-static const nac_op nac_op_logical_not = {.name = "logical_not", .n_in = 1, .n_out = 1, .flags = NAC_OP_ELEMENTWISE, .infer = infer_logic,
-                                          .eval = logical_not_eval};
+static const nac_op nac_op_logical_not = {.name = "logical_not", .n_in = 1, .n_out = 1, .flags = NAC_OP_ELEMENTWISE | NAC_OP_TILES,
+                                          .infer = infer_logic, .eval = logical_not_eval};
 
 nac_tensor *nac_logical_not(nac_tensor *x)
 {
@@ -617,6 +634,13 @@ static void where_eval(const nac_eval *e)
 {
     const nac_type *ty = e->out[0].type;
     size_t size = nac_dtype_size(ty->dtype);
+    int64_t plain[3];
+    for (int k = 0; k < 3; k++)
+        plain[k] = plain_step(e->in[k].type, ty);
+    if (plain[0] >= 0 && plain[1] >= 0 && plain[2] >= 0) {
+        where_row(ty->dtype, nac_type_size(ty), plain, e->in[0].data, e->in[1].data, e->in[2].data, e->out[0].data);
+        return;
+    }
     int64_t dim[NAC_MAX_RANK], step[NAC_MAX_RANK][3], rank = 0, at[3] = {1, 1, 1}, outer = 1;
     for (int d = ty->rank - 1; d >= 0; d--) {   /* axes that all operands walk alike become one, the last first */
         int64_t s[3];
@@ -660,7 +684,8 @@ static bool where_vjp(nac_vjp *v)
     return (!v->need[1] || settle(v, 1, nac_where(v->in[0], DY, zero))) && (!v->need[2] || settle(v, 2, nac_where(v->in[0], zero, DY)));
 }
 
-static const nac_op nac_op_where = {.name = "where", .n_in = 3, .n_out = 1, .infer = where_infer, .eval = where_eval, .vjp = where_vjp};
+static const nac_op nac_op_where = {.name = "where", .n_in = 3, .n_out = 1, .flags = NAC_OP_ELEMENTWISE | NAC_OP_TILES, .infer = where_infer,
+                                    .eval = where_eval, .vjp = where_vjp};
 
 nac_tensor *nac_where(nac_tensor *condition, nac_tensor *a, nac_tensor *b)
 {
@@ -747,8 +772,8 @@ static bool cast_vjp(nac_vjp *v)
     return (v->din[0] = nac_cast(DY, X->type.dtype));
 }
 
-static const nac_op nac_op_cast = {.name = "cast", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_cast_attrs), .infer = cast_infer,
-                                   .eval = cast_eval, .vjp = cast_vjp};
+static const nac_op nac_op_cast = {.name = "cast", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_cast_attrs), .flags = NAC_OP_TILES,
+                                   .infer = cast_infer, .eval = cast_eval, .vjp = cast_vjp};
 
 nac_tensor *nac_cast(nac_tensor *x, nac_dtype dtype)
 {

@@ -3,7 +3,7 @@
 #include "ops/ops.h"
 
 typedef struct {
-    int32_t ta, tb;
+    int32_t ta, tb, relu, unused;
 } matmul_attrs;
 
 static bool infer(nac_infer *i)
@@ -24,8 +24,17 @@ static bool infer(nac_infer *i)
     y.dim[y.rank - 2] = m;
     y.dim[y.rank - 1] = n;
     i->out[0] = y;
+    fits &= i->n_in == 2 || (i->in[2].rank == 1 && i->in[2].dim[0] == n && i->in[2].dtype == a->dtype);
     return fits || nac_fail(a->dtype == b->dtype ? NAC_E_SHAPE : NAC_E_TYPE, "matmul: %s%s x %s%s", nac_type_text(a, ta, sizeof ta), t->ta ? "'" : "",
                             nac_type_text(b, tb, sizeof tb), t->tb ? "'" : "");
+}
+
+static int64_t batch_of(const nac_type *a)
+{
+    int64_t batch = 1;
+    for (int d = 0; d < a->rank - 2; d++)
+        batch *= a->dim[d];
+    return batch;
 }
 
 static void eval(const nac_eval *e)
@@ -33,13 +42,12 @@ static void eval(const nac_eval *e)
     const matmul_attrs *t = e->attrs;
     const nac_type *a = e->in[0].type, *b = e->in[1].type, *y = e->out[0].type;
     const nac_kernels *kernels = nac_kernels_for(a->dtype);
-    int64_t m = y->dim[y->rank - 2], n = y->dim[y->rank - 1], k = a->dim[a->rank - (t->ta ? 2 : 1)], batch = 1;
-    for (int d = 0; d < a->rank - 2; d++)
-        batch *= a->dim[d];
+    const void *bias = e->n_in > 2 ? e->in[2].data : NULL;
+    int64_t m = y->dim[y->rank - 2], n = y->dim[y->rank - 1], k = a->dim[a->rank - (t->ta ? 2 : 1)], batch = batch_of(a);
     if (b->rank == 2 && !t->ta)
-        kernels->gemm(false, t->tb, batch * m, n, k, 1, e->in[0].data, k, e->in[1].data, t->tb ? k : n, 0, e->out[0].data, n, NULL, false);
+        kernels->gemm(false, t->tb, batch * m, n, k, 1, e->in[0].data, k, e->in[1].data, t->tb ? k : n, 0, e->out[0].data, n, bias, t->relu);
     else if (batch == 1)
-        kernels->gemm(t->ta, t->tb, m, n, k, 1, e->in[0].data, t->ta ? m : k, e->in[1].data, t->tb ? k : n, 0, e->out[0].data, n, NULL, false);
+        kernels->gemm(t->ta, t->tb, m, n, k, 1, e->in[0].data, t->ta ? m : k, e->in[1].data, t->tb ? k : n, 0, e->out[0].data, n, bias, t->relu);
     else
         kernels->gemm_batch(batch, t->ta, t->tb, m, n, k, e->in[0].data, m * k, e->in[1].data, b->rank == 2 ? 0 : k * n, e->out[0].data);
 }
@@ -71,13 +79,27 @@ static bool vjp(nac_vjp *v)
     return !v->need[1] || v->din[1];
 }
 
+/* A bias, then relu, where one gemm does it all. */
+static bool absorb(void *attrs, int n_in, const nac_type *in, const nac_op *next, const nac_type *operand)
+{
+    matmul_attrs *t = attrs;
+    const nac_type *b = &in[1];
+    if (t->relu || !((b->rank == 2 && !t->ta) || batch_of(&in[0]) == 1))
+        return false;
+    if (next == &nac_op_add)
+        return n_in == 2 && operand->rank == 1 && operand->dtype == b->dtype && operand->dim[0] == b->dim[b->rank - (t->tb ? 2 : 1)];
+    return next == &nac_op_relu && (t->relu = 1);
+}
+
 static double work(const nac_eval *e)
 {
     const nac_type *a = e->in[0].type;
     return 2.0 * (double)nac_type_size(e->out[0].type) * (double)a->dim[a->rank - (((const matmul_attrs *)e->attrs)->ta ? 2 : 1)];
 }
 
-static const nac_op nac_op_matmul = {.name = "matmul", .n_in = 2, .n_out = 1, .attrs_size = sizeof(matmul_attrs), .infer = infer, .eval = eval, .vjp = vjp, .work = work};
+/* in: a, b, and in compiled functions perhaps a bias */
+static const nac_op nac_op_matmul = {.name = "matmul", .n_in = -1, .n_out = 1, .attrs_size = sizeof(matmul_attrs), .infer = infer, .eval = eval, .vjp = vjp,
+                                     .absorb = absorb, .work = work};
 
 static nac_tensor *product(nac_tensor *a, bool ta, nac_tensor *b, bool tb)
 {
@@ -88,7 +110,7 @@ static nac_tensor *product(nac_tensor *a, bool ta, nac_tensor *b, bool tb)
         dim[b->type.rank - 1] = a->type.dim[1];
         a = nac_broadcast_to(a, nac_shape_of(b->type.rank, dim));
     }
-    return NAC_APPLY(&nac_op_matmul, (&(matmul_attrs){ta, tb}), a, b);
+    return NAC_APPLY(&nac_op_matmul, (&(matmul_attrs){.ta = ta, .tb = tb}), a, b);
 }
 
 nac_tensor *nac_matmul_t(nac_tensor *a, bool transpose_a, nac_tensor *b, bool transpose_b)

@@ -136,7 +136,7 @@ nac_tensor *nac_sparse_softmax_crossentropy(nac_tensor *ids, nac_tensor *logits)
 
 /* Everything that the shape of x does not tell; channels stand last by then. */
 typedef struct {
-    int64_t axes, groups, depthwise, same, causal;
+    int64_t axes, groups, depthwise, same, causal, relu;
     int64_t stride[3], dilation[3];
     int64_t in[3];                      /* of a gradient with respect to x: x's extents */
     int64_t transposed, rest[3];        /* the gradient is meant for itself: x has (n - 1) stride + rest cells for n of y */
@@ -219,9 +219,10 @@ static bool conv_infer(nac_infer *i)
 
 static void conv_eval(const nac_eval *e)
 {
-    nac_conv s = conv_shape(e->attrs, e->in[0].type, e->in[1].type);
+    const conv_attrs *a = e->attrs;
+    nac_conv s = conv_shape(a, e->in[0].type, e->in[1].type);
     nac_kernels_for(e->in[0].type->dtype)
-        ->conv(&s, e->in[0].data, e->in[1].data, e->n_in > 2 ? e->in[2].data : NULL, false, e->out[0].data, e->scratch);
+        ->conv(&s, e->in[0].data, e->in[1].data, e->n_in > 2 ? e->in[2].data : NULL, a->relu, e->out[0].data, e->scratch);
 }
 
 static size_t conv_scratch(const nac_eval *e)
@@ -241,10 +242,23 @@ static double conv_work(const nac_eval *e)
     return work_of(e->out[0].type, e->in[1].type);
 }
 
+/* A bias if there is none, then relu. */
+static bool conv_absorb(void *attrs, int n_in, const nac_type *in, const nac_op *next, const nac_type *operand)
+{
+    conv_attrs *a = attrs;
+    const nac_type *w = &in[1];
+    if (a->relu)
+        return false;
+    if (next == &nac_op_add)
+        return n_in == 2 && operand->rank == 1 && operand->dtype == w->dtype
+               && operand->dim[0] == w->dim[w->rank - 1] * (a->depthwise ? w->dim[w->rank - 2] : 1);
+    return next == &nac_op_relu && (a->relu = 1);
+}
+
 static bool conv_vjp(nac_vjp *v);
 /* in: x, w, and perhaps a bias */
 static const nac_op nac_op_conv = {.name = "conv", .n_in = -1, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = conv_infer, .eval = conv_eval,
-                                   .vjp = conv_vjp, .scratch = conv_scratch, .work = conv_work};
+                                   .vjp = conv_vjp, .scratch = conv_scratch, .absorb = conv_absorb, .work = conv_work};
 
 /* in: dy, w; the gradient of x, whose extents are in the attributes, and a transposed convolution, which tells its own */
 static bool grad_x_infer(nac_infer *i)
@@ -943,12 +957,25 @@ static bool scale_shift_vjp(nac_vjp *v)
 static const nac_op nac_op_scale_shift = {.name = "scale_shift", .n_in = 3, .n_out = 1, .attrs_size = sizeof(scale_shift_attrs), .flags = NAC_OP_IN_PLACE,
                                           .infer = scale_shift_infer, .eval = scale_shift_eval, .vjp = scale_shift_vjp};
 
+/* Along the last axis it broadcasts as an elementwise op does; of a run of elements each has its own scale and shift, or all have one. */
+static void scale_shift_last_eval(const nac_eval *e)
+{
+    const nac_type *x = e->in[0].type;
+    int64_t c = nac_type_size(e->in[1].type);
+    if (c)
+        nac_kernels_for(x->dtype)->scale_shift(nac_type_size(x) / c, c, 1, e->in[0].data, e->in[1].data, e->in[2].data, e->out[0].data);
+}
+
+const nac_op nac_op_scale_shift_last = {.name = "scale_shift", .n_in = 3, .n_out = 1, .attrs_size = sizeof(scale_shift_attrs),
+                                        .flags = NAC_OP_ELEMENTWISE | NAC_OP_TILES, .infer = scale_shift_infer, .eval = scale_shift_last_eval,
+                                        .vjp = scale_shift_vjp};
+
 nac_tensor *nac_scale_shift(nac_tensor *x, nac_tensor *scale, nac_tensor *shift, int axis)
 {
     if (!x)
         return NULL;
     scale_shift_attrs a = {nac_axis_of("scale_shift", axis, x->type.rank)};
-    return a.axis < 0 ? NULL : NAC_APPLY(&nac_op_scale_shift, &a, x, scale, shift);
+    return a.axis < 0 ? NULL : NAC_APPLY(a.axis == x->type.rank - 1 ? &nac_op_scale_shift_last : &nac_op_scale_shift, &a, x, scale, shift);
 }
 
 /* ---- attention ---- */

@@ -44,6 +44,9 @@ typedef struct {
     int32_t axis, reverse, exclusive, unused;
 } nac_along_attrs;
 
+/* Ops that the compiler knows. */
+extern const nac_op nac_op_add, nac_op_multiply, nac_op_divide, nac_op_relu, nac_op_reshape, nac_op_broadcast_to, nac_op_scale_shift_last;
+
 /* Sums t down to the shape it was broadcast from. */
 nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type);
 nac_tensor *nac_mul_mask(nac_tensor *x, nac_tensor *condition);         /* condition ? x : 0 */

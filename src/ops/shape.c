@@ -73,7 +73,7 @@ static bool reshape_vjp(nac_vjp *v)
     return (v->din[0] = nac_reshape_to(v->dout[0], nac_shape_of_tensor(v->in[0])));
 }
 
-static const nac_op nac_op_reshape = {.name = "reshape", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_dims_attrs), .flags = NAC_OP_VIEW,
+const nac_op nac_op_reshape = {.name = "reshape", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_dims_attrs), .flags = NAC_OP_VIEW,
                                       .infer = reshape_infer, .vjp = reshape_vjp};
 
 nac_tensor *nac_reshape_to(nac_tensor *x, nac_shape shape)
@@ -214,7 +214,7 @@ static bool broadcast_vjp(nac_vjp *v)
     return (v->din[0] = nac_sum_to(v->dout[0], &v->in[0]->type));
 }
 
-static const nac_op nac_op_broadcast_to = {.name = "broadcast_to", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_dims_attrs), .infer = broadcast_infer,
+const nac_op nac_op_broadcast_to = {.name = "broadcast_to", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_dims_attrs), .infer = broadcast_infer,
                                            .eval = broadcast_eval, .vjp = broadcast_vjp};
 
 nac_tensor *nac_broadcast_to(nac_tensor *x, nac_shape shape)

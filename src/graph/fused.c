@@ -1,0 +1,283 @@
+/* Elementwise ops as one: a program that runs over tiles which stay in the first cache, so that what its steps pass on never reaches memory. Each
+   step is the eval of an op of its own on a run of elements, so the numbers are those of the ops one by one. */
+#include <omp.h>
+#include <stdalign.h>
+#include <string.h>
+#include "graph/graph.h"
+#include "kernels/kernels.h"
+
+enum {
+    TILE = 1024,                        /* elements */
+    LONG_ROW = 256,                     /* innermost extents from here on are cut into tiles; of shorter rows a tile has several */
+    SLOT = TILE * 8 + 320,              /* bytes; not whole pages, which would make loads wait for stores */
+    PARALLEL = 131072,                  /* steps on elements that make a program worth several threads */
+    DTYPES = NAC_BOOL + 1
+};
+
+/* How an input is walked. */
+enum { WHOLE, ALONG, SPREAD, PATTERN };  /* like the results; by runs of a row; copied out into a slot for each tile; for all tiles once */
+
+static int64_t size_of(const nac_fused *p)
+{
+    int64_t n = 1;
+    for (int64_t d = 0; d < p->rank; d++)
+        n *= p->dim[d];
+    return n;
+}
+
+/* ---- making ---- */
+
+/* Axes that all inputs walk alike become one loop, the innermost first. */
+static void find_loops(nac_fused *p, const nac_type *in)
+{
+    int64_t at[NAC_FUSED_INPUTS];
+    p->loops = 0;
+    for (int64_t k = 0; k < p->n_in; k++)
+        at[k] = 1;
+    for (int64_t d = p->rank - 1; d >= 0; d--) {
+        int64_t step[NAC_FUSED_INPUTS], last = p->loops - 1;
+        bool joins = last >= 0;
+        for (int64_t k = 0; k < p->n_in; k++) {
+            int64_t axis = d - (p->rank - in[k].rank), n = axis < 0 ? 1 : in[k].dim[axis];
+            step[k] = n == 1 ? 0 : at[k];
+            at[k] *= n;
+            joins = joins && step[k] == p->input[k].step[last] * p->extent[last];
+        }
+        if (p->dim[d] == 1)
+            continue;
+        if (joins) {
+            p->extent[last] *= p->dim[d];
+            continue;
+        }
+        p->extent[p->loops] = p->dim[d];
+        for (int64_t k = 0; k < p->n_in; k++)
+            p->input[k].step[p->loops] = step[k];
+        p->loops++;
+    }
+    if (!p->loops)
+        p->extent[p->loops++] = 1;
+}
+
+static bool is_whole(const nac_fused *p, int64_t k)
+{
+    int64_t step = 1;
+    for (int64_t d = 0; d < p->loops; step *= p->extent[d++])
+        if (p->input[k].step[d] != step && p->extent[d] != 1)
+            return false;
+    return true;
+}
+
+static int free_slot(nac_fused *p, bool *taken)
+{
+    for (int s = 0; s < NAC_FUSED_SLOTS; s++)
+        if (!taken[s]) {
+            taken[s] = true;
+            p->n_slots = s + 1 > p->n_slots ? s + 1 : p->n_slots;
+            return s;
+        }
+    return -1;
+}
+
+static int last_reader(const nac_fused *p, int value)
+{
+    int last = -1;
+    for (int s = 0; s < p->n_steps; s++)
+        for (int k = 0; k < p->step[s].n_in; k++)
+            last = p->step[s].in[k] == value ? s : last;
+    return last;
+}
+
+/* Slots that step s is the last to read: those of its own dtype, which it may write over, or the others. */
+static void let_go(const nac_fused *p, int s, bool alike, bool *taken)
+{
+    const nac_fused_step *step = &p->step[s];
+    for (int k = 0; k < step->n_in; k++) {
+        const nac_fused_step *from = step->in[k] < p->n_in ? NULL : &p->step[step->in[k] - p->n_in];
+        if (from && from->slot >= 0 && last_reader(p, step->in[k]) == s && (from->dtype == step->dtype) == alike)
+            taken[from->slot] = false;
+    }
+}
+
+bool nac_fused_finish(nac_fused *p, const nac_type *in)
+{
+    bool taken[NAC_FUSED_SLOTS] = {false};
+    find_loops(p, in);
+    p->by_rows = p->loops > 1 && p->extent[0] < LONG_ROW;
+    p->n_slots = 0;
+    for (int64_t k = 0; k < p->n_in; k++) {
+        bool one = true, pattern = p->input[k].step[0] == 1;
+        for (int64_t d = 0; d < p->loops; d++) {
+            one &= p->input[k].step[d] == 0;
+            pattern &= d == 0 || p->input[k].step[d] == 0;
+        }
+        p->input[k].how = is_whole(p, k) ? WHOLE : !p->by_rows || one ? ALONG : pattern ? PATTERN : SPREAD;
+        p->input[k].slot = -1;
+        if (p->input[k].how > ALONG && (p->input[k].slot = free_slot(p, taken)) < 0)
+            return false;
+    }
+    for (int s = 0; s < p->n_steps; s++) {
+        nac_fused_step *step = &p->step[s];
+        let_go(p, s, true, taken);
+        step->slot = -1;
+        if (step->out < 0 && (step->slot = (int8_t)free_slot(p, taken)) < 0)
+            return false;
+        let_go(p, s, false, taken);
+    }
+    return true;
+}
+
+bool nac_fused_writes_over(const nac_fused *p, int out, int k)
+{
+    for (int s = 0; s < p->n_steps; s++)
+        if (p->step[s].out == out)
+            return p->input[k].how == WHOLE && last_reader(p, k) <= s;
+    return false;
+}
+
+/* ---- running ---- */
+
+typedef struct {
+    nac_type full[DTYPES], one[DTYPES];
+    nac_arg  value[NAC_FUSED_INPUTS + NAC_FUSED_STEPS];
+} worker;
+
+static void set_length(worker *w, int64_t n)
+{
+    for (int t = 0; t < DTYPES; t++)
+        w->full[t].dim[0] = n;
+}
+
+static int64_t offset_of(const nac_fused *p, int64_t k, int64_t row)
+{
+    int64_t at = 0;
+    for (int64_t d = 1; d < p->loops; row /= p->extent[d++])
+        at += row % p->extent[d] * p->input[k].step[d];
+    return at;
+}
+
+#define FILL(T)                                                                                                                      \
+    for (int64_t i = 0; i < n; i++)                                                                                                  \
+        ((T *)to)[i] = *(const T *)from;
+
+/* Rows of an input as they lie beside a tile's elements. */
+static void spread(const nac_fused *p, const nac_arg *x, int64_t k, int64_t row, int64_t rows, char *to)
+{
+    int64_t n = p->extent[0];
+    size_t size = nac_dtype_size(x->type->dtype);
+    for (int64_t r = 0; r < rows; r++, to += (size_t)n * size) {
+        const char *from = (const char *)x->data + (size_t)offset_of(p, k, row + r) * size;
+        if (p->input[k].step[0])
+            memcpy(to, from, (size_t)n * size);
+        else
+            switch (size) {
+            case 1: FILL(uint8_t) break;
+            case 4: FILL(uint32_t) break;
+            default: FILL(uint64_t)
+            }
+    }
+}
+
+/* Elements at .. at + n, of which the first is number `column` of its row. */
+static void run_tile(const nac_fused *p, const nac_eval *e, worker *w, char *slots, int64_t at, int64_t n, int64_t row, int64_t column)
+{
+    for (int64_t k = 0; k < p->n_in; k++) {
+        const nac_fused_input *input = &p->input[k];
+        const nac_arg *x = &e->in[k];
+        size_t size = nac_dtype_size(x->type->dtype);
+        if (input->how == WHOLE)
+            w->value[k].data = (char *)x->data + (size_t)at * size;
+        else if (input->how == ALONG)
+            w->value[k].data = (char *)x->data + (size_t)(offset_of(p, k, row) + (input->step[0] ? column : 0)) * size;
+        else if (input->how == SPREAD)
+            spread(p, x, k, row, n / p->extent[0], w->value[k].data);
+    }
+    for (int64_t s = 0; s < p->n_steps; s++) {
+        const nac_fused_step *step = &p->step[s];
+        nac_arg in[NAC_FUSED_OPERANDS], *out = &w->value[p->n_in + s];
+        for (int k = 0; k < step->n_in; k++)
+            in[k] = w->value[step->in[k]];
+        out->data = step->out < 0 ? slots + step->slot * SLOT : (char *)e->out[step->out].data + (size_t)at * nac_dtype_size((nac_dtype)step->dtype);
+        step->op->eval(&(nac_eval){.attrs = step->attrs, .n_in = step->n_in, .n_out = 1, .in = in, .out = out});
+    }
+}
+
+/* Tiles from first to last - 1, by one thread. */
+static void run_tiles(const nac_fused *p, const nac_eval *e, int64_t first, int64_t last, int64_t tile, int64_t chunks)
+{
+    alignas(64) char slots[NAC_FUSED_SLOTS * SLOT];
+    worker w;
+    int64_t total = size_of(p), row_length = p->extent[0];
+    for (int t = 0; t < DTYPES; t++) {
+        w.full[t] = (nac_type){.dtype = (nac_dtype)t, .rank = 1};
+        w.one[t] = (nac_type){.dtype = (nac_dtype)t};
+    }
+    for (int64_t k = 0; k < p->n_in; k++) {
+        const nac_fused_input *input = &p->input[k];
+        nac_dtype dtype = e->in[k].type->dtype;
+        w.value[k].type = input->how == ALONG && !input->step[0] ? &w.one[dtype] : &w.full[dtype];
+        if (input->slot >= 0)
+            w.value[k].data = slots + input->slot * SLOT;
+        if (input->how == PATTERN)
+            spread(p, &e->in[k], k, 0, tile / row_length, w.value[k].data);
+    }
+    for (int64_t s = 0; s < p->n_steps; s++)
+        w.value[p->n_in + s].type = &w.full[p->step[s].dtype];
+    set_length(&w, tile);
+    for (int64_t t = first; t < last; t++) {
+        int64_t row = p->by_rows ? t * (tile / row_length) : t / chunks, column = p->by_rows ? 0 : t % chunks * tile;
+        int64_t at = row * row_length + column, end = p->by_rows ? total : (row + 1) * row_length, n = end - at < tile ? end - at : tile;
+        if (n < tile)
+            set_length(&w, n);
+        run_tile(p, e, &w, slots, at, n, row, column);
+        if (n < tile)
+            set_length(&w, tile);
+    }
+}
+
+static void eval(const nac_eval *e)
+{
+    const nac_fused *p = e->attrs;
+    int64_t n = size_of(p), row = p->extent[0], chunks = (row + TILE - 1) / TILE;
+    if (n == 0)
+        return;
+    int64_t tile = p->by_rows ? TILE / row * row : row <= TILE ? row : ((row + chunks - 1) / chunks + 63) / 64 * 64;
+    chunks = (row + tile - 1) / tile;
+    int64_t tiles = p->by_rows ? (n + tile - 1) / tile : n / row * chunks;
+    int64_t parts = n * p->n_steps > PARALLEL ? nac_threads() : 1;
+    NAC_SHARE(parts > 1 && tiles > 1, i, parts, run_tiles(p, e, tiles * i / parts, tiles * (i + 1) / parts, tile, chunks));
+}
+
+/* ---- the op ---- */
+
+static bool infer(nac_infer *i)
+{
+    const nac_fused *p = i->attrs;
+    nac_type value[NAC_FUSED_INPUTS + NAC_FUSED_STEPS], in[NAC_FUSED_OPERANDS], out[NAC_MAX_IO];
+    memcpy(value, i->in, (size_t)i->n_in * sizeof *value);
+    i->n_out = 0;
+    for (int s = 0; s < p->n_steps; s++) {
+        const nac_fused_step *step = &p->step[s];
+        for (int k = 0; k < step->n_in; k++)
+            in[k] = value[step->in[k]];
+        nac_infer one = {.op = step->op, .attrs = step->attrs, .n_in = step->n_in, .in = in, .n_out = 1, .out = out};
+        if (!step->op->infer(&one))
+            return nac_trail("in step %d of fused", s);
+        if ((int64_t)out[0].rank != p->rank || memcmp(out[0].dim, p->dim, (size_t)p->rank * sizeof *p->dim))
+            return nac_fail(NAC_E_SHAPE, "fused: step %d (%s) has another shape than the program", s, step->op->name);
+        value[p->n_in + s] = out[0];
+        if (step->out >= 0) {
+            i->out[step->out] = out[0];
+            i->n_out++;
+        }
+    }
+    return true;
+}
+
+static double work(const nac_eval *e)
+{
+    const nac_fused *p = e->attrs;
+    return (double)(size_of(p) * p->n_steps);
+}
+
+const nac_op nac_op_fused = {.name = "fused", .n_in = -1, .n_out = -1, .attrs_size = sizeof(nac_fused), .flags = NAC_OP_ELEMENTWISE, .infer = infer,
+                             .eval = eval, .work = work};
