@@ -213,8 +213,10 @@ NAC_API nac_tensor *nac_lstm_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, n
 /* The same for a GRU: wx (in, 3 u), wh (u, 3 u), bias (3 u), with reset_after (2, 3 u), or NULL, h0 (batch, u). A list: all states, the last one. */
 NAC_API nac_tensor *nac_gru_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, nac_tensor *bias, nac_tensor *h0, nac_tensor *mask, bool reverse,
                                bool reset_after);
-/* softmax(q k' scale + mask) v; q (batch, t, heads, d), k and v (batch, s, heads, d); mask bool or NULL, broadcast to (batch, heads, t, s). */
-NAC_API nac_tensor *nac_attention_op(nac_tensor *q, nac_tensor *k, nac_tensor *v, nac_tensor *mask, double scale);
+/* softmax(query key' scale) value; query (batch, t, heads, d), key (batch, s, kv_heads, d), value (batch, s, kv_heads, e); heads is a multiple of kv_heads, and
+   as many heads of the query share each of the key. The result is (batch, t, heads, e). mask: bool or NULL, broadcast to (batch, heads, t, s), hides
+   where false; is_causal also hides keys behind the query. A query without any key attends to all alike. The scores are never stored as a whole. */
+NAC_API nac_tensor *nac_dot_product_attention(nac_tensor *query, nac_tensor *key, nac_tensor *value, nac_tensor *mask, double scale, bool is_causal);
 
 /* ---- random numbers: functions of a seed, an int64 vector (key, counter); equal seeds give equal numbers ----
    In a layer the seed comes from nac_layer_seed; elsewhere from nac_seed, with another counter each time. */

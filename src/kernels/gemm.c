@@ -468,16 +468,6 @@ static void row_columns(const row_product *g, int64_t n, const real *b, real *ou
     }
 }
 
-NAC_INLINE real sum_lanes(vec v)
-{
-    real s[NAC_W];
-    nac_store(s, v);
-    for (int w = NAC_W / 2; w > 0; w /= 2)
-        for (int i = 0; i < w; i++)
-            s[i] += s[i + w];
-    return s[0];
-}
-
 NAC_INLINE void row_dots(const int rows, const row_product *g, const real *b, real *out)
 {
     vec acc[4][2];

@@ -85,13 +85,13 @@ void NAC_K(gru)(const nac_recurrent *s, const void *x, const void *wx, const voi
                 taken[r] = z[r] + 2 * u;
                 kept[r] = last[r] = z[r] + 3 * u;
             }
-            multiply_rows(rows, h, u, 2 * u, zr, 1, z);
+            multiply_rows(rows, h, u, 2 * u, zr, &(nac_finish){1, 1, NULL, false}, z);
             if (s->reset_after)
-                multiply_rows(rows, h, u, u, candidate, 0, last);
+                multiply_rows(rows, h, u, u, candidate, &(nac_finish){1, 0, NULL, false}, last);
             for (int64_t r = 0; r < rows; r++)
                 reset(u, s->reset_after, inner, h[r], z[r]);
             if (!s->reset_after)
-                multiply_rows(rows, kept, u, u, candidate, 1, taken);
+                multiply_rows(rows, kept, u, u, candidate, &(nac_finish){1, 1, NULL, false}, taken);
             for (int64_t r = 0; r < rows; r++) {
                 real *to = (real *)hs + ((b0 + r) * s->time + t) * u;
                 update(u, is_masked(s, mask, b0 + r, t), h[r], z[r], to);
@@ -187,12 +187,12 @@ void NAC_K(gru_grad)(const nac_recurrent *s, const void *x, const void *wx, cons
                 c[live++] = (real *)dh0 + r * u;
             }
             if (!after)
-                multiply_rows(live, taken, u, u, candidate, 0, kept);
+                multiply_rows(live, taken, u, u, candidate, &(nac_finish){1, 0, NULL, false}, kept);
             for (int64_t r = 0; !after && r < live; r++)
                 reset_back(u, (const real *)gates + step[r] * 4 * u, before + step[r] * u, c[r], dz + step[r] * 4 * u);
-            multiply_rows(live, a, 2 * u, u, zr, 1, c);
+            multiply_rows(live, a, 2 * u, u, zr, &(nac_finish){1, 1, NULL, false}, c);
             if (after)
-                multiply_rows(live, last, u, u, candidate, 1, c);
+                multiply_rows(live, last, u, u, candidate, &(nac_finish){1, 1, NULL, false}, c);
         }
     }
 

@@ -67,6 +67,17 @@ typedef struct {
     bool    reset_after;            /* GRU: r scales the candidate's product with the state, not the state in it */
 } nac_recurrent;
 
+/* Queries (batch, t, heads, d), keys (batch, s, kv_heads, d), values (batch, s, kv_heads, dv), results (batch, t, heads, dv): as many heads of queries
+   share each head of keys. d and dv are at most NAC_ATTENTION_WIDTH. A mask has a byte for each score (batch, heads, t, s): 0 hides it; a stride of 0
+   repeats. With `causal` query i sees keys 0 to i. A query that sees no key attends to all alike. */
+typedef struct {
+    int64_t batch, heads, kv_heads, t, s, d, dv;
+    int64_t mask_stride[4];
+    double  scale;
+    bool    causal;
+} nac_attention_shape;
+enum { NAC_ATTENTION_WIDTH = 1024 };
+
 /* Adam and SGD steps over one variable, in place; all in the table's element type. */
 typedef struct {
     double lr, beta_1, beta_2, epsilon, step;   /* step counts from 1 */
@@ -163,6 +174,11 @@ typedef struct nac_kernels {
                      const void *gates, const void *dhs, const void *dh, void *dx, void *dwx, void *dwh, void *dbias, void *dh0, void *scratch);
     size_t (*gru_scratch)(const nac_recurrent *s);
     size_t (*gru_grad_scratch)(const nac_recurrent *s);
+
+    /* o = softmax(scale q k') v; mask may be NULL; stats (batch, heads, t, 2): of each row the largest score and 1 / the sum of exp(score - largest). */
+    void (*attention)(const nac_attention_shape *s, const void *q, const void *k, const void *v, const uint8_t *mask, void *o, void *stats);
+    void (*attention_grad)(const nac_attention_shape *s, const void *dy, const void *q, const void *k, const void *v, const uint8_t *mask, const void *o,
+                           const void *stats, void *dq, void *dk, void *dv);
 
     /* Keras's update rules, beta^t and the step size in the element type. vhat NULL without amsgrad; m NULL without momentum. */
     void (*adam)(const nac_adam_step *s, int64_t n, void *w, void *m, void *v, void *vhat, const void *g);

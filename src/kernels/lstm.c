@@ -33,7 +33,7 @@ void NAC_K(lstm)(const nac_recurrent *s, const void *x, const void *wx, const vo
         for (int64_t t = 0; t < s->time; t++) {
             for (int64_t r = 0; r < rows; r++)
                 z[r] = (real *)gates + ((b0 + r) * s->time + t) * 4 * u;
-            multiply_rows(rows, h, u, 4 * u, packed, 1, z);
+            multiply_rows(rows, h, u, 4 * u, packed, &(nac_finish){1, 1, NULL, false}, z);
             for (int64_t r = 0; r < rows; r++) {
                 const int64_t at = ((b0 + r) * s->time + t) * u;
                 real         *to_h = (real *)hs + at, *to_c = (real *)cs + at;
@@ -139,7 +139,7 @@ void NAC_K(lstm_grad)(const nac_recurrent *s, const void *x, const void *wx, con
                 }
             }
             if (live > 0)
-                multiply_rows(live, a, 4 * u, u, packed, 0, c);
+                multiply_rows(live, a, 4 * u, u, packed, &(nac_finish){1, 0, NULL, false}, c);
         }
     }
 

@@ -45,6 +45,16 @@ static bool mask_of(const nac_layer_call *c, nac_tensor **mask)
     return (*mask = *mask ? nac_logical_and(*mask, causal) : causal);
 }
 
+static bool finish(nac_layer *self, nac_layer_call *c, nac_tensor *y, nac_tensor *scores)
+{
+    if (c->mask[0])
+        y = nac_where(nac_expand_dims(c->mask[0], -1), y, nac_scalar_of(self->dtype, 0));
+    c->n_out = c->return_attention_scores ? 2 : 1;
+    c->out[0] = y;
+    c->out[1] = scores;
+    return y;
+}
+
 /* What is masked lies far below, so a query without any key attends to all. */
 static bool attend(nac_layer *self, nac_layer_call *c, nac_tensor *scores, double dropout, int64_t seed)
 {
@@ -53,13 +63,7 @@ static bool attend(nac_layer *self, nac_layer_call *c, nac_tensor *scores, doubl
         return false;
     scores = nac_softmax_op(mask ? nac_where(mask, scores, nac_add_scalar(scores, -1e9)) : scores, -1);
     nac_tensor *kept = c->training && dropout > 0 ? nac_random_dropout(nac_layer_seed(self, seed), scores, dropout, NULL) : scores;
-    nac_tensor *y = nac_matmul(kept, c->in[1]);
-    if (c->mask[0])
-        y = nac_where(nac_expand_dims(c->mask[0], -1), y, nac_scalar_of(self->dtype, 0));
-    c->n_out = c->return_attention_scores ? 2 : 1;
-    c->out[0] = y;
-    c->out[1] = scores;
-    return y;
+    return finish(self, c, nac_matmul(kept, c->in[1]), scores);
 }
 
 static bool attention_build(nac_layer *self, int n_in, const nac_type *in)
@@ -83,6 +87,12 @@ static bool attention_call(nac_layer *self, nac_layer_call *c)
     nac_tensor *scale, *scores;
     if (!nac_optional_value(l->scale, &scale))
         return false;
+    bool weights = c->return_attention_scores || (c->training && o->dropout > 0) || l->concat_score_weight || c->mask[1];
+    if (!weights && nac_rank(c->in[0]) == 3) {
+        nac_tensor *q = nac_expand_dims(scale ? nac_multiply(c->in[0], scale) : c->in[0], 2);
+        nac_tensor *y = nac_dot_product_attention(q, nac_expand_dims(key_of(c), 2), nac_expand_dims(c->in[1], 2), NULL, 1, c->use_causal_mask);
+        return finish(self, c, nac_squeeze(y, 2), NULL);
+    }
     if (l->concat_score_weight) {
         scores = nac_multiply(nac_value(l->concat_score_weight), nac_sum(pairs(c, scale), .axis = -1));
     } else {

@@ -54,7 +54,7 @@ static nac_tensor *band(int64_t t, int64_t s, int64_t window)
 }
 
 /* bool (batch or 1, heads or 1, t, s), or NULL; *ok false on failure. */
-static nac_tensor *mask_of(const nac_layer *self, const nac_layer_call *c, bool *ok)
+static nac_tensor *mask_of(const nac_layer *self, const nac_layer_call *c, bool causal, bool *ok)
 {
     const nac_group_query_attention_options *o = nac_options(self);
     nac_tensor *parts[6], *all = NULL;
@@ -65,7 +65,7 @@ static nac_tensor *mask_of(const nac_layer *self, const nac_layer_call *c, bool 
     for (int i = 0; i < c->n_in; i++)
         if (c->mask[i])
             parts[n++] = nac_expand_dims(c->mask[i], i == 0 ? 2 : 1);
-    if (c->use_causal_mask)
+    if (causal)
         parts[n++] = nac_expand_dims(nac_cast(nac_tri(NAC_UINT8, t, s), NAC_BOOL), 0);
     if (o->sliding_window != NAC_NONE)
         parts[n++] = band(t, s, o->sliding_window);
@@ -90,21 +90,25 @@ static bool call(nac_layer *self, nac_layer_call *c)
     const nac_group_query_attention_options *o = nac_options(self);
     const attention *l = (attention *)self;
     int64_t times = o->num_query_heads / o->num_key_value_heads;
-    bool ok;
+    bool ok, weights = c->return_attention_scores || o->dropout > 0;
     nac_tensor *query = nac_with_mask(c->in[0], NULL), *value = nac_with_mask(c->in[1], NULL), *key = c->n_in > 2 ? nac_with_mask(c->in[2], NULL) : value;
-    nac_tensor *gate = l->gate ? nac_call(l->gate, query) : NULL, *mask = mask_of(self, c, &ok);
-    nac_tensor *q = nac_mul_scalar(nac_call(l->query, query), 1 / sqrt((double)o->head_dim));
-    nac_tensor *k = shared(nac_call(l->key, key), times), *v = shared(nac_call(l->value, value), times);
+    nac_tensor *gate = l->gate ? nac_call(l->gate, query) : NULL, *mask = mask_of(self, c, weights && c->use_causal_mask, &ok);
+    nac_tensor *q = nac_call(l->query, query), *k = nac_call(l->key, key), *v = nac_call(l->value, value);
+    double scale = 1 / sqrt((double)o->head_dim);
     if (!ok || !q || !k || !v || (l->gate && !gate))
         return false;
-    nac_tensor *scores = nac_matmul_t(nac_transpose(q, 0, 2, 1, 3), false, k, true);
+    if (!weights) {
+        nac_tensor *mixed = nac_dot_product_attention(q, k, v, mask, scale, c->use_causal_mask);
+        return nac_return(c, nac_call(l->output, gate ? nac_multiply(mixed, gate) : mixed));
+    }
+    nac_tensor *scores = nac_matmul_t(nac_transpose(nac_mul_scalar(q, scale), 0, 2, 1, 3), false, shared(k, times), true);
     scores = nac_softmax_op(mask ? nac_where(mask, scores, nac_scalar_of(self->dtype, -1e30)) : scores, -1);
-    if (mask && (c->return_attention_scores || o->dropout > 0))         /* here a query without keys attends to none, else to all: as in Keras */
+    if (mask)                           /* here a query without keys attends to none, where no weights are asked for to all: as in Keras */
         scores = nac_where(mask, scores, nac_scalar_of(self->dtype, 0));
     nac_tensor *kept = scores;
     if (c->training && o->dropout > 0)
         kept = nac_random_dropout(nac_layer_seed(self, o->seed), scores, o->dropout, NULL);
-    nac_tensor *mixed = nac_transpose(nac_matmul(kept, v), 0, 2, 1, 3);
+    nac_tensor *mixed = nac_transpose(nac_matmul(kept, shared(v, times)), 0, 2, 1, 3);
     c->n_out = c->return_attention_scores ? 2 : 1;
     c->out[0] = nac_call(l->output, gate ? nac_multiply(mixed, gate) : mixed);
     c->out[1] = scores;
@@ -116,7 +120,7 @@ static bool compute_mask(nac_layer *self, const nac_layer_call *c, nac_tensor **
     bool ok = true;
     mask[0] = c->mask[0];
     if (c->n_out > 1)
-        mask[1] = mask_of(self, c, &ok);
+        mask[1] = mask_of(self, c, c->use_causal_mask, &ok);
     return ok;
 }
 

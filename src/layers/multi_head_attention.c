@@ -48,7 +48,7 @@ static bool build(nac_layer *self, int n_in, const nac_type *in)
 }
 
 /* bool (batch or 1, heads or 1, t, s), or NULL; *ok false on failure. */
-static nac_tensor *mask_of(const nac_layer_call *c, bool *ok)
+static nac_tensor *mask_of(const nac_layer_call *c, bool causal, bool *ok)
 {
     nac_tensor *query_mask = c->mask[0], *value_mask = c->mask[1], *key_mask = c->n_in > 2 ? c->mask[2] : NULL, *all = NULL;
     nac_tensor *parts[5];
@@ -59,7 +59,7 @@ static nac_tensor *mask_of(const nac_layer_call *c, bool *ok)
         parts[n++] = nac_expand_dims(value_mask, 1);
     if (key_mask)
         parts[n++] = nac_expand_dims(key_mask, 1);
-    if (c->use_causal_mask) {
+    if (causal) {
         int64_t t = nac_dim(c->in[0], 1), s = nac_dim(c->in[1], 1);
         if (t < 0 || s < 0)
             t = s = 1;                  /* only shapes are asked for */
@@ -81,7 +81,7 @@ static bool compute_mask(nac_layer *self, const nac_layer_call *c, nac_tensor **
     (void)self;
     mask[0] = c->mask[0];
     if (c->n_out > 1)
-        mask[1] = mask_of(c, &ok);
+        mask[1] = mask_of(c, c->use_causal_mask, &ok);
     return ok;
 }
 
@@ -89,11 +89,13 @@ static bool call(nac_layer *self, nac_layer_call *c)
 {
     const nac_multi_head_attention_options *o = nac_options(self);
     const attention *l = (attention *)self;
-    bool ok;
+    bool ok, weights = c->return_attention_scores || (c->training && o->dropout > 0);
     nac_tensor *q = nac_call(l->query, nac_with_mask(c->in[0], NULL)), *v = nac_call(l->value, nac_with_mask(c->in[1], NULL));
-    nac_tensor *k = nac_call(l->key, nac_with_mask(c->n_in > 2 ? c->in[2] : c->in[1], NULL)), *mask = mask_of(c, &ok);
+    nac_tensor *k = nac_call(l->key, nac_with_mask(c->n_in > 2 ? c->in[2] : c->in[1], NULL)), *mask = mask_of(c, weights && c->use_causal_mask, &ok);
     if (!ok || !q || !k || !v)
         return false;
+    if (!weights)
+        return nac_return(c, nac_call(l->output, nac_dot_product_attention(q, k, v, mask, 1 / sqrt((double)o->key_dim), c->use_causal_mask)));
     nac_tensor *scores = nac_matmul_t(nac_transpose(nac_mul_scalar(q, 1 / sqrt((double)o->key_dim)), 0, 2, 1, 3), false, nac_transpose(k, 0, 2, 1, 3), true);
     if (mask && scores)                 /* where, not a sum: a query without keys attends to all, and its scores have no gradient */
         scores = nac_where(mask, scores, nac_scalar_of(self->dtype, -1e30));

@@ -735,6 +735,15 @@ static bool layer_norm_vjp(nac_vjp *v)
 static const nac_op nac_op_layer_norm = {.name = "layer_norm", .n_in = 3, .n_out = 3, .attrs_size = sizeof(norm_attrs), .infer = layer_norm_infer,
                                          .eval = layer_norm_eval, .vjp = layer_norm_vjp};
 
+bool nac_op_fits(const nac_op *op, int n, nac_tensor *const *in, const void *attrs)
+{
+    nac_type types[7], out[3];
+    nac_infer i = {.op = op, .attrs = attrs, .n_in = n, .in = types, .n_out = op->n_out, .out = out};
+    for (int k = 0; k < n; k++)
+        types[k] = in[k]->type;
+    return op->infer(&i);
+}
+
 bool nac_gradient_of_gradient(void)
 {
     int tapes = 0;
@@ -976,16 +985,4 @@ nac_tensor *nac_scale_shift(nac_tensor *x, nac_tensor *scale, nac_tensor *shift,
         return NULL;
     scale_shift_attrs a = {nac_axis_of("scale_shift", axis, x->type.rank)};
     return a.axis < 0 ? NULL : NAC_APPLY(a.axis == x->type.rank - 1 ? &nac_op_scale_shift_last : &nac_op_scale_shift, &a, x, scale, shift);
-}
-
-/* ---- attention ---- */
-
-nac_tensor *nac_attention_op(nac_tensor *q, nac_tensor *k, nac_tensor *v, nac_tensor *mask, double scale)
-{
-    if (!q || !k || !v)
-        return NULL;
-    nac_tensor *scores = nac_matmul_t(nac_transpose(nac_mul_scalar(q, scale), 0, 2, 1, 3), false, nac_transpose(k, 0, 2, 1, 3), true);
-    if (mask && scores)
-        scores = nac_where(mask, scores, nac_scalar_of(scores->type.dtype, -3e38));
-    return nac_transpose(nac_matmul(nac_softmax_op(scores, -1), nac_transpose(v, 0, 2, 1, 3)), 0, 2, 1, 3);
 }

@@ -54,6 +54,7 @@ bool nac_need_float(nac_infer *i);      /* input 0 is a float; else an error tha
 int  nac_axis_of(const char *op, int axis, int rank);   /* from 0; -1 with an error */
 nac_tensor *nac_contiguous_rows(nac_tensor *x, int axis, int *back);    /* axis moved last */
 bool nac_gradient_of_gradient(void);    /* two tapes record: the inner gradient will be differentiated */
+bool nac_op_fits(const nac_op *op, int n, nac_tensor *const *in, const void *attrs);     /* the checks of an op that is not applied, since its composite is */
 
 /* ids (int64) as they are; one that is neither from 0 to limit - 1 nor `ignored` (NAC_NONE: none) is an error, "WHAT 7: expected .." */
 nac_tensor *nac_checked_ids(nac_tensor *ids, int64_t limit, int64_t ignored, const char *what);

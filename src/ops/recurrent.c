@@ -48,16 +48,6 @@ static nac_recurrent shape_of(const recurrent_attrs *a, const nac_type *x, const
     return (nac_recurrent){x->dim[0], x->dim[1], x->dim[2], wh->dim[0], a->reverse, a->reset_after};
 }
 
-/* The checks of an op that is not applied, since its composite is. */
-static bool applies(const nac_op *op, int n, nac_tensor *const *in, const void *attrs)
-{
-    nac_type types[7], out[3];
-    nac_infer i = {.op = op, .attrs = attrs, .n_in = n, .in = types, .n_out = op->n_out, .out = out};
-    for (int k = 0; k < n; k++)
-        types[k] = in[k]->type;
-    return op->infer(&i);
-}
-
 static nac_tensor *last_step(nac_tensor *steps, nac_tensor *wh)
 {
     return nac_reshape(nac_slice_axis(steps, 1, -1, NAC_NONE, 1), NAC_SAME_DIM, nac_dim(wh, 0));        /* the number of steps may be unknown */
@@ -176,7 +166,7 @@ nac_tensor *nac_lstm_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, nac_tenso
         bias = nac_zeros(x->type.dtype, NAC_SHAPE(nac_dim(wx, -1)));
     nac_tensor *in[7] = {x, wx, wh, bias, h0, c0, mask};
     if (nac_gradient_of_gradient() && h0 && c0) {
-        if (!applies(&nac_op_lstm, mask ? 7 : 6, in, NULL))
+        if (!nac_op_fits(&nac_op_lstm, mask ? 7 : 6, in, NULL))
             return NULL;
         if (x->type.dim[1] > 0)
             return unrolled_lstm(in, mask != NULL, reverse);
@@ -290,7 +280,7 @@ nac_tensor *nac_gru_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, nac_tensor
         bias = nac_zeros(x->type.dtype, reset_after ? NAC_SHAPE(2, nac_dim(wx, -1)) : NAC_SHAPE(nac_dim(wx, -1)));
     nac_tensor *in[6] = {x, wx, wh, bias, h0, mask};
     if (nac_gradient_of_gradient() && h0) {
-        if (!applies(&nac_op_gru, mask ? 6 : 5, in, &a))
+        if (!nac_op_fits(&nac_op_gru, mask ? 6 : 5, in, &a))
             return NULL;
         if (x->type.dim[1] > 0)
             return unrolled_gru(in, &a);

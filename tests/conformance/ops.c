@@ -331,8 +331,16 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
       nac_gru_op(x[0], x[1], x[2], x[3], x[4], x[5], false, true))                                                                   \
     C(gru_reset_before_masked_reverse, "f n3x4x2; f 2x6; f 2x6; f 6; f n3x2; b n3x4", "f 32x12x40; f 40x120; f 40x120; f 120; f 32x40; b 32x12", SMOOTH, \
       nac_gru_op(x[0], x[1], x[2], x[3], x[4], x[5], true, false))                                                                   \
-    C(attention, "f n2x3x2x4; f n2x5x2x4; f n2x5x2x3", "f 4x60x4x32; f 4x70x4x32; f 4x70x4x16", SMOOTH, nac_attention_op(x[0], x[1], x[2], NULL, 0.5)) \
-    C(attention_masked, "f n2x3x2x4; f n2x5x2x4; f n2x5x2x3; b n2x1x3x5", NULL, SMOOTH, nac_attention_op(x[0], x[1], x[2], x[3], 0.5)) \
+    C(attention, "f n2x3x2x4; f n2x5x2x4; f n2x5x2x3", "f 4x60x4x32; f 4x70x4x32; f 4x70x4x16", SMOOTH,                              \
+      nac_dot_product_attention(x[0], x[1], x[2], NULL, 0.5, false))                                                                 \
+    C(attention_masked, "f n2x3x2x4; f n2x5x2x4; f n2x5x2x3; b n2x1x3x5", "f 4x60x4x32; f 4x270x4x32; f 4x270x4x16; b 4x1x60x270", SMOOTH, \
+      nac_dot_product_attention(x[0], x[1], x[2], x[3], 0.5, false))                                                                 \
+    C(attention_causal, "f n2x5x4x4; f n2x3x2x4; f n2x3x2x3", "f 1x160x4x32; f 1x150x2x32; f 1x150x2x16", SMOOTH,                    \
+      nac_dot_product_attention(x[0], x[1], x[2], NULL, 0.5, true))                                                                  \
+    C(attention_causal_masked, "f n2x5x4x4; f n1x5x1x4; f n1x5x1x3; b 5x5", NULL, SMOOTH,                                            \
+      nac_dot_product_attention(x[0], x[1], x[2], x[3], 0.5, true))                                                                  \
+    C(attention_of_long_vectors, "f n1x2x1x1026; f n1x3x1x1026; f n1x3x1x2", NULL, SMOOTH,                                           \
+      nac_dot_product_attention(x[0], x[1], x[2], NULL, 0.05, false))                                                                \
                                                                                                                                      \
     C(random_uniform, "s 2; f 3x4", "s 2; f 331x499", SMOOTH | PEEKS,                                                                        \
       nac_multiply(nac_random_uniform(x[0], NAC_FLOAT32, nac_shape_of_tensor(x[1]), -1, 2), x[1]))                            \
@@ -824,8 +832,13 @@ static const int64_t bad_pads[2][2] = {{0, 0}, {-1, 0}};
     R(nac_gru_op(F(2, 3, 4), F(4, 9), D(3, 9), NULL, F(2, 3), NULL, false, true), NAC_E_TYPE, "gru: dtypes differ: float32 and float64") \
     R(nac_gru_op(F(2, 3, 4), F(4, 9), F(3, 9), NULL, F(2, 3), B(2, 4), false, true), NAC_E_SHAPE, "gru: mask bool (2, 4) does not fit input float32 (2, 3, 4)") \
     R(nac_gru_op(F(2, 0, 4), F(4, 9), F(3, 9), NULL, F(2, 3), NULL, false, true), NAC_E_SHAPE, "gru: input float32 (2, 0, 4) has no time steps") \
-    R(nac_attention_op(F(2, 3, 4), F(2, 3, 2, 4), F(2, 3, 2, 4), NULL, 1), NAC_E_ARGUMENT, "transpose: ")                            \
-    R(nac_attention_op(F(2, 3, 2, 4), F(2, 3, 2, 5), F(2, 3, 2, 4), NULL, 1), NAC_E_SHAPE, "matmul: ")                               \
+    R(nac_dot_product_attention(F(2, 3, 4), F(2, 3, 2, 4), F(2, 3, 2, 4), NULL, 1, false), NAC_E_SHAPE, "dot_product_attention: query float32 (2, 3, 4)") \
+    R(nac_dot_product_attention(F(2, 3, 2, 4), F(2, 3, 2, 5), F(2, 3, 2, 4), NULL, 1, false), NAC_E_SHAPE, "does not fit key float32 (2, 3, 2, 5)") \
+    R(nac_dot_product_attention(F(2, 3, 3, 4), F(2, 3, 2, 4), F(2, 3, 2, 4), NULL, 1, false), NAC_E_SHAPE, "does not fit key")       \
+    R(nac_dot_product_attention(F(2, 3, 2, 4), F(2, 3, 2, 4), F(2, 4, 2, 4), NULL, 1, true), NAC_E_SHAPE, "and value float32 (2, 4, 2, 4)") \
+    R(nac_dot_product_attention(F(2, 3, 2, 4), F(2, 3, 2, 4), D(2, 3, 2, 4), NULL, 1, true), NAC_E_TYPE, "dtypes differ: float32, float32 and float64") \
+    R(nac_dot_product_attention(F(2, 3, 2, 4), F(2, 5, 2, 4), F(2, 5, 2, 4), B(2, 3, 4), 1, false), NAC_E_SHAPE,                     \
+      "expected a bool mask that broadcasts to (2, 2, 3, 5), found bool (1, 2, 3, 4)")                                               \
     R(nac_random_uniform(F(2), NAC_FLOAT32, NAC_SHAPE(3), 0, 1), NAC_E_TYPE, "random: seed: expected int64 (2,), found float32 (2,)") \
     R(nac_random_normal(I(2), NAC_INT32, NAC_SHAPE(3), 0, 1), NAC_E_TYPE, "random_normal: dtype: expected float32 or float64, found int32") \
     R(nac_random_uniform(I(2), NAC_FLOAT32, NAC_SHAPE(-3), 0, 1), NAC_E_SHAPE, "random_uniform: ")                                   \

@@ -1,0 +1,105 @@
+/* Functions of vectors, and products of rows with matrices packed once: what the recurrent layers and attention share. */
+#ifndef NAC_VECTOR_H
+#define NAC_VECTOR_H
+
+#include "kernels/tile.h"
+
+#if defined NAC_REAL_FLOAT
+/* Powers of two from the exponent bits, a polynomial for the rest; below -87.3, where results would be subnormal, 0. 2 ulp. */
+NAC_INLINE vec exp_vec(vec x)
+{
+    const real  top = 88.3762626647950f, bottom = -87.3365447504019f, round = 12582912.0f;
+    const lanes none = x < bottom;
+    x = nac_select(x > top, splat(top), x);
+    x = nac_select(none, splat(bottom), x);
+    const vec shifted = x * 1.44269504088896341f + round;
+    const vec n = shifted - round;
+    const vec r = x - n * 0.693359375f - n * -2.12194440e-4f;
+    vec       p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1;
+    const lanes power = (((lanes)shifted - (lanes)splat(round)) + 127) << 23;
+    return nac_select(none, (vec){0}, p * (vec)power);
+}
+
+NAC_INLINE vec sigmoid_vec(vec x)
+{
+    return 1 / (1 + exp_vec(-x));
+}
+
+NAC_INLINE vec tanh_vec(vec x)
+{
+    /* Where |x| is small the quotient of polynomials keeps the relative precision that 1 - 2 / (exp(2 x) + 1) loses. */
+    const vec s = x * x;
+    vec       p = s * -5.70498872745e-3f + 2.06390887954e-2f;
+    p = p * s - 5.37397155531e-2f;
+    p = p * s + 1.33314422036e-1f;
+    p = p * s - 3.33332819422e-1f;
+    const vec near = p * s * x + x, far = 1 - 2 / (exp_vec(x + x) + 1);
+    return nac_select(s < 0.390625f, near, far);
+}
+#else
+NAC_INLINE vec exp_vec(vec x)
+{
+    for (int i = 0; i < NAC_W; i++)
+        x[i] = exp(x[i]);
+    return x;
+}
+
+NAC_INLINE vec sigmoid_vec(vec x)
+{
+    for (int i = 0; i < NAC_W; i++)
+        x[i] = 1 / (1 + exp(-x[i]));
+    return x;
+}
+
+NAC_INLINE vec tanh_vec(vec x)
+{
+    for (int i = 0; i < NAC_W; i++)
+        x[i] = tanh(x[i]);
+    return x;
+}
+#endif
+
+NAC_INLINE vec load_some(const real *p, int64_t n)
+{
+    return n == NAC_W ? nac_load(p) : nac_load_part(p, n);
+}
+
+NAC_INLINE void store_some(real *p, vec v, int64_t n)
+{
+    if (n == NAC_W)
+        nac_store(p, v);
+    else
+        nac_store_part(p, v, n);
+}
+
+static inline int64_t panels_size(int64_t k, int64_t n)
+{
+    return nac_ceil_div(n, NAC_NR) * NAC_NR * k;
+}
+
+/* Rows' product with a packed matrix of k rows and n columns. */
+static inline void multiply_rows(int64_t rows, const real *const *a, int64_t k, int64_t n, const real *packed, const nac_finish *f, real *const *c)
+{
+    const int64_t tiles = nac_ceil_div(rows, NAC_MR);
+    for (int64_t j = 0; j < n; j += NAC_NR)
+        for (int64_t t = 0; t < tiles; t++) {
+            const int64_t r0 = nac_cut(rows, tiles, t), r1 = nac_cut(rows, tiles, t + 1);
+            real         *to[NAC_MR];
+            for (int64_t r = r0; r < r1; r++)
+                to[r - r0] = c[r] + j;
+            NAC_K(tile_rows)((int)(r1 - r0), nac_min(n - j, NAC_NR), 1, a + r0, k, packed + j * k, nac_width(nac_min(n - j, NAC_NR)), f, to);
+        }
+}
+
+static inline void pack_matrix(bool t, int64_t k, int64_t n, const real *b, int64_t ldb, real *packed)
+{
+    for (int64_t j = 0; j < n; j += NAC_NR)
+        NAC_K(tile_pack)(t, k, nac_min(n - j, NAC_NR), t ? b + j * ldb : b + j, ldb, packed + j * k);
+}
+
+#endif
