@@ -150,7 +150,7 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
     E(ZeroPadding2D, zero_padding, "f n2x3x4x2", "f n16x40x40x8", INFER, plain, nac_zero_padding2d(1, .dtype = dtype))               \
     E(ZeroPadding2D, zero_padding_full, "f n2x2x3x4", NULL, INFER, plain, nac_zero_padding2d(NAC_PADS({0, 1}, {2, 0}), .data_format = "channels_first", .dtype = dtype)) \
     E(ZeroPadding1D, zero_padding1d, "f n2x4x3", NULL, INFER, plain, nac_zero_padding1d(NAC_PADS({0, 2}), .dtype = dtype))           \
-    E(ZeroPadding3D, zero_padding3d, "f n2x2x3x2x2", NULL, INFER, plain, nac_zero_padding3d({1, 2, 1}, .dtype = dtype))              \
+    E(ZeroPadding3D, zero_padding3d, "f n2x2x3x2x2", NULL, INFER, plain, nac_zero_padding3d(NAC_PADS({1, 1}, {2, 2}, {1, 0}), .dtype = dtype))              \
     E(Cropping1D, cropping1d, "f n2x4x3", "f n60x200x16", INFER, plain, nac_cropping1d(NAC_PADS({2, 0}), .dtype = dtype))            \
     E(Cropping2D, cropping2d, "f n2x2x4x5", NULL, INFER, plain, nac_cropping2d(NAC_PADS({1, 0}, {1, 2}), .data_format = "channels_first", .dtype = dtype)) \
     E(Cropping2D, cropping2d_nothing, "f n2x3x4x2", NULL, INFER, plain, nac_cropping2d(0, .dtype = dtype))                           \

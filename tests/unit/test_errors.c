@@ -112,6 +112,9 @@ START_TEST(options_of_layers)
     FAILS(nac_conv2d(1, 3, .padding = "full"), NAC_E_ARGUMENT, "Conv2D: padding: expected one of valid|same, found \"full\"");
     FAILS(nac_conv2d(1, 3, .padding = NULL), NAC_E_ARGUMENT, "Conv2D: padding: expected one of valid|same, found NULL");
     FAILS(nac_zero_padding2d(-1), NAC_E_ARGUMENT, "ZeroPadding2D: padding: expected at least 0, found -1");
+    FAILS(nac_zero_padding2d(NAC_PADS({1, 2}, {0, -3})), NAC_E_ARGUMENT, "ZeroPadding2D: padding: expected at least 0, found -3");
+    FAILS(nac_zero_padding2d(NAC_PADS({1, 0})), NAC_E_ARGUMENT, "ZeroPadding2D: padding: expected one number, or a pair for each axis (2), found 1");
+    FAILS(nac_cropping1d(NAC_PADS({1, 0}, {1, 1})), NAC_E_ARGUMENT, "Cropping1D: cropping: expected one number, or a pair for each axis (1), found 2");
     FAILS(nac_dropout(1.5), NAC_E_ARGUMENT, "Dropout: rate: expected between 0 and 1, found 1.5");
     FAILS(nac_dropout(-0.1), NAC_E_ARGUMENT, "Dropout: rate: expected between 0 and 1, found -0.1");
     FAILS(nac_dropout(NAN), NAC_E_ARGUMENT, "Dropout: rate: expected between 0 and 1, found nan");
