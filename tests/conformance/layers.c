@@ -264,8 +264,10 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
       nac_multi_head_attention(2, 3, .value_dim = 2, .dropout = 0.3, .use_bias = false, .output_shape = {{6}}, .seed = 4, .dtype = dtype)) \
     E(MultiHeadAttention, attention_causal, "f n2x4x3", NULL, INFER, causal, nac_multi_head_attention(2, 2, .dtype = dtype))         \
     E(MultiHeadAttention, attention_masked, "f n2x3x4; f n2x5x4; b n2x3x5", NULL, INFER, with_attention_mask, nac_multi_head_attention(2, 3, .dtype = dtype)) \
-    E(MultiHeadAttention, attention_gated, "f n2x2x3x4; f n2x2x5x4", "f n8x4x20x32; f n8x4x24x32", TRAINS, with_two,                  \
-      nac_multi_head_attention(2, 3, .use_gate = true, .attention_axes = 2, .sliding_window = 3, .output_shape = {{2, 3}}, .dropout = 0.3, .seed = 4, .dtype = dtype)) \
+    E(MultiHeadAttention, attention_gated, "f n2x3x4; f n2x5x4", NULL, TRAINS, with_two,                                               \
+      nac_multi_head_attention(2, 3, .use_gate = true, .sliding_window = 3, .output_shape = {{2, 3}}, .dropout = 0.3, .seed = 4, .dtype = dtype)) \
+    E(MultiHeadAttention, attention_of_rows, "f n2x2x3x4; f n2x2x5x4", "f n8x4x20x32; f n8x4x24x32", INFER, with_two,                \
+      nac_multi_head_attention(2, 3, .attention_axes = 2, .dtype = dtype))                                                           \
     E(MultiHeadAttention, attention_of_planes, "f n2x2x3x4; f n2x3x2x4", NULL, INFER, with_two, nac_multi_head_attention(2, 3, .dtype = dtype)) \
     E(GroupQueryAttention, grouped_heads, "f n2x3x4; f n2x5x4", "f n16x20x32; f n16x24x32", INFER, with_two, nac_group_query_attention(3, 4, 2, .dtype = dtype)) \
     E(GroupQueryAttention, grouped_full, "f n2x3x4; f n2x5x3; f n2x5x2", NULL, TRAINS, with_three,                                   \
