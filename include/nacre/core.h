@@ -116,13 +116,15 @@ typedef struct {
     int64_t d[NAC_MAX_RANK];
 } nac_axes;
 
-/* What is added to, or cut from, each spatial axis: 1 (all alike), {1, 2} (one number an axis) or NAC_PADS({0, 1}, {0, 1}). */
+/* What is added to, or cut from, both sides of each spatial axis: 1, all alike, or NAC_PADS({0, 1}, {2, 2}), a pair for each axis. As C cannot tell
+   {1, 0} from {1}, the compiler refuses {0, 1}: what has no elements stands in its way. */
 typedef struct {
-    int64_t d[3];
-    bool    pairs;
+    int64_t d;
+    __extension__ char use_NAC_PADS_for_pairs[0];
+    int     n;                          /* pairs; 0: d all around */
     int64_t p[3][2];
 } nac_pads;
-#define NAC_PADS(...) {.pairs = true, .p = {__VA_ARGS__}}
+#define NAC_PADS(...) {.n = (int)(sizeof((const int64_t[][2]){__VA_ARGS__}) / sizeof(int64_t[2])), .p = {__VA_ARGS__}}
 
 /* A learning rate: a number, or {.schedule = nac_cosine_decay(...)}. */
 typedef struct {
@@ -176,7 +178,7 @@ NAC_API nac_spec nac_group_of(const nac_specs *specs);
 #define NAC_D_SIZE(v) {{v}}
 #define NAC_D_SHAPE(v) {{v}, 0}
 #define NAC_D_AXES(v) {{v}}
-#define NAC_D_PADS(v) {{v}, false, {{0}}}
+#define NAC_D_PADS(v) {.d = v}
 #define NAC_D_RATE(v) {v, NULL}
 #define NAC_D_FLOATS(v) {{v}, 0}
 #define NAC_D_TENSOR(v) v

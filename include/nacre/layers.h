@@ -286,7 +286,7 @@ NAC_DECLARE(nac_layer, permute, NAC_PERMUTE_OPTIONS)
 NAC_DECLARE(nac_layer, repeat_vector, NAC_REPEAT_VECTOR_OPTIONS)
 #define nac_repeat_vector(...) NAC_KW(nac_repeat_vector_options, nac_repeat_vector_with, NAC_REPEAT_VECTOR_OPTIONS, .n = __VA_ARGS__)
 
-/* Zeros around the spatial axes: 1, {1, 2} or NAC_PADS({top, bottom}, {left, right}); of one axis 1 or NAC_PADS({before, after}). */
+/* Zeros around the spatial axes: 1, or NAC_PADS({top, bottom}, {left, right}), a pair for each axis; of one axis NAC_PADS({before, after}). */
 #define NAC_ZERO_PADDING_OPTIONS(O, S, N) \
     O(S, PADS, padding, 1, NAC_AT_LEAST(0), .axes = N) \
     O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
@@ -846,15 +846,20 @@ NAC_DECLARE(nac_layer, bidirectional, NAC_BIDIRECTIONAL_OPTIONS)
 NAC_DECLARE(nac_layer, time_distributed, NAC_TIME_DISTRIBUTED_OPTIONS)
 #define nac_time_distributed(...) NAC_KW(nac_time_distributed_options, nac_time_distributed_with, NAC_TIME_DISTRIBUTED_OPTIONS, .layer = __VA_ARGS__)
 
-/* Queries (batch, t, d) attend to values and keys (batch, s, d): nac_call(layer, nac_list(query, value, key)); the key may be left out. */
+/* Queries (batch, t, d) attend to values and keys (batch, s, d): nac_call(layer, nac_list(query, value, key)); the key may be left out. The inputs may
+   have more axes; attention goes along attention_axes of them (all between the batch and the features), the others are alike in all inputs.
+   (batch, t, output_shape), which is (d) when left out; scores, if asked for, (batch, heads, t, s). sliding_window: steps that far apart, or farther,
+   do not see each other. use_gate: a sigmoid of the query weighs what the heads give. */
 #define NAC_MULTI_HEAD_ATTENTION_OPTIONS(O, S) \
     O(S, INT, num_heads, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
     O(S, INT, key_dim, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
     O(S, INT, value_dim, NAC_NONE, NAC_OR_NONE, NAC_AT_LEAST(1)) \
     O(S, FLOAT, dropout, 0, NAC_WITHIN(0, 1)) \
     O(S, BOOL, use_bias, true, NAC_ANY) \
+    O(S, BOOL, use_gate, false, NAC_ANY) \
     O(S, SHAPE, output_shape, 0, NAC_OR_NONE) \
-    O(S, AXES, attention_axes, NAC_NONE, NAC_OR_NONE) \
+    O(S, AXES, attention_axes, NAC_NONE, NAC_OR_NONE, NAC_LIST) \
+    O(S, INT, sliding_window, NAC_NONE, NAC_OR_NONE, NAC_AT_LEAST(1)) \
     O(S, SPEC, kernel_initializer, "glorot_uniform", NAC_IS(INITIALIZER)) \
     O(S, SPEC, bias_initializer, "zeros", NAC_IS(INITIALIZER)) \
     O(S, SPEC, kernel_regularizer, NULL, NAC_IS(REGULARIZER)) \

@@ -20,13 +20,19 @@ typedef nac_tensor *(*nac_train_step)(nac_model *m, nac_tensor *x, nac_tensor *y
     O(S, LAYER, model, NULL)                                                                                                         \
     O(S, SPEC, optimizer, "rmsprop")                                                                                                 \
     O(S, SPECS, loss, NULL)                     /* one, or one an output; {nac_by_name("output", "mse"), ...} */                     \
-    O(S, FLOATS, loss_weights, 0)               /* one an output */                                                                  \
     O(S, SPECS, metrics, NULL)                  /* {"accuracy", nac_precision()}; by output: nac_by_name or nac_group */             \
     O(S, SPECS, weighted_metrics, NULL)                                                                                              \
     O(S, BOOL, run_eagerly, false)                                                                                                   \
     O(S, INT, steps_per_execution, 1)
+/* What each output's loss counts: {1, 0.5}, one an output, or by output, {{1, 0.5}, .output = {"head", "aside"}}. */
+typedef struct {
+    double      v[NAC_MAX_IO];
+    int         n;                              /* 0: as many as are named, or up to the last that is not 0 */
+    const char *output[NAC_MAX_IO];
+} nac_loss_weights;
 typedef struct {
     NAC_COMPILE_ARGUMENTS(NAC_FIELD, )
+    nac_loss_weights loss_weights;              /* none: 1 each */
     nac_train_step train_step;                  /* NULL: Keras's */
     void          *train_context;
 } nac_compile_arguments;

@@ -233,10 +233,13 @@ static bool check(const nac_class *cls, const nac_option *row, const void *value
         return check_sizes(cls, row, value);
     case NAC_OPTION_PADS: {
         const nac_pads *p = value;
-        for (int i = 0; i < 3; i++)
-            if (p->pairs ? p->p[i][0] < 0 || p->p[i][1] < 0 : p->d[i] < 0)
-                return nac_fail(NAC_E_ARGUMENT, "%s: %s: expected at least 0, found %lld", cls->name, row->name,
-                                (long long)(p->pairs ? p->p[i][p->p[i][0] < 0 ? 0 : 1] : p->d[i]));
+        int64_t least = p->d;
+        if (p->n && row->axes && p->n != row->axes)
+            return nac_fail(NAC_E_ARGUMENT, "%s: %s: expected one number, or a pair for each axis (%d), found %d", cls->name, row->name, row->axes, p->n);
+        for (int i = 0; i < 2 * p->n; i++)
+            least = p->p[i / 2][i % 2] < least ? p->p[i / 2][i % 2] : least;
+        if (least < 0)
+            return nac_fail(NAC_E_ARGUMENT, "%s: %s: expected at least 0, found %lld", cls->name, row->name, (long long)least);
         return true;
     }
     case NAC_OPTION_SHAPE: {
@@ -472,10 +475,9 @@ static cJSON *pads_to_json(const nac_pads *p, int axes)
 {
     cJSON *array = cJSON_CreateArray();
     for (int i = 0; i < axes; i++) {
-        int64_t same = p->d[i] ? p->d[i] : p->d[0], pair[2] = {p->pairs ? p->p[i][0] : same, p->pairs ? p->p[i][1] : same};
         cJSON *item = cJSON_CreateArray();
-        cJSON_AddItemToArray(item, nac_json_int(pair[0]));
-        cJSON_AddItemToArray(item, nac_json_int(pair[1]));
+        for (int side = 0; side < 2; side++)
+            cJSON_AddItemToArray(item, nac_json_int(p->n ? p->p[i][side] : p->d));
         if (axes == 1)
             return cJSON_Delete(array), item;
         cJSON_AddItemToArray(array, item);
@@ -643,19 +645,18 @@ static bool pads_from_json(const cJSON *json, nac_pads *p, int axes)
     int64_t v[2];
     *p = (nac_pads){0};
     if (is_int(json))
-        return p->d[0] = (int64_t)json->valuedouble, p->d[0] == 0 ? (p->pairs = true) : true;
-    int n = cJSON_GetArraySize(json);
-    p->pairs = true;
-    if (axes == 1 && n == 2 && ints_from_json(json, v, 2) == 2)
-        return p->p[0][0] = v[0], p->p[0][1] = v[1], true;
-    for (int i = 0; i < n && i < 3; i++) {
+        return p->d = (int64_t)json->valuedouble, true;
+    if (axes == 1 && cJSON_GetArraySize(json) == 2 && ints_from_json(json, v, 2) == 2)
+        return p->n = 1, p->p[0][0] = v[0], p->p[0][1] = v[1], true;
+    p->n = cJSON_GetArraySize(json);
+    for (int i = 0; i < p->n && i < 3; i++) {
         int count = ints_from_json(cJSON_GetArrayItem(json, i), v, 2);
         if (count < 1)
             return false;
         p->p[i][0] = v[0];
         p->p[i][1] = v[count - 1];
     }
-    return n == axes || (axes == 0 && n >= 1 && n <= 3);
+    return axes ? p->n == axes : p->n <= 3;
 }
 
 /* The kind of what an envelope holds: the row's, or the other one that the row takes too (a layer as an activation). */

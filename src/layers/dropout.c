@@ -91,6 +91,8 @@ static bool alpha_call(nac_layer *self, nac_layer_call *c)
     nac_shape noise;
     if (!c->training || o->rate == 0)
         return nac_return(c, x);
+    if (o->rate == 1)
+        return nac_fail(NAC_E_ARGUMENT, "AlphaDropout \"%s\": rate: expected less than 1 in training, where something must be kept; found 1", self->name);
     if (!noise_of(self, &o->noise_shape, x, &noise))
         return false;
     nac_tensor *random = nac_random_uniform(nac_layer_seed(self, o->seed), NAC_FLOAT32, noise, 0, 1);

@@ -49,6 +49,18 @@ static inline int nac_first_spatial(const char *data_format)
     return strcmp(data_format, "channels_first") == 0 ? 2 : 1;
 }
 
+/* In ascending order, as Keras's normalizations take them. */
+static inline nac_axes nac_sorted_axes(nac_axes a)
+{
+    for (int n = 1; n < NAC_MAX_RANK && a.d[n]; n++)
+        for (int i = n; i > 0 && a.d[i] < a.d[i - 1]; i--) {
+            int64_t less = a.d[i];
+            a.d[i] = a.d[i - 1];
+            a.d[i - 1] = less;
+        }
+    return a;
+}
+
 /* The name of the class that names are made of. */
 static inline const char *nac_naming(const nac_layer *l)
 {

@@ -6,6 +6,13 @@ typedef struct {
     nac_variable *gamma, *beta;
 } layer_normalization;
 
+static bool init(void *self)
+{
+    nac_layer_normalization_options *o = ((nac_layer *)self)->base.options;
+    o->axis = nac_sorted_axes(o->axis);
+    return true;
+}
+
 static bool build(nac_layer *self, int n_in, const nac_type *in)
 {
     const nac_layer_normalization_options *o = nac_options(self);
@@ -57,5 +64,5 @@ static bool call(nac_layer *self, nac_layer_call *c)
     return nac_optional_value(l->gamma, &gamma) && nac_optional_value(l->beta, &beta) && nac_return(c, nac_layer_norm(x, gamma, beta, o->epsilon));
 }
 
-NAC_DEFINE_LAYER(layer_normalization, NAC_LAYER_NORMALIZATION_OPTIONS, (.name = "LayerNormalization", .size = sizeof(layer_normalization)),
+NAC_DEFINE_LAYER(layer_normalization, NAC_LAYER_NORMALIZATION_OPTIONS, (.name = "LayerNormalization", .size = sizeof(layer_normalization), .init = init),
                  .build = build, .call = call, .supports_masking = true)

@@ -20,7 +20,8 @@ static bool dropout_call(nac_layer *self, nac_layer_call *c)
     if (!c->training || o->rate == 0)
         return nac_return(c, x);
     if (o->rate == 1)
-        return nac_fail(NAC_E_ARGUMENT, "GaussianDropout \"%s\": rate: the noise of rate 1 has no variance", self->name);
+        return nac_fail(NAC_E_ARGUMENT, "GaussianDropout \"%s\": rate: expected less than 1 in training, where noise is as wide as sqrt(rate / (1 - rate)); found 1",
+                        self->name);
     return nac_return(c, nac_multiply(x, normal(self, x, o->seed, 1, sqrt(o->rate / (1 - o->rate)))));
 }
 

@@ -83,7 +83,7 @@ NAC_DEFINE_LAYER(repeat_vector, NAC_REPEAT_VECTOR_OPTIONS, (.name = "RepeatVecto
 
 static int64_t pad_at(const nac_pads *p, int axis, int side)
 {
-    return p->pairs ? p->p[axis][side] : p->d[axis] ? p->d[axis] : p->d[0];
+    return p->n ? p->p[axis][side] : p->d;
 }
 
 static bool zero_padding_call(nac_layer *self, nac_layer_call *c)

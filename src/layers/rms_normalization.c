@@ -6,6 +6,13 @@ typedef struct {
     nac_variable *scale;
 } rms_normalization;
 
+static bool init(void *self)
+{
+    nac_rms_normalization_options *o = ((nac_layer *)self)->base.options;
+    o->axis = nac_sorted_axes(o->axis);
+    return true;
+}
+
 static bool build(nac_layer *self, int n_in, const nac_type *in)
 {
     const nac_rms_normalization_options *o = nac_options(self);
@@ -30,5 +37,5 @@ static bool call(nac_layer *self, nac_layer_call *c)
     return nac_return(c, nac_multiply(y, nac_value(((rms_normalization *)self)->scale)));
 }
 
-NAC_DEFINE_LAYER(rms_normalization, NAC_RMS_NORMALIZATION_OPTIONS, (.name = "RMSNormalization", .size = sizeof(rms_normalization)), .build = build,
+NAC_DEFINE_LAYER(rms_normalization, NAC_RMS_NORMALIZATION_OPTIONS, (.name = "RMSNormalization", .size = sizeof(rms_normalization), .init = init), .build = build,
                  .call = call)

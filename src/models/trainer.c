@@ -11,6 +11,13 @@ static void free_specs(nac_specs *s)
     }
 }
 
+static void free_weights(nac_loss_weights *w)
+{
+    for (int i = 0; i < NAC_MAX_IO; i++)
+        nac_free((char *)w->output[i]);
+    *w = (nac_loss_weights){0};
+}
+
 static void forget_build(trainer *t)
 {
     for (int i = 0; i < NAC_MAX_IO; i++) {
@@ -47,6 +54,7 @@ static void destroy(void *object)
     free_specs(&t->loss);
     free_specs(&t->metrics);
     free_specs(&t->weighted_metrics);
+    free_weights(&t->loss_weights);
     nac_release(t->optimizer);
     nac_release(t->predict);
 }
@@ -94,6 +102,32 @@ static bool copy_specs(nac_specs *to, const nac_specs *from)
     return true;
 }
 
+static bool copy_weights(nac_loss_weights *to, const nac_loss_weights *from)
+{
+    int named = 0;
+    for (int i = 0; i < NAC_MAX_IO; i++) {
+        to->v[i] = from->v[i];
+        if (from->v[i] != 0 && i >= to->n)
+            to->n = i + 1;
+        if (!isfinite(from->v[i]))
+            return nac_fail(NAC_E_ARGUMENT, "compile: loss_weights: expected numbers, found %g", from->v[i]);
+        if (!from->output[i])
+            continue;
+        if (i != named++)
+            return nac_fail(NAC_E_ARGUMENT, "compile: loss_weights: output %d has no name, and a later one has", i - 1);
+        if (!(to->output[i] = nac_strdup(from->output[i])))
+            return false;
+    }
+    to->n = from->n ? from->n : named ? named : to->n;
+    return !named || named == to->n || nac_fail(NAC_E_ARGUMENT, "compile: loss_weights: %d numbers for %d names of outputs", to->n, named);
+}
+
+static bool check_named(const nac_loss_weights *w, const nac_specs *loss)
+{
+    return !w->output[0] || nac_is(loss->v[0], NAC_KIND_PAIR)
+           || nac_fail(NAC_E_ARGUMENT, "compile: loss_weights: by the names of outputs only if the losses are, too (nac_by_name)");
+}
+
 /* Names are looked up now, so that a wrong one is an error of compile. */
 static bool check_spec(nac_kind kind, nac_spec spec, const char *what)
 {
@@ -137,13 +171,16 @@ bool nac_compile_with(const nac_compile_arguments *a)
     if (!optimizer)
         return nac_trail("in model \"%s\"", a->model->name);
     nac_specs loss = {{0}}, metrics = {{0}}, weighted = {{0}};
+    nac_loss_weights weights = {0};
     trainer *t = nac_trainer(a->model);
     if (!t || !check_specs(NAC_KIND_LOSS, &a->loss, "compile: loss") || !check_specs(NAC_KIND_METRIC, &a->metrics, "compile: metrics")
         || !check_specs(NAC_KIND_METRIC, &a->weighted_metrics, "compile: weighted_metrics") || !copy_specs(&loss, &a->loss) || !copy_specs(&metrics, &a->metrics)
-        || !copy_specs(&weighted, &a->weighted_metrics)) {
+        || !copy_specs(&weighted, &a->weighted_metrics) || !copy_weights(&weights, &a->loss_weights)
+        || !check_named(&weights, &loss)) {
         free_specs(&loss);
         free_specs(&metrics);
         free_specs(&weighted);
+        free_weights(&weights);
         nac_release(optimizer);
         return nac_trail("in model \"%s\"", a->model->name);
     }
@@ -151,17 +188,15 @@ bool nac_compile_with(const nac_compile_arguments *a)
     free_specs(&t->loss);
     free_specs(&t->metrics);
     free_specs(&t->weighted_metrics);
+    free_weights(&t->loss_weights);
     nac_release(t->optimizer);
     t->optimizer = optimizer;
     t->loss = loss;
     t->metrics = metrics;
     t->weighted_metrics = weighted;
-    t->loss_weights = a->loss_weights;
-    for (int i = t->loss_weights.n; i < NAC_MAX_IO; i++)
-        if (t->loss_weights.v[i] != 0)
-            t->loss_weights.n = i + 1;
+    t->loss_weights = weights;
     const model *graph = nac_as_model(a->model);
-    if (t->loss_weights.n && graph && t->loss_weights.n < graph->n_out)     /* a 0 at the end does not tell that it was written */
+    if (weights.n && !weights.output[0] && graph && weights.n < graph->n_out)       /* a 0 at the end does not tell that it was written */
         t->loss_weights.n = graph->n_out;
     t->run_eagerly = a->run_eagerly;
     t->steps_per_execution = a->steps_per_execution;
@@ -179,20 +214,24 @@ static nac_metric *mean_of(const char *name)
     return nac_is(m, NAC_KIND_METRIC) ? nac_retain(m) : NULL;
 }
 
+void nac_output_label(nac_model *of, int output, char *label, size_t size)
+{
+    const model *m = nac_as_model(of);
+    const cJSON *key = m ? cJSON_GetArrayItem(m->out_keys, output) : NULL;
+    int input, node = m && output < m->n_out ? nac_model_source(m, m->flat_out[output], &input) : -1;
+    if (key)
+        snprintf(label, size, "%.60s", key->valuestring);
+    else if (node >= 0)
+        snprintf(label, size, "%.60s", ((layer_node *)m->nodes.items[node])->layer->name);
+    else
+        snprintf(label, size, "output_%d", output);
+}
+
 static void name_outputs(trainer *t, int n)
 {
-    const model *m = nac_as_model(t->model);
     t->n_outputs = n;
-    for (int i = 0; i < n; i++) {
-        const cJSON *key = m ? cJSON_GetArrayItem(m->out_keys, i) : NULL;
-        int input, node = m && i < m->n_out ? nac_model_source(m, m->flat_out[i], &input) : -1;
-        if (key)
-            snprintf(t->output_name[i], sizeof t->output_name[i], "%.60s", key->valuestring);
-        else if (node >= 0)
-            snprintf(t->output_name[i], sizeof t->output_name[i], "%.60s", ((layer_node *)m->nodes.items[node])->layer->name);
-        else
-            snprintf(t->output_name[i], sizeof t->output_name[i], "output_%d", i);
-    }
+    for (int i = 0; i < n; i++)
+        nac_output_label(t->model, i, t->output_name[i], sizeof t->output_name[i]);
 }
 
 static int output_named(const trainer *t, const char *name, const char *what)
@@ -235,7 +274,7 @@ static bool build_losses(trainer *t, nac_tensor *const *y, nac_tensor *const *p)
     int n = count_specs(&t->loss);
     if (n > 1 && !nac_is(t->loss.v[0], NAC_KIND_PAIR) && n != t->n_outputs)
         return nac_fail(NAC_E_ARGUMENT, "compile: loss: expected one for each of %d outputs, found %d", t->n_outputs, n);
-    if (t->loss_weights.n > t->n_outputs)
+    if (t->loss_weights.n > t->n_outputs && !t->loss_weights.output[0])
         return nac_fail(NAC_E_ARGUMENT, "compile: loss_weights: expected one for each of %d outputs, found %d", t->n_outputs, t->loss_weights.n);
     for (int i = 0; i < n; i++) {
         const nac_pair *pair = nac_is(t->loss.v[i], NAC_KIND_PAIR) ? t->loss.v[i] : NULL;
@@ -246,6 +285,14 @@ static bool build_losses(trainer *t, nac_tensor *const *y, nac_tensor *const *p)
     for (int i = 1; i < t->n_outputs && n == 1 && !nac_is(t->loss.v[0], NAC_KIND_PAIR); i++)
         if (!add_loss(t, i, t->loss.v[0], y[i], p[i]))
             return false;
+    for (int i = 0; i < t->n_outputs; i++)
+        t->weight[i] = t->loss_weights.n && !t->loss_weights.output[0] ? t->loss_weights.v[i] : 1;
+    for (int i = 0; i < NAC_MAX_IO && t->loss_weights.output[i]; i++) {
+        int output = output_named(t, t->loss_weights.output[i], "loss_weights");
+        if (output < 0)
+            return false;
+        t->weight[output] = t->loss_weights.v[i];
+    }
     int losses = 0;
     for (int i = 0; i < t->n_outputs; i++)
         losses += t->losses[i] != NULL;
@@ -369,8 +416,8 @@ nac_tensor *nac_model_loss(nac_model *m, nac_tensor *y, nac_tensor *y_pred, nac_
             return NULL;
         if (t->output_loss[i] && !nac_metric_update(t->output_loss[i], loss, NULL, nac_scalar((double)nac_dim(ps[i], 0))))
             return NULL;
-        if (t->loss_weights.n)
-            loss = nac_mul_scalar(loss, t->loss_weights.v[i]);
+        if (t->weight[i] != 1)
+            loss = nac_mul_scalar(loss, t->weight[i]);
         total = total ? nac_add(total, loss) : loss;
     }
     nac_list extra = {0};

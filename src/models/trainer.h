@@ -21,7 +21,7 @@ typedef struct {
     bool           compiled;
     nac_optimizer *optimizer;
     nac_specs      loss, metrics, weighted_metrics;     /* as given; owned */
-    nac_floats     loss_weights;
+    nac_loss_weights loss_weights;      /* owns the names */
     bool           run_eagerly;
     int64_t        steps_per_execution;
     nac_train_step train_step;
@@ -30,6 +30,7 @@ typedef struct {
     bool           built;               /* the rest is known after the first batch */
     int            n_outputs;
     nac_loss      *losses[NAC_MAX_IO];
+    double         weight[NAC_MAX_IO];  /* of each of them */
     nac_metric    *loss_tracker, *output_loss[NAC_MAX_IO];
     char           output_name[NAC_MAX_IO][64];
     tracked_metric tracked[NAC_MAX_IO];
@@ -42,6 +43,8 @@ typedef struct {
 trainer *nac_trainer(nac_model *m);             /* made when there is none; NULL only without memory */
 trainer *nac_compiled_trainer(nac_model *m, const char *who);
 
+/* What the logs, and losses by output, call an output: its key in a dictionary of outputs, else the layer that it comes from. */
+void nac_output_label(nac_model *m, int output, char *label, size_t size);
 void nac_trainer_forget(nac_model *m);          /* what the first batch told, and the compiled functions: the model is another one now */
 
 /* The compiled steps; new ones when layers were frozen or thawed since. */

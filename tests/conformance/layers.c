@@ -150,7 +150,7 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
     E(ZeroPadding2D, zero_padding, "f n2x3x4x2", "f n16x40x40x8", INFER, plain, nac_zero_padding2d(1, .dtype = dtype))               \
     E(ZeroPadding2D, zero_padding_full, "f n2x2x3x4", NULL, INFER, plain, nac_zero_padding2d(NAC_PADS({0, 1}, {2, 0}), .data_format = "channels_first", .dtype = dtype)) \
     E(ZeroPadding1D, zero_padding1d, "f n2x4x3", NULL, INFER, plain, nac_zero_padding1d(NAC_PADS({0, 2}), .dtype = dtype))           \
-    E(ZeroPadding3D, zero_padding3d, "f n2x2x3x2x2", NULL, INFER, plain, nac_zero_padding3d({1, 2, 1}, .dtype = dtype))              \
+    E(ZeroPadding3D, zero_padding3d, "f n2x2x3x2x2", NULL, INFER, plain, nac_zero_padding3d(NAC_PADS({1, 1}, {2, 2}, {1, 0}), .dtype = dtype))              \
     E(Cropping1D, cropping1d, "f n2x4x3", "f n60x200x16", INFER, plain, nac_cropping1d(NAC_PADS({2, 0}), .dtype = dtype))            \
     E(Cropping2D, cropping2d, "f n2x2x4x5", NULL, INFER, plain, nac_cropping2d(NAC_PADS({1, 0}, {1, 2}), .data_format = "channels_first", .dtype = dtype)) \
     E(Cropping2D, cropping2d_nothing, "f n2x3x4x2", NULL, INFER, plain, nac_cropping2d(0, .dtype = dtype))                           \
@@ -267,6 +267,11 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
       nac_multi_head_attention(2, 3, .value_dim = 2, .dropout = 0.3, .use_bias = false, .output_shape = {{6}}, .seed = 4, .dtype = dtype)) \
     E(MultiHeadAttention, attention_causal, "f n2x4x3", NULL, INFER, causal, nac_multi_head_attention(2, 2, .dtype = dtype))         \
     E(MultiHeadAttention, attention_masked, "f n2x3x4; f n2x5x4; b n2x3x5", NULL, INFER, with_attention_mask, nac_multi_head_attention(2, 3, .dtype = dtype)) \
+    E(MultiHeadAttention, attention_gated, "f n2x3x4; f n2x5x4", NULL, TRAINS, with_two,                                               \
+      nac_multi_head_attention(2, 3, .use_gate = true, .sliding_window = 3, .output_shape = {{2, 3}}, .dropout = 0.3, .seed = 4, .dtype = dtype)) \
+    E(MultiHeadAttention, attention_of_rows, "f n2x2x3x4; f n2x2x5x4", "f n8x4x20x32; f n8x4x24x32", INFER, with_two,                \
+      nac_multi_head_attention(2, 3, .attention_axes = 2, .dtype = dtype))                                                           \
+    E(MultiHeadAttention, attention_of_planes, "f n2x2x3x4; f n2x3x2x4", NULL, INFER, with_two, nac_multi_head_attention(2, 3, .dtype = dtype)) \
     E(GroupQueryAttention, grouped_heads, "f n2x3x4; f n2x5x4", "f n16x20x32; f n16x24x32", INFER, with_two, nac_group_query_attention(3, 4, 2, .dtype = dtype)) \
     E(GroupQueryAttention, grouped_full, "f n2x3x4; f n2x5x3; f n2x5x2", NULL, TRAINS, with_three,                                   \
       nac_group_query_attention(2, 4, 1, .dropout = 0.3, .use_bias = false, .use_gate = true, .sliding_window = 3, .seed = 4, .dtype = dtype)) \

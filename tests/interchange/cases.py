@@ -114,7 +114,24 @@ def outputs_by_name():
     h = L.Dense(6, activation="elu")(a)
     m = keras.Model(a, [L.Dense(1, name="left")(h), L.Dense(2, name="right")(h)])
     return m, normal(10, 4), [normal(10, 1), normal(10, 2)], dict(
-        optimizer="sgd", loss={"left": "mse", "right": "mae"}, metrics={"left": ["mae", "mse"], "right": "mse"})
+        optimizer="sgd", loss={"left": "mse", "right": "mae"}, loss_weights={"left": 0.25, "right": 3.0}, metrics={"left": ["mae", "mse"], "right": "mse"})
+
+
+@case
+def outputs_without_a_loss():
+    x = keras.Input((3,))
+    h = L.Dense(4, activation="tanh")(x)
+    m = keras.Model(x, [L.Dense(2, name="zeta")(h), L.Dense(1, name="alpha")(h)])
+    return m, normal(16, 3), [normal(16, 2), normal(16, 1)], dict(optimizer="adam", loss=["mse", None], metrics=[["mae", "mse"], None])
+
+
+@case
+def outputs_by_name_out_of_order():
+    x = keras.Input((3,))
+    h = L.Dense(4, activation="tanh")(x)
+    m = keras.Model(x, [L.Dense(2, name="zeta")(h), L.Dense(1, name="alpha")(h)])
+    return m, normal(16, 3), [normal(16, 2), normal(16, 1)], dict(
+        optimizer="adam", loss={"alpha": "mse", "zeta": "huber"}, loss_weights={"alpha": 0.5, "zeta": 4.0}, metrics={"alpha": "mae"})
 
 
 @case

@@ -112,6 +112,9 @@ START_TEST(options_of_layers)
     FAILS(nac_conv2d(1, 3, .padding = "full"), NAC_E_ARGUMENT, "Conv2D: padding: expected one of valid|same, found \"full\"");
     FAILS(nac_conv2d(1, 3, .padding = NULL), NAC_E_ARGUMENT, "Conv2D: padding: expected one of valid|same, found NULL");
     FAILS(nac_zero_padding2d(-1), NAC_E_ARGUMENT, "ZeroPadding2D: padding: expected at least 0, found -1");
+    FAILS(nac_zero_padding2d(NAC_PADS({1, 2}, {0, -3})), NAC_E_ARGUMENT, "ZeroPadding2D: padding: expected at least 0, found -3");
+    FAILS(nac_zero_padding2d(NAC_PADS({1, 0})), NAC_E_ARGUMENT, "ZeroPadding2D: padding: expected one number, or a pair for each axis (2), found 1");
+    FAILS(nac_cropping1d(NAC_PADS({1, 0}, {1, 1})), NAC_E_ARGUMENT, "Cropping1D: cropping: expected one number, or a pair for each axis (1), found 2");
     FAILS(nac_dropout(1.5), NAC_E_ARGUMENT, "Dropout: rate: expected between 0 and 1, found 1.5");
     FAILS(nac_dropout(-0.1), NAC_E_ARGUMENT, "Dropout: rate: expected between 0 and 1, found -0.1");
     FAILS(nac_dropout(NAN), NAC_E_ARGUMENT, "Dropout: rate: expected between 0 and 1, found nan");
@@ -404,6 +407,9 @@ START_TEST(several_outputs)
     TWO(NAC_E_NOT_FOUND, "compile: metrics: the model has no output called \"c\"", .loss = "mse", .metrics = {nac_by_name("c", "mse")});
     TWO(NAC_E_ARGUMENT, "compile: metrics: expected an entry for each of 2 outputs, found 1; nac_group makes several one entry", .loss = "mse", .metrics = {"mse"});
     TWO(NAC_E_ARGUMENT, "compile: loss_weights: expected one for each of 2 outputs, found 3", .loss = "mse", .loss_weights = {{1, 2, 3}, 0});
+    TWO(NAC_E_NOT_FOUND, "compile: loss_weights: the model has no output called \"c\"", .loss = {nac_by_name("a", "mse")}, .loss_weights = {1, .output = {"c"}});
+    FAILS(nac_compile(m, .loss = "mse", .loss_weights = {1, .output = {"a"}}), NAC_E_ARGUMENT, "compile: loss_weights: by the names of outputs only if the losses are, too (nac_by_name); in model \"m\"");
+    FAILS(nac_compile(m, .loss = "mse", .loss_weights = {1, 0, NAN}), NAC_E_ARGUMENT, "compile: loss_weights: expected numbers, found nan; in model \"m\"");
     TWO(NAC_E_STATE, "model \"m\": there is no loss: compile with .loss, or add one with nac_add_loss", .loss = NULL);
     WORKS(nac_compile(m, .optimizer = "sgd", .loss = "mse"));
     FAILS_WITH(nac_fit(m, nac_arrays(witness_x, .targets = ZEROS(4, 1)), .verbose = 0), NAC_E_ARGUMENT, "model \"m\": expected targets for 2 outputs, found 1");

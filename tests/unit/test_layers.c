@@ -94,6 +94,32 @@ START_TEST(noise_has_its_shape)
 }
 END_TEST
 
+/* The weights lie along the axes in their order, whichever way these are written. */
+START_TEST(normalizations_sort_their_axes)
+{
+    nac_layer *by_layer = nac_layer_normalization(.axis = {2, 1}), *by_rms = nac_rms_normalization(.axis = {2, 1}), *layers[] = {by_layer, by_rms};
+    for (int i = 0; i < NAC_COUNT(layers); i++) {
+        WORKS(nac_call(layers[i], ones(NAC_SHAPE(2, 3, 4))));
+        nac_tensor *weight = nac_value(nac_weight(layers[i], 0));
+        ck_assert(nac_rank(weight) == 2 && nac_dim(weight, 0) == 3 && nac_dim(weight, 1) == 4);
+    }
+}
+END_TEST
+
+/* Keras: zeros, and a division by zero. */
+START_TEST(rate_1_drops_all)
+{
+    nac_tensor *x = ones(NAC_SHAPE(2, 3, 4));
+    nac_layer *all[] = {nac_dropout(1), nac_dropout(1, .noise_shape = {{-1, 1, -1}}), nac_spatial_dropout1d(1)}, *none[] = {nac_gaussian_dropout(1), nac_alpha_dropout(1)};
+    for (int i = 0; i < NAC_COUNT(all); i++)
+        about(nac_layer_class_name(all[i]), nac_item(nac_max(train(all[i], x))), 0, 0);
+    for (int i = 0; i < NAC_COUNT(none); i++) {
+        about(nac_layer_class_name(none[i]), nac_item(nac_min(nac_call(none[i], x))), 1, 0);
+        FAILS(nac_call(none[i], x, .training = true), NAC_E_ARGUMENT, "rate: expected less than 1 in training");
+    }
+}
+END_TEST
+
 /* The derivative by x is what x was multiplied with: the noise of the gradient is that of the output. */
 START_TEST(gradients_have_the_same_noise)
 {
@@ -295,6 +321,8 @@ int main(void)
     tcase_add_test(tests, noise_has_its_mean_and_variance);
     tcase_add_test(tests, alpha_dropout_drops_its_share);
     tcase_add_test(tests, noise_has_its_shape);
+    tcase_add_test(tests, rate_1_drops_all);
+    tcase_add_test(tests, normalizations_sort_their_axes);
     tcase_add_test(tests, gradients_have_the_same_noise);
     tcase_add_test(tests, noise_is_new_each_time_and_the_same_for_a_seed);
     tcase_add_test(tests, training_of_the_model_comes_first);

@@ -370,6 +370,11 @@ START_TEST(several_outputs)
     NEAR(nac_log_value(&logs, "b_mae"), b);
     ck_assert_int_eq(logs.n, 4);
 
+    WORKS(nac_compile(m, .optimizer = still, .loss = {nac_by_name("b", "mse"), nac_by_name("a", "mae")}, .loss_weights = {{5, 0}, .output = {"b", "a"}}));
+    NEAR(nac_evaluate(m, d), 5 * b_squared);
+    WORKS(nac_compile(m, .optimizer = still, .loss = {nac_by_name("b", "mse"), nac_by_name("a", "mae")}, .loss_weights = {5}));
+    NEAR(nac_evaluate(m, d), 5 * 3);
+
     WORKS(nac_compile(m, .optimizer = still, .loss = "mse"));   /* one for all */
     NEAR(nac_evaluate(m, d, .logs = &logs), a + b_squared);
 
