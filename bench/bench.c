@@ -7,7 +7,7 @@
                                             infer B S    a prediction for B samples, likewise
                                             memory       the most that the process has had, in MiB
        bench profile NAME BATCH train|infer TRACE      to stdout, what each op takes; to TRACE the same for a viewer of traces
-       bench start NAME                 loads the model, predicts one sample and prints the largest of its numbers */
+       bench start NAME                 loads the model, predicts one sample of ones and prints the largest of its numbers */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,7 +215,10 @@ static bool profile(bench *b, int64_t batch, const char *what, const char *trace
 static bool start(const char *name)
 {
     nac_model *m = nac_load(path_of(name, ".keras"));
-    nac_tensor *x = nac_load_array(path_of(name, ".h5"), "x"), *p = m && x ? nac_predict(m, nac_slice_axis(x, 0, 0, 1, 1)) : NULL;
+    nac_tensor *in = m ? nac_model_inputs(m) : NULL;
+    nac_shape shape = nac_shape_of_tensor(in);
+    shape.d[0] = 1;
+    nac_tensor *p = in ? nac_predict(m, nac_ones(nac_dtype_of(in), shape)) : NULL;
     if (p)
         printf("answer %.9g 0\n", nac_item(nac_max(nac_output_count(m) > 1 ? nac_at(p, 0) : p)));
     return p;

@@ -1,4 +1,6 @@
-/* Datasets: what fit, evaluate and predict read, batch by batch. */
+/* Datasets: what fit, evaluate and predict read, batch by batch. In the order of the dataset a batch is a view of it. Shuffled ones are copies: where
+   a core is free beside those that compute, a thread of fit's own makes them while a step runs, the same ones to the bit. It copies arrays and does
+   nothing else: no code of the caller's runs there. NACRE_PREFETCH=0 or 1 in the environment decides whether there is one. */
 #ifndef NACRE_DATA_H
 #define NACRE_DATA_H
 

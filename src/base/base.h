@@ -41,6 +41,7 @@ typedef struct {
     int      abstract;                  /* > 0: ops only infer */
     void    *call;                      /* the layer call that is under way (layers/layer.c) */
     bool     placeholders;              /* layers of unknown classes are kept, not refused (layers/placeholder.c) */
+    bool     blank_weights;             /* new weights are zeros, not drawn: a file is about to give them all their values */
 } nac_thread;
 
 nac_thread *nac_this_thread(void);
@@ -96,6 +97,7 @@ extern const nac_class *const *const nac_builtin_classes[];     /* one NULL-term
 
 /* By class name, alias or snake-case name; NULL without an error when unknown. */
 const nac_class *nac_class_find(nac_kind kind, const char *name);
+bool nac_class_is_registered(const nac_class *cls);     /* by the user, not built in */
 int nac_class_list(nac_kind kind, const nac_class **out, int cap);      /* returns how many there are */
 void nac_snake_case(const char *name, char *out, size_t size);          /* Keras's to_snake_case */
 

@@ -91,15 +91,22 @@ static bool sound(const nac_class *cls)
     return true;
 }
 
+bool nac_class_is_registered(const nac_class *cls)
+{
+    for (int i = 0; i < n_registered; i++)
+        if (registered[i] == cls)
+            return true;
+    return false;
+}
+
 bool nac_register_class(const nac_class *cls)
 {
     if (!cls || !cls->name)
         return nac_fail(NAC_E_ARGUMENT, "nac_register_class: expected a class with a name");
     if (!sound(cls))
         return nac_trail("in nac_register_class");
-    for (int i = 0; i < n_registered; i++)
-        if (registered[i] == cls)
-            return true;
+    if (nac_class_is_registered(cls))
+        return true;
     if (nac_class_find(cls->kind, cls->name))
         return nac_fail(NAC_E_ARGUMENT, "nac_register_class: there is already %s called \"%s\"", nac_kind_name(cls->kind), cls->name);
     if (n_registered == MAX_REGISTERED)

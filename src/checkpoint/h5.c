@@ -6,6 +6,7 @@
 #include <hdf5.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@
 #define BOMB_SIZE     ((uint64_t)4 << 30)
 #define BOMB_RATIO    1000
 #define SMALL_CHUNK   ((uint64_t)16 << 20)      /* a chunk may be larger than its dataset up to this */
+#define MAX_KEPT      65536                     /* objects that stay open: hard links may give a small file any number of paths */
 #define CHECKSUM      "nacre_crc32"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "checksums are of little-endian bytes");
@@ -28,7 +30,17 @@ struct nac_h5 {
     bool        writing, finished;
     uint64_t    file_size;      /* when reading */
     const void *image;          /* borrowed, or NULL */
+    void       *kept;           /* a tree by path of what was opened, and stays so: opening is what costs */
+    int         n_kept;
 };
+
+typedef struct {
+    const char *path;
+    size_t      n;              /* of its characters */
+    hid_t       object;
+    nac_h5_info info;
+    char        copy[];
+} kept;
 
 /* ---- the library's state: one caller at a time, and nothing left behind ---- */
 
@@ -427,6 +439,50 @@ static hid_t open_object(const nac_h5 *h5, hid_t parent, const char *name, const
     return -1;
 }
 
+/* ---- what stays open ---- */
+
+static int by_path(const void *a, const void *b)
+{
+    const kept *x = a, *y = b;
+    int order = memcmp(x->path, y->path, x->n < y->n ? x->n : y->n);
+    return order ? order : x->n < y->n ? -1 : x->n > y->n;
+}
+
+/* The open object whose path is the first n characters, for the caller to close; -1 when there is none. */
+static hid_t kept_object(const nac_h5 *h5, const char *path, size_t n, nac_h5_info *out)
+{
+    kept **found = tfind(&(kept){.path = path, .n = n}, &h5->kept, by_path);
+    if (!found)
+        return -1;
+    *out = (*found)->info;
+    H5Iinc_ref((*found)->object);
+    return (*found)->object;
+}
+
+static bool keep(nac_h5 *h5, const char *path, size_t n, hid_t object, const nac_h5_info *info)
+{
+    if (h5->n_kept == MAX_KEPT)
+        return true;
+    kept *k = nac_malloc(sizeof *k + n);
+    if (!k)
+        return false;
+    memcpy(k->copy, path, n);
+    *k = (kept){k->copy, n, object, *info};
+    if (!tsearch(k, &h5->kept, by_path)) {
+        nac_free(k);
+        return nac_fail(NAC_E_MEMORY, "out of memory: the objects of a file");
+    }
+    H5Iinc_ref(object);
+    h5->n_kept++;
+    return true;
+}
+
+static void forget(void *object)
+{
+    H5Idec_ref(((kept *)object)->object);
+    nac_free(object);
+}
+
 /* ---- paths ---- */
 
 #define MAX_NAME 1024
@@ -443,34 +499,54 @@ static bool next_name(const char **path, char *name)
     return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-/* From an open group to what it has of that name. Where there is nothing: -1 and absent in *out, without an error. */
-static hid_t step(const nac_h5 *h5, hid_t at, const char *name, const char *path, bool make, nac_h5_info *out)
+/* From an open group to what it has of that name; its path is the first n characters. Where there is nothing: -1 and absent in *out, without an error. */
+static hid_t step(nac_h5 *h5, hid_t at, const char *name, const char *path, size_t n, bool make, nac_h5_info *out)
 {
     htri_t there = H5Lexists(at, name, H5P_DEFAULT);
     if (there < 0)
         return broken(h5, "looking for", path), -1;
-    if (there)
-        return open_object(h5, at, name, path, out);
-    if (!make) {
+    if (!there && !make) {
         out->kind = NAC_H5_ABSENT;
         return -1;
     }
-    hid_t made = H5Gcreate2(at, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    if (made < 0)
+    ID found = there ? open_object(h5, at, name, path, out) : H5Gcreate2(at, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    if (found < 0 && !there)
         broken(h5, "making a group of", path);
-    return made;
+    if (found < 0 || !keep(h5, path, n, found, out))
+        return -1;
+    hid_t object = found;
+    found = -1;
+    return object;
+}
+
+/* The deepest object on the way that is open already, and in *rest the path from there; else the root. */
+static hid_t begin(const nac_h5 *h5, const char *path, bool around, const char **rest, nac_h5_info *out)
+{
+    size_t whole = strlen(path);
+    for (size_t n = whole; n > 0; n--) {
+        bool ends = path[n] == '/' ? n + 1 < whole : !path[n] && !around;
+        hid_t at = ends ? kept_object(h5, path, n, out) : -1;
+        *rest = path + n + (path[n] == '/');
+        if (at >= 0)
+            return at;
+    }
+    *rest = path;
+    *out = (nac_h5_info){.kind = NAC_H5_GROUP};
+    H5Iinc_ref(h5->file);
+    return h5->file;
 }
 
 /* The object at the path, making groups on the way with `make`; with `last` the group around it, and its name. To be closed. -1 with
    absent in *out, and no error, when nothing is there, and when the path leads through a dataset. */
-static hid_t walk_to(const nac_h5 *h5, const char *path, bool make, char *last, nac_h5_info *out)
+static hid_t walk_to(nac_h5 *h5, const char *path, bool make, char *last, nac_h5_info *out)
 {
-    const char *rest = path;
+    const char *rest;
     char name[MAX_NAME];
-    hid_t at = h5->file;
-    H5Iinc_ref(at);
-    *out = (nac_h5_info){.kind = NAC_H5_GROUP};
-    for (int depth = 0; *rest && at >= 0; depth++) {
+    hid_t at = begin(h5, path, last, &rest, out);
+    int depth = 0;
+    for (const char *c = path; c < rest; c++)
+        depth += *c == '/';
+    for (; *rest && at >= 0; depth++) {
         ID here = at;
         if (depth == MAX_DEPTH || !next_name(&rest, name))
             return nac_fail(NAC_E_ARGUMENT, "HDF5: \"%.300s\" is not a path of at most %d names", path, MAX_DEPTH), -1;
@@ -483,13 +559,13 @@ static hid_t walk_to(const nac_h5 *h5, const char *path, bool make, char *last, 
             here = -1;
             return at;
         }
-        at = step(h5, here, name, path, make, out);
+        at = step(h5, here, name, path, (size_t)(rest - path) - (*rest != 0), make, out);
     }
     return at;
 }
 
 /* The object at the path, which must be there; of the kind, unless that is NAC_H5_ABSENT. */
-static hid_t need(const nac_h5 *h5, const char *path, nac_h5_kind kind, nac_h5_info *out)
+static hid_t need(nac_h5 *h5, const char *path, nac_h5_kind kind, nac_h5_info *out)
 {
     ID object = walk_to(h5, path, false, NULL, out);
     if (out->kind == NAC_H5_ABSENT)
@@ -655,6 +731,7 @@ void nac_h5_close(nac_h5 *h5)
     if (!h5)
         return;
     LOCKED;
+    tdestroy(h5->kept, forget);
     H5Fclose(h5->file);
     nac_free(h5);
 }
@@ -904,6 +981,23 @@ void nac_h5_children_free(nac_h5_child *list, int count)
     nac_free(list);
 }
 
+/* Opens it, so that its kind is known, and it stays open when a path can lead to it. */
+static bool open_child(nac_h5 *h5, hid_t group, const char *name, const char *path, nac_h5_info *info)
+{
+    char plain[MAX_NAME], *whole = nac_format("%s%s%s", path, *path ? "/" : "", name);
+    const char *rest = name;
+    if (!whole)
+        return false;
+    ID child = kept_object(h5, whole, strlen(whole), info);
+    bool ok = child >= 0;
+    if (!ok) {
+        child = open_object(h5, group, name, path, info);
+        ok = child >= 0 && (!next_name(&rest, plain) || keep(h5, whole, strlen(whole), child, info));
+    }
+    nac_free(whole);
+    return ok;
+}
+
 bool nac_h5_children(nac_h5 *h5, const char *path, nac_h5_child **out, int *count)
 {
     LOCKED;
@@ -918,8 +1012,7 @@ bool nac_h5_children(nac_h5 *h5, const char *path, nac_h5_child **out, int *coun
     for (int i = 0; ok && i < c.count; i++) {
         if (c.item[i].kind == NAC_H5_LINK)
             continue;
-        ID child = open_object(h5, group, c.item[i].name, path, &info);
-        ok = child >= 0;
+        ok = open_child(h5, group, c.item[i].name, path, &info);
         c.item[i].kind = info.kind;
     }
     if (!ok) {

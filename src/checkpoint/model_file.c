@@ -177,7 +177,9 @@ static nac_model *read_archive(nac_archive *archive, bool compile, nac_load_repo
         return NULL;
     cJSON *json = nac_json_parse(text, size, "config.json");
     nac_free(text);
+    nac_this_thread()->blank_weights = true;
     nac_model *m = json && modernize(archive, json) ? make_model(json, compile) : NULL;
+    nac_this_thread()->blank_weights = false;
     cJSON_Delete(json);
     return m && read_weights_member(archive, m, false, report) ? m : NULL;
 }

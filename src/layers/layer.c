@@ -205,6 +205,15 @@ static char *path_of(const call_frame *frame, nac_layer *self, const char *name)
     return path;
 }
 
+/* What a file will give a value need not be drawn. A layer of the user's own may make some that are in no file. */
+static bool is_blank(void)
+{
+    bool blank = nac_this_thread()->blank_weights;
+    for (const call_frame *f = nac_this_thread()->call; blank && f; f = f->outer)
+        blank = !nac_class_is_registered(f->layer->base.cls);
+    return blank;
+}
+
 nac_variable *nac_add_weight_with(const nac_weight_options *o)
 {
     nac_layer *self = o->layer;
@@ -216,7 +225,8 @@ nac_variable *nac_add_weight_with(const nac_weight_options *o)
     nac_aside a = nac_step_aside();
     nac_instance *initializer = nac_own(nac_resolve(NAC_KIND_INITIALIZER, o->initializer ? o->initializer : "glorot_uniform", o->name, &ok));
     const nac_initializer_type *maker = initializer ? (const nac_initializer_type *)initializer->cls : NULL;
-    nac_tensor *value = maker ? maker->make(initializer, type.dtype, nac_shape_of(type.rank, type.dim), o->fan_in, o->fan_out) : NULL;
+    nac_tensor *value = !maker ? NULL : is_blank() ? nac_tensor_zeros(&type)
+                                     : maker->make(initializer, type.dtype, nac_shape_of(type.rank, type.dim), o->fan_in, o->fan_out);
     nac_variable *v = nac_variable_alloc(o->name, &type, value, o->trainable);
     char *path = v ? path_of(nac_this_thread()->call, self, o->name) : NULL;
     if (path) {

@@ -208,8 +208,9 @@ static bool run(session *s, const nac_fit_arguments *a, nac_dataset *data, nac_d
         logs = s->history->epochs[s->history->n - 1];
     while (ok && t->epoch < a->epochs && (!t->stop_training || t->batch > 0)) {     /* an epoch that was stopped in its middle comes to its end */
         int64_t epoch = t->epoch;
-        ok = begin_epoch(s) && nac_batches_restart(&batches, a->shuffle, s->shuffle_seed, (uint64_t)(epoch / epochs_a_pass));
-        batches.at = (epoch % epochs_a_pass * steps + t->batch) * a->batch_size;
+        ok = begin_epoch(s)
+             && nac_batches_restart(&batches, a->shuffle, s->shuffle_seed, (uint64_t)(epoch / epochs_a_pass), epoch % epochs_a_pass * steps + t->batch,
+                                    steps - t->batch);
         ok = ok && (train_epoch(s, &batches) || nac_trail("in epoch %lld", (long long)epoch + 1));
         logs.n = 0;
         ok = ok && nac_trainer_logs(s->t, "", &logs);
@@ -300,10 +301,20 @@ static nac_tensor *room_for(const nac_tensor *batch, int64_t n)
     if (batch->n_items)
         return nac_list_of(batch->n_items, items);
     nac_type type = batch->type;
-    if (!type.rank)
-        return nac_fail(NAC_E_SHAPE, "predict: an output has no batch axis");
     type.dim[0] = n;
     return nac_tensor_alloc(&type);
+}
+
+/* The output for a batch of n samples has as many rows. */
+static bool has_rows(const nac_tensor *batch, int64_t n)
+{
+    for (int i = 0; i < batch->n_items; i++)
+        if (!has_rows(batch->items[i], n))
+            return false;
+    if (!batch->n_items && !batch->type.rank)
+        return nac_fail(NAC_E_SHAPE, "predict: an output has no batch axis");
+    return batch->n_items || batch->type.dim[0] == n
+           || nac_fail(NAC_E_SHAPE, "predict: expected an output for each of %lld samples, found %lld", (long long)n, (long long)batch->type.dim[0]);
 }
 
 nac_tensor *nac_predict_with(const nac_predict_arguments *a)
@@ -317,7 +328,11 @@ nac_tensor *nac_predict_with(const nac_predict_arguments *a)
     nac_tensor *all = NULL, *batch;
     nac_batches batches;
     bool ok = data && (data->size > 0 || nac_fail(NAC_E_ARGUMENT, "predict: there are no samples"));
-    if (ok) {
+    if (ok && data->size <= a->batch_size && !t->run_eagerly) {         /* one batch: its result is all, nothing is copied */
+        nac_tensor *result = nac_function_call(f, a->x);
+        ok = result && has_rows(result, data->size);
+        all = ok ? nac_retain(result) : NULL;
+    } else if (ok) {
         nac_batches_open(&batches, data, a->batch_size);
         while (ok) {
             int64_t at = batches.at;
@@ -327,9 +342,10 @@ nac_tensor *nac_predict_with(const nac_predict_arguments *a)
                 break;
             }
             nac_tensor *x = nac_at(batch, 0), *result = t->run_eagerly ? nac_call(a->model, x, .training = false) : nac_function_call(f, x);
-            if (result && !all)
+            ok = result && has_rows(result, batches.at - at);
+            if (ok && !all)
                 all = nac_retain(room_for(result, data->size));
-            ok = result && all;
+            ok = ok && all;
             if (ok)
                 append(result, all, at);
             nac_scope_end(&batch_scope);

@@ -610,7 +610,8 @@ nac_tensor *nac_full(nac_dtype dtype, nac_shape shape, double value)
 
 nac_tensor *nac_zeros(nac_dtype dtype, nac_shape shape)
 {
-    return nac_full(dtype, shape, 0);
+    nac_type type;
+    return nac_type_from(&type, dtype, &shape) ? nac_tensor_zeros(&type) : NULL;
 }
 
 nac_tensor *nac_ones(nac_dtype dtype, nac_shape shape)

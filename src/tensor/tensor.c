@@ -9,21 +9,23 @@ static void destroy_buffer(void *object)
 {
     nac_buffer *b = object;
     if (!b->foreign)
-        nac_free(b->data);
+        nac_free(b->base);
     else if (b->release)
         b->release(b->context);
 }
 
 static const nac_object_type buffer_type = {NAC_KIND_BUFFER, destroy_buffer};
 
-nac_buffer *nac_buffer_new(size_t bytes)
+/* Zeros are left to calloc, which does not touch memory that the system hands out as such. */
+nac_buffer *nac_buffer_new(size_t bytes, bool zero)
 {
     nac_buffer *b = nac_object_alloc(&buffer_type, sizeof *b);
     if (!b)
         return NULL;
     b->bytes = bytes;
-    b->data = nac_alloc_aligned(bytes);
-    if (!b->data) {
+    b->base = zero ? nac_calloc(1, bytes + 63) : nac_alloc_aligned(bytes);
+    b->data = (void *)(((uintptr_t)b->base + 63) & ~(uintptr_t)63);
+    if (!b->base) {
         nac_release(b);
         return NULL;
     }
@@ -66,12 +68,22 @@ nac_tensor *nac_tensor_share(nac_buffer *buffer, size_t offset, const nac_type *
     return t;
 }
 
-nac_tensor *nac_tensor_alloc(const nac_type *type)
+static nac_tensor *of_own(const nac_type *type, bool zero)
 {
-    nac_buffer *buffer = nac_buffer_new(nac_type_bytes(type));
+    nac_buffer *buffer = nac_buffer_new(nac_type_bytes(type), zero);
     nac_tensor *t = nac_tensor_share(buffer, 0, type);
     nac_release(buffer);
     return t;
+}
+
+nac_tensor *nac_tensor_alloc(const nac_type *type)
+{
+    return of_own(type, false);
+}
+
+nac_tensor *nac_tensor_zeros(const nac_type *type)
+{
+    return of_own(type, true);
 }
 
 nac_tensor *nac_tensor_alias(nac_tensor *t)

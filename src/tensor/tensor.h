@@ -9,13 +9,13 @@
 typedef struct {
     nac_object obj;
     size_t     bytes;
-    void      *data;
+    void      *data, *base;             /* base: what is freed, when data are ours */
     void (*release)(void *context);     /* NULL with foreign false: data is ours */
     void      *context;
     bool       foreign;
 } nac_buffer;
 
-nac_buffer *nac_buffer_new(size_t bytes);           /* owned by the caller */
+nac_buffer *nac_buffer_new(size_t bytes, bool zero);        /* owned by the caller */
 
 typedef struct nac_node nac_node;
 
@@ -45,6 +45,7 @@ struct nac_node {
 };
 
 nac_tensor *nac_tensor_alloc(const nac_type *type);             /* with a buffer, not initialised; belongs to the scope */
+nac_tensor *nac_tensor_zeros(const nac_type *type);             /* the same, of zeros */
 nac_tensor *nac_tensor_abstract(const nac_type *type);
 nac_tensor *nac_tensor_share(nac_buffer *buffer, size_t offset, const nac_type *type);
 nac_tensor *nac_tensor_alias(nac_tensor *t);                    /* another value with the same numbers: a tape tells them apart */
