@@ -1,0 +1,238 @@
+/* Products that read bfloat16, by every engine: those of this machine, and AMX by emulation where it has none. */
+#define _GNU_SOURCE
+#include <check.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include "kernels/bf16.h"
+#ifdef __x86_64__
+#include <immintrin.h>
+#include "amx.h"
+
+extern const nac_bf16_kernels nac_k_bf16_avx512bf16_float, nac_k_bf16_amx_float;
+
+static sigjmp_buf trapped;
+
+static void on_trap(int number)
+{
+    siglongjmp(trapped, number);
+}
+
+__attribute__((target("avx512f,avx512bf16"))) static void add_products(void)
+{
+    volatile __m512 x = {0};
+    x = _mm512_dpbf16_ps(x, (__m512bh)_mm512_set1_epi32(1), (__m512bh)_mm512_set1_epi32(1));
+}
+
+/* Some virtual machines have the instructions and do not say so. */
+static bool adds_products(void)
+{
+    void (*before)(int) = signal(SIGILL, on_trap);
+    bool ok = sigsetjmp(trapped, 1) == 0;
+    if (ok)
+        add_products();
+    signal(SIGILL, before);
+    return ok;
+}
+#endif
+
+static const char *const isas[] = {"baseline", "avx2", "avx512", "avx512bf16", "amx"};
+enum { ISAS = sizeof isas / sizeof *isas };
+
+static const nac_bf16_kernels *engine(const char *isa)
+{
+    const nac_bf16_kernels *k = nac_kernels_bf16_get(isa);
+#ifdef __x86_64__
+    if (!k && nac_kernels_bf16_get("avx512") && adds_products() && strcmp(isa, "avx512bf16") == 0)
+        return &nac_k_bf16_avx512bf16_float;
+    if (!k && nac_kernels_bf16_get("avx512") && adds_products() && strcmp(isa, "amx") == 0) {
+        amx_emulate();
+        return &nac_k_bf16_amx_float;
+    }
+#endif
+    return k;
+}
+
+#define ENGINE(k)                                                                                                                     \
+    const nac_bf16_kernels *k = engine(isas[_i]);                                                                                     \
+    if (!k)                                                                                                                           \
+        return
+
+static uint64_t seed;
+
+static uint64_t random_bits(void)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return seed >> 33;
+}
+
+static int64_t pick(int64_t lo, int64_t hi)
+{
+    return lo + (int64_t)(random_bits() % (uint64_t)(hi - lo + 1));
+}
+
+/* Whole numbers up to 8, whose products and sums are exact, or any. */
+static float *made(int64_t n, bool whole)
+{
+    float *x = malloc((size_t)(n ? n : 1) * sizeof *x);         /* exactly, so that memory checkers see each step beyond */
+    for (int64_t i = 0; i < n; i++)
+        x[i] = whole ? (float)pick(-8, 8) : (float)((double)random_bits() / (double)(1u << 30) - 1);
+    return x;
+}
+
+static double rounded(float x)
+{
+    nac_round_bf16(1, &x, &x);
+    return x;
+}
+
+typedef struct {
+    bool    ta, tb, bias, relu, whole, scratch;
+    int64_t m, n, k;
+    double  alpha, beta;
+} product;
+
+static void check_product(const nac_bf16_kernels *engine, const product *g)
+{
+    const int64_t lda = (g->ta ? g->m : g->k) + pick(0, 3), ldb = (g->tb ? g->k : g->n) + pick(0, 3), ldc = g->n + pick(0, 3);
+    const int64_t a_size = g->m && g->k ? (g->ta ? g->k - 1 : g->m - 1) * lda + (g->ta ? g->m : g->k) : 0;
+    const int64_t b_size = g->n && g->k ? (g->tb ? g->n - 1 : g->k - 1) * ldb + (g->tb ? g->k : g->n) : 0;
+    const int64_t c_size = g->m && g->n ? (g->m - 1) * ldc + g->n : 0;
+    const size_t  bytes = (size_t)c_size * sizeof(float), scratch_bytes = g->scratch ? engine->gemm_scratch(g->m, g->n, g->k) : 0;
+    float        *a = made(a_size, g->whole), *b = made(b_size, g->whole), *bias = made(g->n, g->whole), *start = made(c_size, g->whole);
+    float        *c = malloc(bytes + 1), *one = malloc(bytes + 1);
+    void         *scratch = scratch_bytes ? aligned_alloc(64, (scratch_bytes + 63) / 64 * 64) : NULL;
+    for (int threads = 2; threads > 0; threads--) {
+        nac_set_threads(threads);
+        memcpy(threads == 1 ? one : c, start, bytes);
+        engine->gemm(g->ta, g->tb, g->m, g->n, g->k, g->alpha, a, lda, b, ldb, g->beta, threads == 1 ? one : c, ldc, g->bias ? bias : NULL, g->relu, scratch);
+    }
+    ck_assert_mem_eq(c, one, bytes);
+    for (int64_t i = 0; i < g->m; i++)
+        for (int64_t j = 0; j < g->n; j++) {
+            double sum = 0, size = 0;
+            for (int64_t p = 0; p < g->k; p++) {
+                double part = rounded(a[g->ta ? p * lda + i : i * lda + p]) * rounded(b[g->tb ? j * ldb + p : p * ldb + j]);
+                sum += part;
+                size += fabs(part);
+            }
+            double want = g->alpha * sum + g->beta * start[i * ldc + j] + (g->bias ? bias[j] : 0);
+            size = fabs(g->alpha) * size + fabs(g->beta) + 1;
+            want = g->relu && want < 0 ? 0 : want;
+            ck_assert_msg(fabs(c[i * ldc + j] - want) <= (g->whole ? 0 : 1e-6 * size), "%s: (%ld, %ld, %ld)%s%s: element %ld, %ld is %.9g, not %.9g", engine->isa,
+                          (long)g->m, (long)g->n, (long)g->k, g->ta ? " ta" : "", g->tb ? " tb" : "", (long)i, (long)j, c[i * ldc + j], want);
+        }
+    for (int64_t i = 0; g->n && i < g->m - 1; i++)      /* between the rows */
+        ck_assert_mem_eq(c + i * ldc + g->n, start + i * ldc + g->n, (size_t)(ldc - g->n) * sizeof(float));
+    free(a);
+    free(b);
+    free(bias);
+    free(start);
+    free(c);
+    free(one);
+    free(scratch);
+}
+
+START_TEST(rounding)
+{
+    static const uint32_t cases[][2] = {
+        {0x3f800000, 0x3f800000}, {0x3f807fff, 0x3f800000}, {0x3f808000, 0x3f800000}, {0x3f808001, 0x3f810000}, {0x3f818000, 0x3f820000},
+        {0xbf818000, 0xbf820000}, {0x7f7fffff, 0x7f800000}, {0x7f800000, 0x7f800000}, {0xff800000, 0xff800000}, {0x00000000, 0x00000000},
+        {0x80000000, 0x80000000}, {0x7fc00001, 0x7fc00000}, {0x7f800001, 0x7fc00000}, {0xffffffff, 0xffff0000}, {0x00018000, 0x00020000},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float    x, y;
+        uint32_t got;
+        memcpy(&x, &cases[i][0], 4);
+        nac_round_bf16(1, &x, &y);
+        memcpy(&got, &y, 4);
+        ck_assert_msg(got == cases[i][1], "%08x becomes %08x, not %08x", cases[i][0], got, cases[i][1]);
+    }
+}
+END_TEST
+
+START_TEST(products)
+{
+    static const int64_t edges[] = {0, 1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 100};
+    enum { EDGES = sizeof edges / sizeof *edges };
+    ENGINE(k);
+    seed = 3;
+    for (int i = 0; i < 400; i++) {
+        const uint64_t bits = random_bits();
+        const product  g = {bits & 1, bits & 2, bits & 4, bits & 8, bits & 16, bits & 32, edges[pick(0, EDGES - 1)], edges[pick(0, EDGES - 1)],
+                            edges[pick(0, EDGES - 1)], bits & 64 ? 1 : -2, bits & 128 ? 0 : 0.5};
+        check_product(k, &g);
+    }
+}
+END_TEST
+
+START_TEST(large_products)
+{
+    static const int64_t sizes[][3] = {{1, 600, 1100}, {3, 1000, 40}, {300, 20, 530}, {257, 300, 513}, {600, 257, 33}, {32, 320, 1025}};
+    ENGINE(k);
+    seed = 4;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int bits = 0; bits < 4; bits++)
+            check_product(k, &(product){bits & 1, bits & 2, true, bits & 1, bits & 1, bits % 3 == 0, sizes[i][0], sizes[i][1], sizes[i][2], 1, bits & 2 ? 1 : 0});
+}
+END_TEST
+
+START_TEST(batches)
+{
+    ENGINE(k);
+    seed = 5;
+    for (int i = 0; i < 24; i++) {
+        const bool    ta = i & 1, tb = i & 2;
+        const int64_t batch = pick(1, 5), m = pick(1, 70), n = pick(1, 70), depth = pick(1, 70), stride_b = i & 4 ? 0 : depth * n;
+        float        *a = made(batch * m * depth, true), *b = made(stride_b ? batch * stride_b : depth * n, true), *c = made(batch * m * n, true);
+        nac_set_threads(2);
+        k->gemm_batch(batch, ta, tb, m, n, depth, a, m * depth, b, stride_b, c);
+        for (int64_t at = 0; at < batch * m * n; at++) {
+            const int64_t e = at / (m * n), r = at / n % m, j = at % n;
+            double        want = 0;
+            for (int64_t p = 0; p < depth; p++)
+                want += (double)a[e * m * depth + (ta ? p * m + r : r * depth + p)] * b[e * stride_b + (tb ? j * depth + p : p * n + j)];
+            ck_assert_double_eq(c[at], want);
+        }
+        free(a);
+        free(b);
+        free(c);
+    }
+}
+END_TEST
+
+/* What is not a number goes into its own rows and columns alone. */
+START_TEST(not_numbers)
+{
+    ENGINE(k);
+    enum { N = 40 };
+    seed = 6;
+    float *a = made(N * N, true), *b = made(N * N, true), c[N * N];
+    a[3 * N + 5] = NAN;
+    b[7 * N + 9] = INFINITY;
+    k->gemm(false, false, N, N, N, 1, a, N, b, N, 0, c, N, NULL, false, NULL);
+    for (int i = 0; i < N * N; i++)
+        ck_assert_int_eq(isfinite(c[i]) != 0, i / N != 3 && i % N != 9);
+    free(a);
+    free(b);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("bf16");
+    TCase *t = tcase_create("products");
+    tcase_set_timeout(t, 300);
+    tcase_add_test(t, rounding);
+    tcase_add_loop_test(t, products, 0, ISAS);
+    tcase_add_loop_test(t, large_products, 0, ISAS);
+    tcase_add_loop_test(t, batches, 0, ISAS);
+    tcase_add_loop_test(t, not_numbers, 0, ISAS);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
