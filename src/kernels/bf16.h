@@ -16,6 +16,8 @@ typedef struct {
     size_t (*gemm_scratch)(int64_t m, int64_t n, int64_t k);
     void (*gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t stride_a, const float *b,
                        int64_t stride_b, float *c);
+    /* y = x rounded, as float32 */
+    void (*round)(int64_t n, const float *x, float *y);
 } nac_bf16_kernels;
 
 /* The best engine that this processor has; NACRE_ISA=avx512bf16|avx512|avx2|baseline forces a lower one. */

@@ -402,7 +402,12 @@ static void gemm_batch(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, in
         gemm(ta, tb, m, n, k, 1, a + i * stride_a, ta ? m : k, b + i * stride_b, tb ? k : n, 0, c + i * m * n, n, NULL, false, NULL);
 }
 
+static void round_all(int64_t n, const float *x, float *y)
+{
+    NAC_SHARE(n > NAC_PARALLEL && !omp_in_parallel(), t, nac_ceil_div(n, NAC_BLOCK), nac_round_bf16(nac_min(n - t * NAC_BLOCK, NAC_BLOCK), x + t * NAC_BLOCK, y + t * NAC_BLOCK));
+}
+
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
 extern const nac_bf16_kernels NAC_K(bf16);
-const nac_bf16_kernels        NAC_K(bf16) = {STRING(NAC_ISA), gemm, gemm_scratch, gemm_batch};
+const nac_bf16_kernels        NAC_K(bf16) = {STRING(NAC_ISA), gemm, gemm_scratch, gemm_batch, round_all};

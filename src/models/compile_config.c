@@ -127,7 +127,7 @@ static bool read_specs(nac_kind kind, const cJSON *json, nac_specs *out)
 
 bool nac_compile_from_config(nac_model *m, const cJSON *config)
 {
-    nac_compile_arguments a = {.model = m, .optimizer = "rmsprop", .steps_per_execution = 1};
+    nac_compile_arguments a = {.model = m, .optimizer = "rmsprop", .steps_per_execution = 1, .compute_dtype = "float32"};
     const cJSON *weights = cJSON_GetObjectItemCaseSensitive(config, "loss_weights"), *optimizer = cJSON_GetObjectItemCaseSensitive(config, "optimizer"), *item;
     const cJSON *steps = cJSON_GetObjectItemCaseSensitive(config, "steps_per_execution");
     nac_scope scope = nac_scope_begin();

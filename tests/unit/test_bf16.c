@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/bf16.h"
+#include "nacre/nacre.h"
+#include "nacre/extend.h"
 #ifdef __x86_64__
 #include <immintrin.h>
 #include "amx.h"
@@ -219,6 +221,144 @@ START_TEST(not_numbers)
 }
 END_TEST
 
+/* ---- functions and models ---- */
+
+enum { SAMPLES = 96, SIDE = 10, CLASSES = 4, STEPS = 40 };
+
+static nac_model *make_model(bool eager, const char *compute_dtype)
+{
+    nac_set_random_seed(7);
+    nac_model *m = nac_sequential(nac_input_layer(SIDE, SIDE, 1), nac_conv2d(8, 3, .activation = "relu"), nac_depthwise_conv2d(3),
+                                  nac_conv2d(12, 3, .strides = 2, .padding = "same"), nac_flatten(), nac_dense(40, .activation = "tanh"),
+                                  nac_dense(CLASSES, .activation = "softmax"));
+    ck_assert(nac_compile(m, .optimizer = nac_adam(.learning_rate = 3e-3), .loss = "sparse_categorical_crossentropy", .run_eagerly = eager,
+                          .compute_dtype = compute_dtype));
+    return m;
+}
+
+/* Noise around one picture a class. */
+static nac_tensor *labels(void)
+{
+    return nac_cast(nac_floor(nac_random_uniform(nac_seed(1, 0), NAC_FLOAT32, NAC_SHAPE(SAMPLES), 0, CLASSES)), NAC_INT64);
+}
+
+static nac_tensor *pictures(nac_tensor *y)
+{
+    nac_tensor *of_class = nac_random_uniform(nac_seed(2, 0), NAC_FLOAT32, NAC_SHAPE(CLASSES, SIDE * SIDE), 0, 0.5);
+    nac_tensor *noise = nac_random_uniform(nac_seed(3, 0), NAC_FLOAT32, NAC_SHAPE(SAMPLES, SIDE * SIDE), 0, 0.7);
+    return nac_reshape(nac_add(noise, nac_take(of_class, y, 0)), SAMPLES, SIDE, SIDE, 1);
+}
+
+/* Losses of each step, then what it predicts. */
+static nac_tensor *trained(nac_model *m, nac_tensor *x, nac_tensor *y, double *losses)
+{
+    for (int i = 0; i < STEPS; i++) {
+        nac_logs logs = {0};
+        ck_assert(nac_train_on_batch(m, x, y, NULL, &logs));
+        losses[i] = nac_log_value(&logs, "loss");
+    }
+    return nac_predict(m, x);
+}
+
+static void same_numbers(nac_tensor *a, nac_tensor *b)
+{
+    ck_assert(a && b && nac_size_of(a) == nac_size_of(b));
+    for (int64_t i = 0; i < nac_size_of(a); i++)
+        ck_assert_double_eq(nac_item_at(a, i), nac_item_at(b, i));
+}
+
+static bool differ(nac_tensor *a, nac_tensor *b)
+{
+    bool differ = false;
+    for (int64_t i = 0; i < nac_size_of(a); i++)
+        differ |= nac_item_at(a, i) != nac_item_at(b, i);
+    return differ;
+}
+
+START_TEST(training)
+{
+    NAC_SCOPE
+    {
+        double      loss[4][STEPS];
+        nac_tensor *y = labels(), *x = pictures(y), *p[4];
+        for (int i = 0; i < 4; i++) {               /* float32, bfloat16, that on one thread, that eagerly */
+            nac_set_threads(i == 2 ? 1 : 2);
+            p[i] = trained(make_model(i == 3, i ? "bfloat16" : "float32"), x, y, loss[i]);
+        }
+        ck_assert(loss[0][0] != loss[1][0]);
+        ck_assert_double_lt(loss[0][STEPS - 1], 0.5 * loss[0][0]);
+        for (int s = 0; s < STEPS; s++)
+            ck_assert_msg(fabs(loss[0][s] - loss[1][s]) <= 0.02 * loss[0][0], "step %d: %g and %g", s, loss[0][s], loss[1][s]);
+        for (int i = 2; i < 4; i++) {
+            ck_assert_mem_eq(loss[1], loss[i], sizeof loss[1]);
+            same_numbers(p[1], p[i]);
+        }
+    }
+    ck_assert_int_eq(nac_report(), 0);
+}
+END_TEST
+
+START_TEST(compute_dtype_of_models)
+{
+    NAC_SCOPE
+    {
+        nac_tensor *y = labels(), *x = pictures(y);
+        nac_model  *m = make_model(false, "float32"), *low = make_model(false, "bfloat16");
+        nac_tensor *exact = nac_predict(m, x), *rough = nac_predict(low, x);
+        double      loss = nac_evaluate(m, nac_arrays(x, .targets = y), .verbose = 0);
+        ck_assert(differ(exact, rough));
+        ck_assert(loss != nac_evaluate(low, nac_arrays(x, .targets = y), .verbose = 0));
+        ck_assert(nac_model_set_compute_dtype(m, "bfloat16"));
+        same_numbers(nac_predict(m, x), rough);
+        ck_assert(nac_model_set_compute_dtype(m, "float32"));
+        same_numbers(nac_predict(m, x), exact);
+        ck_assert(nac_compile(low, .optimizer = "sgd", .loss = "sparse_categorical_crossentropy"));
+        same_numbers(nac_predict(low, x), exact);
+
+        ck_assert(!nac_compile(m, .loss = "mse", .compute_dtype = "float16"));
+        ck_assert_str_eq(nac_error(), "compile: compute_dtype: expected \"float32\" or \"bfloat16\", found \"float16\"; in model \"sequential\"");
+        nac_error_clear();
+        ck_assert(!nac_model_set_compute_dtype(m, NULL));
+        ck_assert_str_eq(nac_error(), "nac_model_set_compute_dtype: compute_dtype: expected \"float32\" or \"bfloat16\", found NULL; in model \"sequential\"");
+        nac_error_clear();
+    }
+}
+END_TEST
+
+static nac_tensor *square(void *context, nac_tensor *x)
+{
+    (void)context;
+    return nac_matmul(x, x);
+}
+
+/* A function within a function computes as the outer one, compiled and eagerly. */
+static nac_tensor *calls_square(void *context, nac_tensor *x)
+{
+    return nac_function_call(context, x);
+}
+
+START_TEST(compute_dtype_of_functions)
+{
+    NAC_SCOPE
+    {
+        nac_tensor   *x = nac_random_uniform(nac_seed(1, 0), NAC_FLOAT32, NAC_SHAPE(20, 20), -1, 1), *d = nac_cast(x, NAC_FLOAT64);
+        nac_function *exact = nac_function_new(square, NULL), *low = nac_function_new(square, NULL);
+        nac_function *outer = nac_function_new(calls_square, exact);
+        ck_assert(nac_function_set_compute_dtype(low, "bfloat16") && nac_function_set_compute_dtype(outer, "bfloat16"));
+        nac_tensor *a = nac_function_call(exact, x), *b = nac_function_call(low, x);
+        same_numbers(a, square(NULL, x));
+        ck_assert(differ(a, b));
+        for (int64_t i = 0; i < 400; i++)
+            ck_assert_double_eq_tol(nac_item_at(a, i), nac_item_at(b, i), 0.05);
+        same_numbers(nac_function_call(outer, x), b);
+        same_numbers(nac_function_call(low, d), nac_function_call(exact, d));       /* float64 stays as it is */
+        ck_assert(!nac_function_set_compute_dtype(low, "float32"));
+        ck_assert_str_eq(nac_error(), "nac_function_set_compute_dtype: the function was called before; make a new one");
+        nac_error_clear();
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("bf16");
@@ -229,6 +369,9 @@ int main(void)
     tcase_add_loop_test(t, large_products, 0, ISAS);
     tcase_add_loop_test(t, batches, 0, ISAS);
     tcase_add_loop_test(t, not_numbers, 0, ISAS);
+    tcase_add_test(t, training);
+    tcase_add_test(t, compute_dtype_of_models);
+    tcase_add_test(t, compute_dtype_of_functions);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
