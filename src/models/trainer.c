@@ -135,11 +135,14 @@ static void compute_in(trainer *t, bool bfloat16)
 
 bool nac_model_set_compute_dtype(nac_model *m, const char *compute_dtype)
 {
-    int bfloat16 = m ? nac_is_bfloat16(compute_dtype, "nac_model_set_compute_dtype") : -1;
-    trainer *t = bfloat16 >= 0 ? nac_trainer(m) : NULL;
-    if (t)
-        compute_in(t, bfloat16);
-    return t || nac_trail("in model \"%s\"", m ? m->name : "");
+    if (!m)
+        return false;
+    int bfloat16 = nac_is_bfloat16(compute_dtype, "nac_model_set_compute_dtype");
+    trainer *t = bfloat16 < 0 ? NULL : nac_trainer(m);
+    if (!t)
+        return nac_trail("in model \"%s\"", m->name);
+    compute_in(t, bfloat16);
+    return true;
 }
 
 bool nac_compile_with(const nac_compile_arguments *a)
