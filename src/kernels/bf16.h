@@ -16,8 +16,13 @@ typedef struct {
     size_t (*gemm_scratch)(int64_t m, int64_t n, int64_t k);
     void (*gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t stride_a, const float *b,
                        int64_t stride_b, float *c);
-    /* y = x rounded, as float32 */
-    void (*round)(int64_t n, const float *x, float *y);
+    /* As in nac_kernels; not depthwise. */
+    void (*conv)(const nac_conv *s, const float *x, const float *w, const float *bias, bool relu, float *y, void *scratch);
+    void (*conv_grad_x)(const nac_conv *s, const float *dy, const float *w, float *dx, void *scratch);
+    void (*conv_grad_w)(const nac_conv *s, const float *dy, const float *x, float *dw, void *scratch);
+    size_t (*conv_scratch)(const nac_conv *s);
+    size_t (*conv_grad_x_scratch)(const nac_conv *s);
+    size_t (*conv_grad_w_scratch)(const nac_conv *s);
 } nac_bf16_kernels;
 
 /* The best engine that this processor has; NACRE_ISA=avx512bf16|avx512|avx2|baseline forces a lower one. */

@@ -1,7 +1,6 @@
 /* One source, one build an engine: tiles of AMX, dot products of AVX512-BF16, or float32 tiles of rounded numbers. */
 #include <stdalign.h>
-#include "kernels/bf16.h"
-#include "kernels/tile.h"
+#include "kernels/panels.h"
 
 /* An engine packs panels of PM rows of A and of PN columns of B, PK steps of k at a time, and multiplies one with the other, KC steps at most:
    so much of a panel stays in the first cache. A step takes A_WIDTH numbers of A's panels, width(columns) of B's. */
@@ -245,23 +244,7 @@ static void multiply_panels(int64_t rows, int64_t columns, int64_t k, const pack
 #endif
 
 /* A block of C is MC by NC at most and takes KC steps of k at a time: what is packed of A and B for them lies in the second cache. */
-enum { MC = 256 / PM * PM, NC = 256, MA = MC / PM, NB = NC / PN };
-
-/* `along`: the numbers of one line (row of A, column of B) are neighbours, and lines are ld apart; else those of one k. */
-typedef struct {
-    const float *at;
-    int64_t      ld;
-    bool         along;
-} operand;
-
-typedef struct {
-    operand      a, b;
-    int64_t      m, n, k, ldc;
-    float       *c, alpha, beta;
-    const float *bias;
-    bool         relu;
-    packed      *packed_a, *packed_b;   /* all of it in panels, or NULL */
-} product;
+enum { MOST = 256, MC = MOST / PM * PM, NC = MOST, MA = MC / PM, NB = NC / PN };
 
 /* k as packed operands have it. */
 static int64_t filled(int64_t k)
@@ -269,20 +252,34 @@ static int64_t filled(int64_t k)
     return nac_ceil_div(k, PK) * PK;
 }
 
-/* Lines [l0, l1) and steps [p0, p1) of k into panels that are `stride` apart. */
-static void pack(bool rows, const operand *from, int64_t l0, int64_t l1, int64_t p0, int64_t p1, packed *dst, int64_t stride)
+/* Lines [l0, l1), at most as many as a block has, and [p0, p1) of k into panels that are `stride` apart. A part at a time: of a line that is in one
+   piece as much as a block takes of it, else one step of all lines. */
+static void pack(bool rows, const nac_operand *from, int64_t l0, int64_t l1, int64_t p0, int64_t p1, packed *dst, int64_t stride)
 {
-    const int64_t most = rows ? PM : PN, panels = nac_ceil_div(l1 - l0, most), steps = nac_ceil_div(p1 - p0, PK);
-    for (int64_t t = 0; t < panels * steps; t++) {
-        const int64_t panel = from->along ? t / steps : t % panels, step = from->along ? t % steps : t / panels;
-        const int64_t l = l0 + panel * most, p = p0 + step * PK, lines = nac_min(l1 - l, most);
-        pack_step(rows, from->along, lines, nac_min(p1 - p, PK), from->at + (from->along ? l * from->ld + p : p * from->ld + l), from->ld,
-                  dst + panel * stride + step * PK * width(lines));
-    }
+    enum { GATHERED = (PM > PN ? PM : PN) * KC > MOST * PK ? (PM > PN ? PM : PN) * KC : MOST * PK };
+    const int64_t panel = rows ? PM : PN, lines_at_once = from->along ? panel : l1 - l0, steps_at_once = from->along ? KC : PK;
+    alignas(64) float gathered[GATHERED];
+    for (int64_t lp = l0; lp < l1; lp += lines_at_once)
+        for (int64_t pp = p0; pp < p1; pp += steps_at_once) {
+            const int64_t le = nac_min(lp + lines_at_once, l1), pe = nac_min(pp + steps_at_once, p1);
+            const float  *src = from->along ? from->at + lp * from->ld + pp : from->at + pp * from->ld + lp;
+            int64_t       ld = from->ld;
+            if (from->gather) {
+                from->gather(from->context, lp, le, pp, pe, gathered);
+                src = gathered;
+                ld = from->along ? pe - pp : le - lp;
+            }
+            for (int64_t l = lp; l < le; l += panel)
+                for (int64_t p = pp; p < pe; p += PK) {
+                    const int64_t lines = nac_min(le - l, panel), dl = l - lp, dp = p - pp;
+                    pack_step(rows, from->along, lines, nac_min(pe - p, PK), src + (from->along ? dl * ld + dp : dp * ld + dl), ld,
+                              dst + (l - l0) / panel * stride + (p - p0) * width(lines));
+                }
+        }
 }
 
 /* A panel's product becomes part of C. */
-static void finish(const product *g, int64_t i, int64_t rows, int64_t j, int64_t columns, const float *acc)
+static void finish(const nac_product *g, int64_t i, int64_t rows, int64_t j, int64_t columns, const float *acc)
 {
     for (int64_t r = 0; r < rows; r++, acc += PN) {
         float *c = g->c + (i + r) * g->ldc + j;
@@ -297,27 +294,28 @@ static void finish(const product *g, int64_t i, int64_t rows, int64_t j, int64_t
     }
 }
 
-static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1)
+/* packed_a, packed_b: all of the operand in panels, or NULL. */
+static void block(const nac_product *g, const packed *packed_a, const packed *packed_b, int64_t i0, int64_t i1, int64_t j0, int64_t j1)
 {
     alignas(64) packed a_block[MA * A_WIDTH * KC], b_block[NC * KC];
     alignas(64) float sums[MC * NC];
     for (int64_t p0 = 0; p0 < g->k; p0 += KC) {
         const int64_t kc = nac_min(g->k - p0, KC), whole = filled(g->k);
         const packed *a = a_block, *b = b_block;
-        if (g->packed_a)
-            a = g->packed_a + i0 / PM * A_WIDTH * whole;
+        if (packed_a)
+            a = packed_a + i0 / PM * A_WIDTH * whole;
         else
             pack(true, &g->a, i0, i1, p0, p0 + kc, a_block, A_WIDTH * KC);
-        if (g->packed_b)
-            b = g->packed_b + j0 * whole;
+        if (packed_b)
+            b = packed_b + j0 * whole;
         else
             pack(false, &g->b, j0, j1, p0, p0 + kc, b_block, PN * KC);
         for (int64_t j = j0; j < j1; j += PN) {
             const int64_t columns = nac_min(j1 - j, PN);
-            const packed *bj = g->packed_b ? b + (j - j0) * whole + p0 * width(columns) : b + (j - j0) * KC;
+            const packed *bj = packed_b ? b + (j - j0) * whole + p0 * width(columns) : b + (j - j0) * KC;
             for (int64_t i = i0; i < i1; i += PM) {
                 const int64_t rows = nac_min(i1 - i, PM), panel = (i - i0) / PM;
-                const packed *ai = g->packed_a ? a + panel * A_WIDTH * whole + p0 * A_WIDTH : a + panel * A_WIDTH * KC;
+                const packed *ai = packed_a ? a + panel * A_WIDTH * whole + p0 * A_WIDTH : a + panel * A_WIDTH * KC;
                 float        *to = g->k > KC ? sums + ((j - j0) / PN * MA + panel) * PM * PN : sums;
                 multiply_panels(rows, columns, kc, ai, bj, to, p0 == 0);
                 if (p0 + kc == g->k)
@@ -338,7 +336,7 @@ static size_t shared_b(int64_t m, int64_t n, int64_t k)
     return m > MC ? (size_t)(nac_ceil_div(n, PN) * PN * filled(k)) : 0;
 }
 
-static void multiply(int team, const product *g)
+static void multiply(int team, const nac_product *g, packed *packed_a, packed *packed_b)
 {
     const int64_t row_panels = nac_ceil_div(g->m, PM), column_panels = nac_ceil_div(g->n, PN), whole = filled(g->k);
     int64_t       down = nac_ceil_div(row_panels, MA), across = nac_ceil_div(column_panels, NB);
@@ -349,30 +347,36 @@ static void multiply(int team, const product *g)
 #pragma omp parallel num_threads(team) if (team > 1)
     {
         begin();
-        if (g->packed_a) {
+        if (packed_a) {
 #pragma omp for schedule(static) nowait
             for (int64_t t = 0; t < row_panels; t++)
-                pack(true, &g->a, t * PM, nac_min(t * PM + PM, g->m), 0, g->k, g->packed_a + t * A_WIDTH * whole, 0);
+                pack(true, &g->a, t * PM, nac_min(t * PM + PM, g->m), 0, g->k, packed_a + t * A_WIDTH * whole, 0);
         }
-        if (g->packed_b) {
+        if (packed_b) {
 #pragma omp for schedule(static) nowait
             for (int64_t t = 0; t < column_panels; t++)
-                pack(false, &g->b, t * PN, nac_min(t * PN + PN, g->n), 0, g->k, g->packed_b + t * PN * whole, 0);
+                pack(false, &g->b, t * PN, nac_min(t * PN + PN, g->n), 0, g->k, packed_b + t * PN * whole, 0);
         }
 #pragma omp barrier
 #pragma omp for schedule(static)
         for (int64_t t = 0; t < down * across; t++) {
             const int64_t i = t % down, j = t / down;
-            block(g, nac_cut(row_panels, down, i) * PM, nac_min(nac_cut(row_panels, down, i + 1) * PM, g->m), nac_cut(column_panels, across, j) * PN,
-                  nac_min(nac_cut(column_panels, across, j + 1) * PN, g->n));
+            block(g, packed_a, packed_b, nac_cut(row_panels, down, i) * PM, nac_min(nac_cut(row_panels, down, i + 1) * PM, g->m),
+                  nac_cut(column_panels, across, j) * PN, nac_min(nac_cut(column_panels, across, j + 1) * PN, g->n));
         }
         end();
     }
 }
 
-static size_t gemm_scratch(int64_t m, int64_t n, int64_t k)
+size_t NAC_K(bf16_scratch)(int64_t m, int64_t n, int64_t k)
 {
     return (shared_a(m, n, k) + shared_b(m, n, k)) * sizeof(packed);
+}
+
+void NAC_K(bf16_multiply)(const nac_product *g, void *scratch)
+{
+    const size_t a = scratch ? shared_a(g->m, g->n, g->k) : 0, b = scratch ? shared_b(g->m, g->n, g->k) : 0;
+    multiply(nac_team((double)g->m * (double)g->n * (double)g->k), g, a ? scratch : NULL, b ? (packed *)scratch + a : NULL);
 }
 
 static void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const float *a, int64_t lda, const float *b, int64_t ldb, double beta,
@@ -380,16 +384,10 @@ static void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha
 {
     if (m <= 0 || n <= 0)
         return;
-    if (k <= 0 || alpha == 0) {
+    if (k > 0 && alpha != 0)
+        NAC_K(bf16_multiply)(&(nac_product){{a, lda, !ta, NULL, NULL}, {b, ldb, tb, NULL, NULL}, m, n, k, ldc, c, (float)alpha, (float)beta, bias, relu}, scratch);
+    else
         nac_kernels_f32()->gemm(ta, tb, m, n, 0, 0, a, lda, b, ldb, beta, c, ldc, bias, relu);
-        return;
-    }
-    product g = {{a, lda, !ta}, {b, ldb, tb}, m, n, k, ldc, c, (float)alpha, (float)beta, bias, relu, NULL, NULL};
-    if (scratch && shared_a(m, n, k))
-        g.packed_a = scratch;
-    if (scratch && shared_b(m, n, k))
-        g.packed_b = (packed *)scratch + shared_a(m, n, k);
-    multiply(nac_team((double)m * (double)n * (double)k), &g);
 }
 
 static void gemm_batch(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t stride_a, const float *b,
@@ -402,12 +400,24 @@ static void gemm_batch(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, in
         gemm(ta, tb, m, n, k, 1, a + i * stride_a, ta ? m : k, b + i * stride_b, tb ? k : n, 0, c + i * m * n, n, NULL, false, NULL);
 }
 
-static void round_all(int64_t n, const float *x, float *y)
+void NAC_K(bf16_round)(int64_t n, const float *x, float *y)
 {
-    NAC_SHARE(n > NAC_PARALLEL && !omp_in_parallel(), t, nac_ceil_div(n, NAC_BLOCK), nac_round_bf16(nac_min(n - t * NAC_BLOCK, NAC_BLOCK), x + t * NAC_BLOCK, y + t * NAC_BLOCK));
+    NAC_SHARE(n > NAC_PARALLEL && !omp_in_parallel(), t, nac_ceil_div(n, NAC_BLOCK),
+              nac_round_bf16(nac_min(n - t * NAC_BLOCK, NAC_BLOCK), x + t * NAC_BLOCK, y + t * NAC_BLOCK));
 }
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
 extern const nac_bf16_kernels NAC_K(bf16);
-const nac_bf16_kernels        NAC_K(bf16) = {STRING(NAC_ISA), gemm, gemm_scratch, gemm_batch, round_all};
+const nac_bf16_kernels        NAC_K(bf16) = {
+    .isa = STRING(NAC_ISA),
+    .gemm = gemm,
+    .gemm_scratch = NAC_K(bf16_scratch),
+    .gemm_batch = gemm_batch,
+    .conv = NAC_K(bf16_conv),
+    .conv_grad_x = NAC_K(bf16_conv_grad_x),
+    .conv_grad_w = NAC_K(bf16_conv_grad_w),
+    .conv_scratch = NAC_K(bf16_conv_scratch),
+    .conv_grad_x_scratch = NAC_K(bf16_conv_grad_x_scratch),
+    .conv_grad_w_scratch = NAC_K(bf16_conv_grad_w_scratch),
+};

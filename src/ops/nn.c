@@ -217,43 +217,26 @@ static bool conv_infer(nac_infer *i)
     return true;
 }
 
-/* Asked for bfloat16, a convolution is that of rounded copies, at the end of its scratch. A depthwise one multiplies too little for it. */
+/* Depthwise convolutions multiply too little for bfloat16 to gain anything. */
 static bool conv_rounds(const nac_eval *e)
 {
     return nac_rounds(e) && !((const conv_attrs *)e->attrs)->depthwise;
 }
 
-static size_t copy_bytes(const nac_eval *e, int i)
-{
-    return conv_rounds(e) ? (nac_type_bytes(e->in[i].type) + 63) / 64 * 64 : 0;
-}
-
-static size_t with_copies(const nac_eval *e, size_t scratch)
-{
-    return conv_rounds(e) ? (scratch + 63) / 64 * 64 + copy_bytes(e, 0) + copy_bytes(e, 1) : scratch;
-}
-
-static const void *operand(const nac_eval *e, int i, size_t scratch)
-{
-    if (!conv_rounds(e))
-        return e->in[i].data;
-    void *copy = (char *)e->scratch + (scratch + 63) / 64 * 64 + (i ? copy_bytes(e, 0) : 0);
-    nac_kernels_bf16()->round(nac_type_size(e->in[i].type), e->in[i].data, copy);
-    return copy;
-}
-
 static void conv_eval(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->in[0].type, e->in[1].type);
-    const nac_kernels *k = nac_kernels_for(e->in[0].type->dtype);
-    const size_t scratch = k->conv_scratch(&s);
-    k->conv(&s, operand(e, 0, scratch), operand(e, 1, scratch), e->n_in > 2 ? e->in[2].data : NULL, false, e->out[0].data, e->scratch);
+    const void *bias = e->n_in > 2 ? e->in[2].data : NULL;
+    if (conv_rounds(e))
+        nac_kernels_bf16()->conv(&s, e->in[0].data, e->in[1].data, bias, false, e->out[0].data, e->scratch);
+    else
+        nac_kernels_for(e->in[0].type->dtype)->conv(&s, e->in[0].data, e->in[1].data, bias, false, e->out[0].data, e->scratch);
 }
 
 static size_t conv_scratch(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->in[0].type, e->in[1].type);
-    return with_copies(e, nac_kernels_for(e->in[0].type->dtype)->conv_scratch(&s));
+    return conv_rounds(e) ? nac_kernels_bf16()->conv_scratch(&s) : nac_kernels_for(e->in[0].type->dtype)->conv_scratch(&s);
 }
 
 /* Two for each number of y and each weight of its channel; a bias is not counted. */
@@ -297,15 +280,16 @@ static bool grad_x_infer(nac_infer *i)
 static void grad_x_eval(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->out[0].type, e->in[1].type);
-    const nac_kernels *k = nac_kernels_for(e->in[0].type->dtype);
-    const size_t scratch = k->conv_grad_x_scratch(&s);
-    k->conv_grad_x(&s, operand(e, 0, scratch), operand(e, 1, scratch), e->out[0].data, e->scratch);
+    if (conv_rounds(e))
+        nac_kernels_bf16()->conv_grad_x(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
+    else
+        nac_kernels_for(e->in[0].type->dtype)->conv_grad_x(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
 }
 
 static size_t grad_x_scratch(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->out[0].type, e->in[1].type);
-    return with_copies(e, nac_kernels_for(e->in[0].type->dtype)->conv_grad_x_scratch(&s));
+    return conv_rounds(e) ? nac_kernels_bf16()->conv_grad_x_scratch(&s) : nac_kernels_for(e->in[0].type->dtype)->conv_grad_x_scratch(&s);
 }
 
 static double grad_x_work(const nac_eval *e)
@@ -327,15 +311,16 @@ static bool grad_w_infer(nac_infer *i)
 static void grad_w_eval(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->in[1].type, e->out[0].type);
-    const nac_kernels *k = nac_kernels_for(e->in[0].type->dtype);
-    const size_t scratch = k->conv_grad_w_scratch(&s);
-    k->conv_grad_w(&s, operand(e, 0, scratch), operand(e, 1, scratch), e->out[0].data, e->scratch);
+    if (conv_rounds(e))
+        nac_kernels_bf16()->conv_grad_w(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
+    else
+        nac_kernels_for(e->in[0].type->dtype)->conv_grad_w(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
 }
 
 static size_t grad_w_scratch(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->in[1].type, e->out[0].type);
-    return with_copies(e, nac_kernels_for(e->in[0].type->dtype)->conv_grad_w_scratch(&s));
+    return conv_rounds(e) ? nac_kernels_bf16()->conv_grad_w_scratch(&s) : nac_kernels_for(e->in[0].type->dtype)->conv_grad_w_scratch(&s);
 }
 
 static double grad_w_work(const nac_eval *e)

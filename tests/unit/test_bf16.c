@@ -204,6 +204,65 @@ START_TEST(batches)
 }
 END_TEST
 
+static nac_conv made_conv(void)
+{
+    static const int64_t channels[][2] = {{3, 5}, {8, 16}, {20, 33}, {64, 16}, {33, 20}};
+    const int64_t       *c = channels[pick(0, 4)];
+    nac_conv             s = {.n = pick(1, 3), .c_in = c[0], .c_out = c[1], .groups = 1};
+    const int64_t        axes = pick(1, 3);
+    for (int d = 0; d < 3; d++) {
+        const bool used = d >= 3 - axes;
+        s.k[d] = used ? pick(1, 3) : 1;
+        s.stride[d] = used ? pick(1, 2) : 1;
+        s.dilation[d] = used && s.stride[d] == 1 ? pick(1, 2) : 1;
+        s.pad[d] = used ? pick(0, 2) : 0;
+        s.in[d] = used ? pick((s.k[d] - 1) * s.dilation[d] + 1, 9) : 1;
+        s.out[d] = (s.in[d] + s.pad[d] + pick(0, 1) * (s.pad[d] > 0) - (s.k[d] - 1) * s.dilation[d] - 1) / s.stride[d] + 1;
+    }
+    return s;
+}
+
+/* Whole numbers: float32's convolutions, which have tests of their own, are exact, too. */
+START_TEST(convolutions)
+{
+    ENGINE(k);
+    seed = 8;
+    const nac_kernels *exact = nac_kernels_f32();
+    for (int i = 0; i < 60; i++) {
+        const nac_conv s = made_conv();
+        const int64_t  taps = s.k[0] * s.k[1] * s.k[2], nx = s.n * s.in[0] * s.in[1] * s.in[2] * s.c_in, ny = s.n * s.out[0] * s.out[1] * s.out[2] * s.c_out;
+        const int64_t  nw = taps * s.c_in * s.c_out, size[3] = {ny, nx, nw};
+        const size_t   scratch[2][3] = {{exact->conv_scratch(&s), exact->conv_grad_x_scratch(&s), exact->conv_grad_w_scratch(&s)},
+                                        {k->conv_scratch(&s), k->conv_grad_x_scratch(&s), k->conv_grad_w_scratch(&s)}};
+        float         *x = made(nx, true), *w = made(nw, true), *dy = made(ny, true), *bias = made(s.c_out, true);
+        for (int what = 0; what < 3; what++) {
+            float *want = made(size[what], false), *got = made(size[what], false);
+            void  *a = aligned_alloc(64, (scratch[0][what] + 64) / 64 * 64), *b = aligned_alloc(64, (scratch[1][what] + 64) / 64 * 64);
+            if (what == 0) {
+                exact->conv(&s, x, w, bias, true, want, a);
+                k->conv(&s, x, w, bias, true, got, b);
+            } else if (what == 1) {
+                exact->conv_grad_x(&s, dy, w, want, a);
+                k->conv_grad_x(&s, dy, w, got, b);
+            } else {
+                exact->conv_grad_w(&s, dy, x, want, a);
+                k->conv_grad_w(&s, dy, x, got, b);
+            }
+            for (int64_t at = 0; at < size[what]; at++)
+                ck_assert_msg(want[at] == got[at], "%s: convolution %d, %d: element %ld is %g, not %g", k->isa, i, what, (long)at, got[at], want[at]);
+            free(want);
+            free(got);
+            free(a);
+            free(b);
+        }
+        free(x);
+        free(w);
+        free(dy);
+        free(bias);
+    }
+}
+END_TEST
+
 /* What is not a number goes into its own rows and columns alone. */
 START_TEST(not_numbers)
 {
@@ -368,6 +427,7 @@ int main(void)
     tcase_add_loop_test(t, products, 0, ISAS);
     tcase_add_loop_test(t, large_products, 0, ISAS);
     tcase_add_loop_test(t, batches, 0, ISAS);
+    tcase_add_loop_test(t, convolutions, 0, ISAS);
     tcase_add_loop_test(t, not_numbers, 0, ISAS);
     tcase_add_test(t, training);
     tcase_add_test(t, compute_dtype_of_models);
