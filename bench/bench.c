@@ -1,12 +1,12 @@
 /* Nacre's side of scripts/bench and scripts/profile, on the public API alone. NAME is a path: NAME.keras, NAME.h5.
 
-       bench write NAME WORKLOAD        writes a workload that is made here: no Python is needed for mlp-small, mlp-medium and cnn
-       bench serve NAME BATCH           obeys lines from stdin, and answers each with "answer" and two numbers on a line (times in milliseconds):
+       bench write NAME WORKLOAD        writes a workload that is made here: no Python is needed for mlp-small, mlp-medium, mlp-large and cnn
+       bench serve NAME BATCH [COMPUTE_DTYPE]      obeys lines from stdin, and answers each with "answer" and two numbers on a line (times in milliseconds):
                                             loss N       the mean loss of N steps, without noise
                                             train S      a training step: median and least of chunks of about 20 ms, S seconds in all
                                             infer B S    a prediction for B samples, likewise
                                             memory       the most that the process has had, in MiB
-       bench profile NAME BATCH train|infer TRACE      to stdout, what each op takes; to TRACE the same for a viewer of traces
+       bench profile NAME BATCH train|infer TRACE [COMPUTE_DTYPE]      to stdout, what each op takes; to TRACE the same for a viewer of traces
        bench start NAME                 loads the model, predicts one sample of ones and prints the largest of its numbers */
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,13 +52,19 @@ static nac_model *medium_mlp(double dropout)
     return nac_sequential(nac_input_layer(PIXELS), nac_dense(512, .activation = "relu"), nac_dense(512, .activation = "relu"), nac_dense(CLASSES));
 }
 
+static nac_model *large_mlp(double dropout)
+{
+    (void)dropout;
+    return nac_sequential(nac_input_layer(4096), nac_dense(4096, .activation = "relu"), nac_dense(4096, .activation = "relu"), nac_dense(CLASSES));
+}
+
 static nac_model *cnn(double dropout)
 {
     return nac_sequential(nac_input_layer(28, 28, 1), nac_conv2d(32, 3, .activation = "relu"), nac_max_pooling2d(2),
                           nac_conv2d(64, 3, .activation = "relu"), nac_max_pooling2d(2), nac_flatten(), nac_dropout(dropout), nac_dense(CLASSES));
 }
 
-static const workload workloads[] = {{"mlp-small", 32, small_mlp}, {"mlp-medium", 128, medium_mlp}, {"cnn", 128, cnn}};
+static const workload workloads[] = {{"mlp-small", 32, small_mlp}, {"mlp-medium", 128, medium_mlp}, {"mlp-large", 256, large_mlp}, {"cnn", 128, cnn}};
 
 static bool write_model(nac_model *m, const char *path)
 {
@@ -74,10 +80,11 @@ static bool write_files(const workload *w, const char *name)
     nac_set_random_seed(1);
     nac_model *m = w->make(0.5);
     nac_shape shape = nac_shape_of_tensor(m ? nac_model_inputs(m) : NULL);
+    int64_t pixels = shape.rank == 2 ? shape.d[1] : PIXELS;
     shape.d[0] = n;
     nac_tensor *y = nac_cast(nac_floor(nac_random_uniform(nac_seed(1, 0), NAC_FLOAT32, NAC_SHAPE(n), 0, CLASSES)), NAC_INT64);
-    nac_tensor *pictures = nac_random_uniform(nac_seed(2, 0), NAC_FLOAT32, NAC_SHAPE(CLASSES, PIXELS), 0, 0.3);
-    nac_tensor *noise = nac_random_uniform(nac_seed(3, 0), NAC_FLOAT32, NAC_SHAPE(n, PIXELS), 0, 0.7);
+    nac_tensor *pictures = nac_random_uniform(nac_seed(2, 0), NAC_FLOAT32, NAC_SHAPE(CLASSES, pixels), 0, 0.3);
+    nac_tensor *noise = nac_random_uniform(nac_seed(3, 0), NAC_FLOAT32, NAC_SHAPE(n, pixels), 0, 0.7);
     nac_tensor *x = nac_reshape_to(nac_add(noise, nac_take(pictures, y, 0)), shape);
     return x && nac_save_arrays(path_of(name, ".h5"), 2, (const char *[]){"x", "y"}, (nac_tensor *[]){x, y}) && write_model(m, path_of(name, ".keras"))
            && write_model(w->make(0), path_of(name, ".check.keras"));
@@ -86,17 +93,24 @@ static bool write_files(const workload *w, const char *name)
 /* ---- what is measured ---- */
 
 typedef struct {
-    const char *name;
+    const char *name, *compute_dtype;
     nac_model  *m;
     nac_tensor *x[MAX_BATCHES], *y[MAX_BATCHES], *few;
     int         n;
     int64_t     at, few_of;
 } bench;
 
-static bool open_bench(bench *b, const char *name, int64_t batch)
+static nac_model *load(const bench *b, const char *path)
+{
+    nac_model *m = nac_load(path);
+    return nac_model_set_compute_dtype(m, b->compute_dtype) ? m : NULL;
+}
+
+static bool open_bench(bench *b, const char *name, int64_t batch, const char *compute_dtype)
 {
     b->name = name;
-    b->m = nac_load(path_of(name, ".keras"));
+    b->compute_dtype = compute_dtype;
+    b->m = load(b, path_of(name, ".keras"));
     bool two = b->m && nac_output_count(b->m) == 2;
     nac_tensor *x = nac_load_array(path_of(name, ".h5"), "x"), *y = nac_load_array(path_of(name, ".h5"), two ? "y0" : "y");
     nac_tensor *y1 = two ? nac_load_array(path_of(name, ".h5"), "y1") : NULL;
@@ -130,7 +144,7 @@ static double mean_loss(const bench *b, int n)
 {
     nac_logs logs = {0};
     const char *check = path_of(b->name, ".check.keras");
-    nac_model *m = nac_load(access(check, R_OK) == 0 ? check : path_of(b->name, ".keras"));
+    nac_model *m = load(b, access(check, R_OK) == 0 ? check : path_of(b->name, ".keras"));
     bool ok = m;
     for (int i = 0; ok && i < n; i++)
         ok = nac_train_on_batch(m, b->x[i % b->n], b->y[i % b->n], NULL, &logs);
@@ -234,13 +248,13 @@ static bool run(int argc, char **argv)
                 return write_files(&workloads[i], argv[2]);
         return nac_fail(NAC_E_ARGUMENT, "no workload \"%s\" is made here", argv[3]);
     }
-    if (argc == 4 && strcmp(what, "serve") == 0)
-        return open_bench(&b, argv[2], atoll(argv[3])) && serve(&b);
-    if (argc == 6 && strcmp(what, "profile") == 0)
-        return open_bench(&b, argv[2], atoll(argv[3])) && profile(&b, atoll(argv[3]), argv[4], argv[5]);
+    if ((argc == 4 || argc == 5) && strcmp(what, "serve") == 0)
+        return open_bench(&b, argv[2], atoll(argv[3]), argc > 4 ? argv[4] : "float32") && serve(&b);
+    if ((argc == 6 || argc == 7) && strcmp(what, "profile") == 0)
+        return open_bench(&b, argv[2], atoll(argv[3]), argc > 6 ? argv[6] : "float32") && profile(&b, atoll(argv[3]), argv[4], argv[5]);
     if (argc == 3 && strcmp(what, "start") == 0)
         return start(argv[2]);
-    return nac_fail(NAC_E_ARGUMENT, "usage: bench write NAME WORKLOAD | serve NAME BATCH | profile NAME BATCH train|infer TRACE | start NAME");
+    return nac_fail(NAC_E_ARGUMENT, "usage: bench write NAME WORKLOAD | serve NAME BATCH [COMPUTE_DTYPE] | profile NAME BATCH train|infer TRACE [COMPUTE_DTYPE] | start NAME");
 }
 
 int main(int argc, char **argv)

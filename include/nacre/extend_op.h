@@ -38,6 +38,7 @@ typedef struct {
     int            n_in, n_out;
     const nac_arg *in, *out;
     void          *scratch;             /* as many bytes as op->scratch said, aligned to 64; else NULL */
+    bool           bfloat16;            /* products of float32 may round their operands to bfloat16: .compute_dtype; known to scratch, too */
 } nac_eval;
 
 /* Reverse-mode derivative: fill din[i] for every i with need[i], out of ops; leave it NULL where the derivative is zero. dout[j] is NULL

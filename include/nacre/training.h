@@ -23,7 +23,8 @@ typedef nac_tensor *(*nac_train_step)(nac_model *m, nac_tensor *x, nac_tensor *y
     O(S, SPECS, metrics, NULL)                  /* {"accuracy", nac_precision()}; by output: nac_by_name or nac_group */             \
     O(S, SPECS, weighted_metrics, NULL)                                                                                              \
     O(S, BOOL, run_eagerly, false)                                                                                                   \
-    O(S, INT, steps_per_execution, 1)
+    O(S, INT, steps_per_execution, 1)                                                                                                \
+    O(S, STRING, compute_dtype, "float32")      /* or "bfloat16": nac_model_set_compute_dtype */
 /* What each output's loss counts: {1, 0.5}, one an output, or by output, {{1, 0.5}, .output = {"head", "aside"}}. */
 typedef struct {
     double      v[NAC_MAX_IO];
@@ -38,6 +39,9 @@ typedef struct {
 } nac_compile_arguments;
 NAC_API bool nac_compile_with(const nac_compile_arguments *arguments);
 #define nac_compile(...) NAC_KW(nac_compile_arguments, nac_compile_with, NAC_COMPILE_ARGUMENTS, .model = __VA_ARGS__)
+/* In what precision fit, evaluate and predict compute, now and until the next compile: "float32" or "bfloat16", as nac_function_set_compute_dtype
+   says. For models that were loaded: no file holds it, as Keras's compile has no such argument. */
+NAC_API bool nac_model_set_compute_dtype(nac_model *m, const char *compute_dtype);
 NAC_API nac_optimizer *nac_model_optimizer(nac_model *m);               /* borrowed; NULL with an error when not compiled */
 
 /* Figures by name, sorted by it, as Keras's logs; what callbacks add comes after them. */

@@ -40,6 +40,7 @@ typedef struct {
     struct nac_interpreter *top;        /* NULL: eager */
     int      abstract;                  /* > 0: ops only infer */
     void    *call;                      /* the layer call that is under way (layers/layer.c) */
+    bool     bfloat16;                  /* what is applied eagerly may round the operands of products (nac_eval) */
     bool     placeholders;              /* layers of unknown classes are kept, not refused (layers/placeholder.c) */
     bool     blank_weights;             /* new weights are zeros, not drawn: a file is about to give them all their values */
 } nac_thread;

@@ -48,6 +48,7 @@ struct nac_function {
     pthread_mutex_t   lock;
     program          *programs;
     _Atomic bool      profiled;
+    bool              bfloat16;
 };
 
 /* ---- arenas ---- */
@@ -104,7 +105,7 @@ static arena *arena_new(const program *p)
     nac_arg *arg = a->args;
     for (int i = 0; i < g->n_nodes; i++) {
         const nac_graph_node *node = &g->nodes[i];
-        a->steps[i] = (nac_eval){.attrs = node->attrs, .n_in = node->n_in, .n_out = node->n_out, .in = arg, .out = arg + node->n_in};
+        a->steps[i] = (nac_eval){.attrs = node->attrs, .n_in = node->n_in, .n_out = node->n_out, .in = arg, .out = arg + node->n_in, .bfloat16 = g->bfloat16};
         for (int k = 0; k < node->n_in + node->n_out; k++)
             resolve(a, p, arg++, node->in[k]);
         a->steps[i].scratch = p->plan.scratch_bytes[i] ? a->memory + p->plan.scratch[i] : NULL;
@@ -145,6 +146,15 @@ static uint64_t nesting(const nac_tensor *t)
     return h;
 }
 
+/* Says what is applied eagerly from now on; returns what held before. */
+static bool compute_in(bool bfloat16)
+{
+    nac_thread *thread = nac_this_thread();
+    bool before = thread->bfloat16;
+    thread->bfloat16 = bfloat16;
+    return before;
+}
+
 static program *compile(nac_function *f, nac_tensor *input, int n, const nac_type *types)
 {
     program *p = nac_calloc(1, sizeof *p);
@@ -155,8 +165,10 @@ static program *compile(nac_function *f, nac_tensor *input, int n, const nac_typ
     p->n_inputs = n;
     memcpy(p->inputs, types, (size_t)n * sizeof *types);
     p->shape_of_list = nesting(input);
+    bool before = compute_in(f->bfloat16);
     bool ok = nac_trace_run(&p->graph, f->body, f->context, input, n, types, &p->returns_list) && nac_graph_optimize(&p->graph)
               && nac_plan_make(&p->graph, &p->plan);
+    compute_in(before);
 #ifndef NDEBUG
     ok = ok && nac_graph_verify(&p->graph);
 #endif
@@ -337,11 +349,13 @@ static bool run(nac_function *f, nac_tensor *input, nac_tensor **result)
     nac_thread *thread = nac_this_thread();
     if (n < 0)
         return false;
-    bool inline_call = thread->top || thread->abstract;
+    bool inline_call = thread->top || thread->abstract || thread->bfloat16;
     for (int i = 0; i < n; i++)
         inline_call |= !flat[i]->buffer;
     if (inline_call) {
+        bool before = compute_in(thread->bfloat16 || f->bfloat16);
         nac_tensor *r = f->body(f->context, input);
+        compute_in(before);
         if (result)
             *result = r;
         return r;
@@ -421,13 +435,36 @@ nac_function *nac_function_new(nac_function_body body, void *context)
     return f;
 }
 
+int nac_is_bfloat16(const char *compute_dtype, const char *what)
+{
+    if (compute_dtype && strcmp(compute_dtype, "bfloat16") == 0)
+        return true;
+    if (compute_dtype && strcmp(compute_dtype, "float32") == 0)
+        return false;
+    nac_fail(NAC_E_ARGUMENT, "%s: compute_dtype: expected \"float32\" or \"bfloat16\", found %s%s%s", what, compute_dtype ? "\"" : "",
+             compute_dtype ? compute_dtype : "NULL", compute_dtype ? "\"" : "");
+    return -1;
+}
+
+bool nac_function_set_compute_dtype(nac_function *f, const char *compute_dtype)
+{
+    int bfloat16 = f ? nac_is_bfloat16(compute_dtype, "nac_function_set_compute_dtype") : -1;
+    if (bfloat16 < 0)
+        return false;
+    if (f->programs && f->bfloat16 != bfloat16)
+        return nac_fail(NAC_E_STATE, "nac_function_set_compute_dtype: the function was called before; make a new one");
+    f->bfloat16 = bfloat16;
+    return true;
+}
+
 /* ---- looking inside ---- */
 
 bool nac_function_print(nac_function *f, FILE *file)
 {
     for (program *p = f ? f->programs : NULL; p; p = p->next) {
         nac_graph_print(&p->graph, file);
-        fprintf(file, "arena %zu bytes, %d of %d updates copied\n", p->plan.arena_bytes, p->plan.n_copies, p->graph.n_updates);
+        fprintf(file, "arena %zu bytes, %d of %d updates copied%s\n", p->plan.arena_bytes, p->plan.n_copies, p->graph.n_updates,
+                p->graph.bfloat16 ? ", products in bfloat16" : "");
     }
     return f;
 }

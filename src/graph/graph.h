@@ -39,6 +39,7 @@ typedef struct {
     nac_graph_update *updates;
     int              n_updates;
     int              n_inputs;
+    bool             bfloat16;          /* what its nodes are told (nac_eval) */
 } nac_graph;
 
 void nac_graph_free(nac_graph *g);
@@ -128,6 +129,9 @@ typedef struct nac_trace nac_trace;
 /* Runs body on traced inputs of those types; the graph belongs to the caller. */
 bool nac_trace_run(nac_graph *g, nac_function_body body, void *context, nac_tensor *structure, int n_inputs, const nac_type *input_types,
                    int *output_structure);
+
+/* The value of a compute_dtype: true for "bfloat16", false for "float32", else -1 with an error that begins with `what`. */
+int nac_is_bfloat16(const char *compute_dtype, const char *what);
 
 extern const nac_op nac_op_copy;                    /* out = in, in memory of its own */
 

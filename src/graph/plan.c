@@ -254,7 +254,7 @@ static size_t scratch_of(const nac_graph *g, const nac_graph_node *node)
         in[k] = (nac_arg){&g->values[node->in[k]].type, NULL};
     for (int k = 0; k < node->n_out; k++)
         out[k] = (nac_arg){&g->values[node->out[k]].type, NULL};
-    return node->op->scratch(&(nac_eval){.attrs = node->attrs, .n_in = node->n_in, .n_out = node->n_out, .in = in, .out = out});
+    return node->op->scratch(&(nac_eval){.attrs = node->attrs, .n_in = node->n_in, .n_out = node->n_out, .in = in, .out = out, .bfloat16 = g->bfloat16});
 }
 
 bool nac_plan_make(nac_graph *g, nac_plan *plan)

@@ -231,7 +231,7 @@ bool nac_trace_run(nac_graph *g, nac_function_body body, void *context, nac_tens
     int at = 0;
     bool ok = true;
     t.interpreter = (nac_interpreter){NULL, apply, read_variable, assign, NAC_KIND_FUNCTION};
-    *g = (nac_graph){.n_inputs = n_inputs};
+    *g = (nac_graph){.n_inputs = n_inputs, .bfloat16 = nac_this_thread()->bfloat16};
     nac_scope scope = nac_scope_begin();
     for (int i = 0; ok && i < n_inputs; i++)
         ok = (inputs[i] = tensor_of(&t, nac_graph_add_value(g, NAC_INPUT_VALUE, &input_types[i], i, 0)));

@@ -197,7 +197,7 @@ static bool read_weights(const cJSON *json, nac_loss_weights *w)
 
 bool nac_compile_from_config(nac_model *m, const cJSON *config)
 {
-    nac_compile_arguments a = {.model = m, .optimizer = "rmsprop", .steps_per_execution = 1};
+    nac_compile_arguments a = {.model = m, .optimizer = "rmsprop", .steps_per_execution = 1, .compute_dtype = "float32"};
     const cJSON *optimizer = cJSON_GetObjectItemCaseSensitive(config, "optimizer");
     const cJSON *steps = cJSON_GetObjectItemCaseSensitive(config, "steps_per_execution");
     nac_scope scope = nac_scope_begin();

@@ -323,13 +323,12 @@ nac_tensor *nac_predict_with(const nac_predict_arguments *a)
         return NULL;
     nac_scope scope = nac_scope_begin();
     trainer *t = at_least("predict: batch_size", 1, a->batch_size) ? nac_trainer(a->model) : NULL;
-    nac_function *f = t ? nac_trainer_predict_function(t) : NULL;
-    nac_dataset *data = f ? nac_arrays(a->x) : NULL;
+    nac_dataset *data = t ? nac_arrays(a->x) : NULL;
     nac_tensor *all = NULL, *batch;
     nac_batches batches;
     bool ok = data && (data->size > 0 || nac_fail(NAC_E_ARGUMENT, "predict: there are no samples"));
     if (ok && data->size <= a->batch_size && !t->run_eagerly) {         /* one batch: its result is all, nothing is copied */
-        nac_tensor *result = nac_function_call(f, a->x);
+        nac_tensor *result = nac_trainer_predict(t, a->x);
         ok = result && has_rows(result, data->size);
         all = ok ? nac_retain(result) : NULL;
     } else if (ok) {
@@ -341,7 +340,7 @@ nac_tensor *nac_predict_with(const nac_predict_arguments *a)
                 nac_scope_end(&batch_scope);
                 break;
             }
-            nac_tensor *x = nac_at(batch, 0), *result = t->run_eagerly ? nac_call(a->model, x, .training = false) : nac_function_call(f, x);
+            nac_tensor *x = nac_at(batch, 0), *result = nac_trainer_predict(t, x);
             ok = result && has_rows(result, batches.at - at);
             if (ok && !all)
                 all = nac_retain(room_for(result, data->size));

@@ -155,11 +155,38 @@ static bool check_specs(nac_kind kind, const nac_specs *s, const char *what)
     return true;
 }
 
+/* The compiled functions are made anew when they are needed. */
+static void compute_in(trainer *t, bool bfloat16)
+{
+    if (t->bfloat16 == bfloat16)
+        return;
+    t->bfloat16 = bfloat16;
+    nac_release(t->train);
+    nac_release(t->test);
+    nac_release(t->predict);
+    t->train = t->test = t->predict = NULL;
+}
+
+bool nac_model_set_compute_dtype(nac_model *m, const char *compute_dtype)
+{
+    if (!m)
+        return false;
+    int bfloat16 = nac_is_bfloat16(compute_dtype, "nac_model_set_compute_dtype");
+    trainer *t = bfloat16 < 0 ? NULL : nac_trainer(m);
+    if (!t)
+        return nac_trail("in model \"%s\"", m->name);
+    compute_in(t, bfloat16);
+    return true;
+}
+
 bool nac_compile_with(const nac_compile_arguments *a)
 {
     bool ok;
     if (!a->model)
         return false;
+    int bfloat16 = nac_is_bfloat16(a->compute_dtype, "compile");
+    if (bfloat16 < 0)
+        return nac_trail("in model \"%s\"", a->model->name);
     nac_optimizer *optimizer = nac_resolve(NAC_KIND_OPTIMIZER, a->optimizer, "compile: optimizer", &ok);
     if (ok && !optimizer)
         nac_fail(NAC_E_ARGUMENT, "compile: optimizer: expected an optimizer or its name, found NULL");
@@ -199,6 +226,7 @@ bool nac_compile_with(const nac_compile_arguments *a)
     if (weights.n && !weights.output[0] && graph && weights.n < graph->n_out)       /* a 0 at the end does not tell that it was written */
         t->loss_weights.n = graph->n_out;
     t->run_eagerly = a->run_eagerly;
+    compute_in(t, bfloat16);
     t->steps_per_execution = a->steps_per_execution;
     t->train_step = a->train_step;
     t->train_context = a->train_context;
@@ -519,6 +547,7 @@ static nac_function *function_for(trainer *t, nac_function **slot, nac_function_
     if (!*slot) {
         nac_scope scope = nac_scope_begin();
         *slot = nac_retain(nac_function_new(body, t));
+        nac_function_set_compute_dtype(*slot, t->bfloat16 ? "bfloat16" : "float32");
         nac_scope_end(&scope);
     }
     return *slot;
@@ -536,6 +565,16 @@ bool nac_trainer_refresh(trainer *t)
     return function_for(t, &t->train, train_body) && function_for(t, &t->test, test_body);
 }
 
+static nac_tensor *eagerly(trainer *t, nac_function_body body, nac_tensor *input)
+{
+    nac_thread *thread = nac_this_thread();
+    bool before = thread->bfloat16;
+    thread->bfloat16 = t->bfloat16;
+    nac_tensor *result = body(t, input);
+    thread->bfloat16 = before;
+    return result;
+}
+
 bool nac_trainer_step(trainer *t, bool train, nac_tensor *batch)
 {
     if (!batch)
@@ -543,7 +582,7 @@ bool nac_trainer_step(trainer *t, bool train, nac_tensor *batch)
     nac_scope scope = nac_scope_begin();
     nac_function_body body = train ? train_body : test_body;    /* made anew when a callback compiled the model again */
     nac_function *f = t->run_eagerly ? NULL : nac_retain(function_for(t, train ? &t->train : &t->test, body));    /* a trace that fails may forget it */
-    bool ok = t->run_eagerly ? body(t, batch) != NULL : nac_function_run(f, batch);
+    bool ok = t->run_eagerly ? eagerly(t, body, batch) != NULL : nac_function_run(f, batch);
     nac_release(f);
     nac_scope_end(&scope);
     return ok;
@@ -567,6 +606,11 @@ nac_function *nac_trainer_predict_function(trainer *t)
     nac_function *f = function_for(t, &t->predict, predict_body);
     pthread_mutex_unlock(&lock);
     return f;
+}
+
+nac_tensor *nac_trainer_predict(trainer *t, nac_tensor *x)
+{
+    return t->run_eagerly ? eagerly(t, predict_body, x) : nac_function_call(nac_trainer_predict_function(t), x);
 }
 
 nac_function *nac_model_train_function(nac_model *m)

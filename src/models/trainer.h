@@ -22,7 +22,7 @@ typedef struct {
     nac_optimizer *optimizer;
     nac_specs      loss, metrics, weighted_metrics;     /* as given; owned */
     nac_loss_weights loss_weights;      /* owns the names */
-    bool           run_eagerly;
+    bool           run_eagerly, bfloat16;
     int64_t        steps_per_execution;
     nac_train_step train_step;
     void          *train_context;
@@ -58,6 +58,8 @@ bool nac_trainer_metrics(trainer *t, nac_list *out);
 /* Adds the running figures to logs. */
 bool nac_trainer_logs(trainer *t, const char *prefix, nac_logs *logs);
 nac_function *nac_trainer_predict_function(trainer *t);
+/* The model's prediction, compiled or eager. */
+nac_tensor *nac_trainer_predict(trainer *t, nac_tensor *x);
 
 /* The compile config as Keras writes it, {} when not compiled; and back: compiles m. */
 cJSON *nac_compile_config(nac_model *m);

@@ -37,19 +37,41 @@ static int64_t batch_of(const nac_type *a)
     return batch;
 }
 
+/* batch products of (m, k) and (k, n); one b for all rows is one product. */
+typedef struct {
+    int64_t batch, m, n, k;
+} extents;
+
+static extents extents_of(const nac_eval *e)
+{
+    const matmul_attrs *t = e->attrs;
+    const nac_type *a = e->in[0].type, *y = e->out[0].type;
+    extents x = {batch_of(a), y->dim[y->rank - 2], y->dim[y->rank - 1], a->dim[a->rank - (t->ta ? 2 : 1)]};
+    return e->in[1].type->rank == 2 && !t->ta ? (extents){1, x.batch * x.m, x.n, x.k} : x;
+}
+
 static void eval(const nac_eval *e)
 {
     const matmul_attrs *t = e->attrs;
-    const nac_type *a = e->in[0].type, *b = e->in[1].type, *y = e->out[0].type;
-    const nac_kernels *kernels = nac_kernels_for(a->dtype);
-    const void *bias = e->n_in > 2 ? e->in[2].data : NULL;
-    int64_t m = y->dim[y->rank - 2], n = y->dim[y->rank - 1], k = a->dim[a->rank - (t->ta ? 2 : 1)], batch = batch_of(a);
-    if (b->rank == 2 && !t->ta)
-        kernels->gemm(false, t->tb, batch * m, n, k, 1, e->in[0].data, k, e->in[1].data, t->tb ? k : n, 0, e->out[0].data, n, bias, t->relu);
-    else if (batch == 1)
-        kernels->gemm(t->ta, t->tb, m, n, k, 1, e->in[0].data, t->ta ? m : k, e->in[1].data, t->tb ? k : n, 0, e->out[0].data, n, bias, t->relu);
+    const nac_kernels *kernels = nac_kernels_for(e->in[0].type->dtype);
+    const extents x = extents_of(e);
+    const void *a = e->in[0].data, *b = e->in[1].data, *bias = e->n_in > 2 ? e->in[2].data : NULL;
+    const int64_t lda = t->ta ? x.m : x.k, ldb = t->tb ? x.k : x.n, stride_b = e->in[1].type->rank == 2 ? 0 : x.k * x.n;
+    void *y = e->out[0].data;
+    if (nac_rounds(e) && x.batch == 1)
+        nac_kernels_bf16()->gemm(t->ta, t->tb, x.m, x.n, x.k, 1, a, lda, b, ldb, 0, y, x.n, bias, t->relu, e->scratch);
+    else if (nac_rounds(e))
+        nac_kernels_bf16()->gemm_batch(x.batch, t->ta, t->tb, x.m, x.n, x.k, a, x.m * x.k, b, stride_b, y);
+    else if (x.batch == 1)
+        kernels->gemm(t->ta, t->tb, x.m, x.n, x.k, 1, a, lda, b, ldb, 0, y, x.n, bias, t->relu);
     else
-        kernels->gemm_batch(batch, t->ta, t->tb, m, n, k, e->in[0].data, m * k, e->in[1].data, b->rank == 2 ? 0 : k * n, e->out[0].data);
+        kernels->gemm_batch(x.batch, t->ta, t->tb, x.m, x.n, x.k, a, x.m * x.k, b, stride_b, y);
+}
+
+static size_t scratch(const nac_eval *e)
+{
+    const extents x = extents_of(e);
+    return nac_rounds(e) && x.batch == 1 ? nac_kernels_bf16()->gemm_scratch(x.m, x.n, x.k) : 0;
 }
 
 static nac_tensor *product(nac_tensor *a, bool ta, nac_tensor *b, bool tb);
@@ -99,7 +121,7 @@ static double work(const nac_eval *e)
 
 /* in: a, b, and in compiled functions perhaps a bias */
 static const nac_op nac_op_matmul = {.name = "matmul", .n_in = -1, .n_out = 1, .attrs_size = sizeof(matmul_attrs), .infer = infer, .eval = eval, .vjp = vjp,
-                                     .absorb = absorb, .work = work};
+                                     .scratch = scratch, .absorb = absorb, .work = work};
 
 static nac_tensor *product(nac_tensor *a, bool ta, nac_tensor *b, bool tb)
 {

@@ -217,18 +217,27 @@ static bool conv_infer(nac_infer *i)
     return true;
 }
 
+/* Depthwise convolutions multiply too little for bfloat16 to gain anything. */
+static bool conv_rounds(const nac_eval *e)
+{
+    return nac_rounds(e) && !((const conv_attrs *)e->attrs)->depthwise;
+}
+
 static void conv_eval(const nac_eval *e)
 {
     const conv_attrs *a = e->attrs;
     nac_conv s = conv_shape(a, e->in[0].type, e->in[1].type);
-    nac_kernels_for(e->in[0].type->dtype)
-        ->conv(&s, e->in[0].data, e->in[1].data, e->n_in > 2 ? e->in[2].data : NULL, a->relu, e->out[0].data, e->scratch);
+    const void *bias = e->n_in > 2 ? e->in[2].data : NULL;
+    if (conv_rounds(e))
+        nac_kernels_bf16()->conv(&s, e->in[0].data, e->in[1].data, bias, a->relu, e->out[0].data, e->scratch);
+    else
+        nac_kernels_for(e->in[0].type->dtype)->conv(&s, e->in[0].data, e->in[1].data, bias, a->relu, e->out[0].data, e->scratch);
 }
 
 static size_t conv_scratch(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->in[0].type, e->in[1].type);
-    return nac_kernels_for(e->in[0].type->dtype)->conv_scratch(&s);
+    return conv_rounds(e) ? nac_kernels_bf16()->conv_scratch(&s) : nac_kernels_for(e->in[0].type->dtype)->conv_scratch(&s);
 }
 
 /* Two for each number of y and each weight of its channel; a bias is not counted. */
@@ -285,13 +294,16 @@ static bool grad_x_infer(nac_infer *i)
 static void grad_x_eval(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->out[0].type, e->in[1].type);
-    nac_kernels_for(e->in[0].type->dtype)->conv_grad_x(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
+    if (conv_rounds(e))
+        nac_kernels_bf16()->conv_grad_x(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
+    else
+        nac_kernels_for(e->in[0].type->dtype)->conv_grad_x(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
 }
 
 static size_t grad_x_scratch(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->out[0].type, e->in[1].type);
-    return nac_kernels_for(e->in[0].type->dtype)->conv_grad_x_scratch(&s);
+    return conv_rounds(e) ? nac_kernels_bf16()->conv_grad_x_scratch(&s) : nac_kernels_for(e->in[0].type->dtype)->conv_grad_x_scratch(&s);
 }
 
 static double grad_x_work(const nac_eval *e)
@@ -313,13 +325,16 @@ static bool grad_w_infer(nac_infer *i)
 static void grad_w_eval(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->in[1].type, e->out[0].type);
-    nac_kernels_for(e->in[0].type->dtype)->conv_grad_w(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
+    if (conv_rounds(e))
+        nac_kernels_bf16()->conv_grad_w(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
+    else
+        nac_kernels_for(e->in[0].type->dtype)->conv_grad_w(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
 }
 
 static size_t grad_w_scratch(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->in[1].type, e->out[0].type);
-    return nac_kernels_for(e->in[0].type->dtype)->conv_grad_w_scratch(&s);
+    return conv_rounds(e) ? nac_kernels_bf16()->conv_grad_w_scratch(&s) : nac_kernels_for(e->in[0].type->dtype)->conv_grad_w_scratch(&s);
 }
 
 static double grad_w_work(const nac_eval *e)

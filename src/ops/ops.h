@@ -4,12 +4,18 @@
 
 #include <string.h>
 #include "tensor/tensor.h"
-#include "kernels/kernels.h"
+#include "kernels/bf16.h"
 #include "nacre/ops.h"
 
 static inline const nac_kernels *nac_kernels_for(nac_dtype dtype)
 {
     return dtype == NAC_FLOAT64 ? nac_kernels_f64() : nac_kernels_f32();
+}
+
+/* Products round their operands to bfloat16. */
+static inline bool nac_rounds(const nac_eval *e)
+{
+    return e->bfloat16 && e->in[0].type->dtype == NAC_FLOAT32;
 }
 
 /* Attributes of reshape and transpose. */

@@ -23,7 +23,7 @@ static bool eager(const nac_application *a, nac_tensor **out)
             return false;
         result[i] = (nac_arg){&out[i]->type, nac_tensor_data(out[i])};
     }
-    nac_eval e = {.attrs = a->attrs, .n_in = a->n_in, .n_out = a->n_out, .in = in, .out = result};
+    nac_eval e = {.attrs = a->attrs, .n_in = a->n_in, .n_out = a->n_out, .in = in, .out = result, .bfloat16 = nac_this_thread()->bfloat16};
     size_t scratch = a->op->scratch ? a->op->scratch(&e) : 0;
     if (scratch && !(e.scratch = nac_alloc_aligned(scratch)))
         return false;
