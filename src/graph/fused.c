@@ -7,9 +7,9 @@
 #include "kernels/kernels.h"
 
 enum {
-    TILE = 1024,                        /* elements */
+    TILE = 2048,                        /* elements */
     LONG_ROW = 256,                     /* innermost extents from here on are cut into tiles; of shorter rows a tile has several */
-    SLOT = TILE * 8 + 320,              /* bytes; not whole pages, which would make loads wait for stores */
+    BETWEEN = 320,                      /* bytes between slots: a whole page apart, loads would wait for stores */
     PARALLEL = 131072,                  /* steps on elements that make a program worth several threads */
     DTYPES = NAC_BOOL + 1
 };
@@ -103,7 +103,7 @@ bool nac_fused_finish(nac_fused *p, const nac_type *in)
     bool taken[NAC_FUSED_SLOTS] = {false};
     find_loops(p, in);
     p->by_rows = p->loops > 1 && p->extent[0] < LONG_ROW;
-    p->n_slots = 0;
+    p->n_slots = p->wide = 0;
     for (int64_t k = 0; k < p->n_in; k++) {
         bool one = true, pattern = p->input[k].step[0] == 1;
         for (int64_t d = 0; d < p->loops; d++) {
@@ -112,11 +112,13 @@ bool nac_fused_finish(nac_fused *p, const nac_type *in)
         }
         p->input[k].how = is_whole(p, k) ? WHOLE : !p->by_rows || one ? ALONG : pattern ? PATTERN : SPREAD;
         p->input[k].slot = -1;
+        p->wide |= nac_dtype_size(in[k].dtype) == 8;
         if (p->input[k].how > ALONG && (p->input[k].slot = free_slot(p, taken)) < 0)
             return false;
     }
     for (int s = 0; s < p->n_steps; s++) {
         nac_fused_step *step = &p->step[s];
+        p->wide |= nac_dtype_size((nac_dtype)step->dtype) == 8;
         let_go(p, s, true, taken);
         step->slot = -1;
         if (step->out < 0 && (step->slot = (int8_t)free_slot(p, taken)) < 0)
@@ -139,6 +141,7 @@ bool nac_fused_writes_over(const nac_fused *p, int out, int k)
 typedef struct {
     nac_type full[DTYPES], one[DTYPES];
     nac_arg  value[NAC_FUSED_INPUTS + NAC_FUSED_STEPS];
+    size_t   slot_bytes;
 } worker;
 
 static void set_length(worker *w, int64_t n)
@@ -196,7 +199,7 @@ static void run_tile(const nac_fused *p, const nac_eval *e, worker *w, char *slo
         nac_arg in[NAC_FUSED_OPERANDS], *out = &w->value[p->n_in + s];
         for (int k = 0; k < step->n_in; k++)
             in[k] = w->value[step->in[k]];
-        out->data = step->out < 0 ? slots + step->slot * SLOT : (char *)e->out[step->out].data + (size_t)at * nac_dtype_size((nac_dtype)step->dtype);
+        out->data = step->out < 0 ? slots + step->slot * w->slot_bytes : (char *)e->out[step->out].data + (size_t)at * nac_dtype_size((nac_dtype)step->dtype);
         step->op->eval(&(nac_eval){.attrs = step->attrs, .n_in = step->n_in, .n_out = 1, .in = in, .out = out});
     }
 }
@@ -204,19 +207,20 @@ static void run_tile(const nac_fused *p, const nac_eval *e, worker *w, char *slo
 /* Tiles from first to last - 1, by one thread. */
 static void run_tiles(const nac_fused *p, const nac_eval *e, int64_t first, int64_t last, int64_t tile, int64_t chunks)
 {
-    alignas(64) char slots[NAC_FUSED_SLOTS * SLOT];
+    alignas(64) char slots[NAC_FUSED_SLOTS * (TILE * 8 + BETWEEN)];
     worker w;
     int64_t total = size_of(p), row_length = p->extent[0];
     for (int t = 0; t < DTYPES; t++) {
         w.full[t] = (nac_type){.dtype = (nac_dtype)t, .rank = 1};
         w.one[t] = (nac_type){.dtype = (nac_dtype)t};
     }
+    w.slot_bytes = (size_t)TILE * (p->wide ? 8 : 4) + BETWEEN;
     for (int64_t k = 0; k < p->n_in; k++) {
         const nac_fused_input *input = &p->input[k];
         nac_dtype dtype = e->in[k].type->dtype;
         w.value[k].type = input->how == ALONG && !input->step[0] ? &w.one[dtype] : &w.full[dtype];
         if (input->slot >= 0)
-            w.value[k].data = slots + input->slot * SLOT;
+            w.value[k].data = slots + input->slot * w.slot_bytes;
         if (input->how == PATTERN)
             spread(p, &e->in[k], k, 0, tile / row_length, w.value[k].data);
     }

@@ -68,7 +68,7 @@ bool nac_graph_optimize(nac_graph *g);
 
 /* ---- elementwise ops as one ---- */
 
-enum { NAC_FUSED_STEPS = 24, NAC_FUSED_INPUTS = 12, NAC_FUSED_OUTPUTS = 8, NAC_FUSED_OPERANDS = 3, NAC_FUSED_SLOTS = 16, NAC_FUSED_ATTRS = 16 };
+enum { NAC_FUSED_STEPS = 24, NAC_FUSED_INPUTS = 12, NAC_FUSED_OUTPUTS = 8, NAC_FUSED_OPERANDS = 3, NAC_FUSED_SLOTS = 8, NAC_FUSED_ATTRS = 16 };
 
 typedef struct {
     const nac_op *op;
@@ -88,7 +88,7 @@ typedef struct {
     int64_t rank, dim[NAC_MAX_RANK];
     int64_t n_in, n_steps, n_slots;
     int64_t loops, extent[NAC_MAX_RANK];        /* innermost first */
-    int64_t by_rows;                    /* a tile is several rows */
+    int64_t by_rows, wide;              /* a tile is several rows; some elements have 8 bytes */
     nac_fused_input input[NAC_FUSED_INPUTS];
     nac_fused_step  step[NAC_FUSED_STEPS];
 } nac_fused;
