@@ -1,13 +1,12 @@
 /* Elementwise ops as one: a program that runs over tiles which stay in the first cache, so that what its steps pass on never reaches memory. Each
    step is the eval of an op of its own on a run of elements, so the numbers are those of the ops one by one. */
-#include <omp.h>
 #include <stdalign.h>
 #include <string.h>
 #include "graph/graph.h"
-#include "kernels/kernels.h"
+#include "ops/ops.h"
 
 enum {
-    TILE = 2048,                        /* elements */
+    TILE = NAC_FUSED_TILE,
     LONG_ROW = 256,                     /* innermost extents from here on are cut into tiles; of shorter rows a tile has several */
     BETWEEN = 320,                      /* bytes between slots: a whole page apart, loads would wait for stores */
     PARALLEL = 131072,                  /* steps on elements that make a program worth several threads */
@@ -103,6 +102,8 @@ bool nac_fused_finish(nac_fused *p, const nac_type *in)
     bool taken[NAC_FUSED_SLOTS] = {false};
     find_loops(p, in);
     p->by_rows = p->loops > 1 && p->extent[0] < LONG_ROW;
+    if (p->reduced && p->loops > 1 && (p->by_rows ? p->reduced % p->extent[0] != 0 : p->reduced != p->extent[0]))
+        return false;                   /* a tile holds whole rows that are reduced */
     p->n_slots = p->wide = 0;
     for (int64_t k = 0; k < p->n_in; k++) {
         bool one = true, pattern = p->input[k].step[0] == 1;
@@ -180,6 +181,13 @@ static void spread(const nac_fused *p, const nac_arg *x, int64_t k, int64_t row,
     }
 }
 
+/* Rows of x, one after the other. */
+static void reduce(const nac_fused_step *step, const nac_arg *x, int64_t rows, int64_t n, void *y)
+{
+    nac_type from = {x->type->dtype, 2, {rows, n}}, to = {(nac_dtype)step->dtype, 1, {rows}};
+    step->op->eval(&(nac_eval){.attrs = &(nac_reduce_attrs){.axes = 1 << 1}, .n_in = 1, .n_out = 1, .in = &(nac_arg){&from, x->data}, .out = &(nac_arg){&to, y}});
+}
+
 /* Elements at .. at + n, of which the first is number `column` of its row. */
 static void run_tile(const nac_fused *p, const nac_eval *e, worker *w, char *slots, int64_t at, int64_t n, int64_t row, int64_t column)
 {
@@ -199,6 +207,10 @@ static void run_tile(const nac_fused *p, const nac_eval *e, worker *w, char *slo
         nac_arg in[NAC_FUSED_OPERANDS], *out = &w->value[p->n_in + s];
         for (int k = 0; k < step->n_in; k++)
             in[k] = w->value[step->in[k]];
+        if (nac_is_reduction(step->op)) {
+            reduce(step, &in[0], n / p->reduced, p->reduced, (char *)e->out[step->out].data + (size_t)(at / p->reduced) * nac_dtype_size((nac_dtype)step->dtype));
+            continue;
+        }
         out->data = step->out < 0 ? slots + step->slot * w->slot_bytes : (char *)e->out[step->out].data + (size_t)at * nac_dtype_size((nac_dtype)step->dtype);
         step->op->eval(&(nac_eval){.attrs = step->attrs, .n_in = step->n_in, .n_out = 1, .in = in, .out = out});
     }
@@ -241,10 +253,10 @@ static void run_tiles(const nac_fused *p, const nac_eval *e, int64_t first, int6
 static void eval(const nac_eval *e)
 {
     const nac_fused *p = e->attrs;
-    int64_t n = size_of(p), row = p->extent[0], chunks = (row + TILE - 1) / TILE;
+    int64_t n = size_of(p), row = p->extent[0], chunks = (row + TILE - 1) / TILE, whole = p->reduced ? p->reduced : row;
     if (n == 0)
         return;
-    int64_t tile = p->by_rows ? TILE / row * row : row <= TILE ? row : ((row + chunks - 1) / chunks + 63) / 64 * 64;
+    int64_t tile = p->by_rows || (p->reduced && p->loops == 1) ? TILE / whole * whole : row <= TILE ? row : ((row + chunks - 1) / chunks + 63) / 64 * 64;
     chunks = (row + tile - 1) / tile;
     int64_t tiles = p->by_rows ? (n + tile - 1) / tile : n / row * chunks;
     int64_t parts = n * p->n_steps > PARALLEL ? nac_threads() : 1;
@@ -266,7 +278,7 @@ static bool infer(nac_infer *i)
         nac_infer one = {.op = step->op, .attrs = step->attrs, .n_in = step->n_in, .in = in, .n_out = 1, .out = out};
         if (!step->op->infer(&one))
             return nac_trail("in step %d of fused", s);
-        if ((int64_t)out[0].rank != p->rank || memcmp(out[0].dim, p->dim, (size_t)p->rank * sizeof *p->dim))
+        if (!nac_is_reduction(step->op) && ((int64_t)out[0].rank != p->rank || memcmp(out[0].dim, p->dim, (size_t)p->rank * sizeof *p->dim)))
             return nac_fail(NAC_E_SHAPE, "fused: step %d (%s) has another shape than the program", s, step->op->name);
         value[p->n_in + s] = out[0];
         if (step->out >= 0) {
