@@ -132,7 +132,7 @@ static bool clean(cleaner *c, int i)
     for (int k = 0; k < node->n_in; k++)
         node->in[k] = c->to[node->in[k]];
     const nac_type *x = type_of(g, node->in[0]), *y = type_of(g, node->out[0]);
-    if (node->op->flags & NAC_OP_REDUCES && nac_type_size(x) == nac_type_size(y) && nac_type_size(x) && x->dtype == y->dtype
+    if (nac_is_reduction(node->op) && nac_type_size(x) == nac_type_size(y) && nac_type_size(x) && x->dtype == y->dtype
         && !become_reshape(g, node))            /* of one number each */
         return false;
     for (nac_graph_node *from; node->op == &nac_op_reshape && (from = maker(g, node->in[0], &nac_op_reshape));)

@@ -1,7 +1,8 @@
-/* A pass: elementwise nodes of one shape that feed each other become one node with a program (fused.c). */
+/* A pass: elementwise nodes of one shape that feed each other, and reductions of their rows, become one node with a program (fused.c). */
 #include <stdlib.h>
 #include <string.h>
 #include "graph/graph.h"
+#include "ops/ops.h"
 
 #define LEAST 256                       /* elements; below, a program costs more than it saves */
 
@@ -22,15 +23,34 @@ typedef struct {
     int       *stack;
 } fuser;
 
+/* What a node runs over: its result, or what it reduces. */
 static const nac_type *type_of(const nac_graph *g, int node)
 {
-    return &g->values[g->nodes[node].out[0]].type;
+    const nac_graph_node *n = &g->nodes[node];
+    return &g->values[nac_is_reduction(n->op) ? n->in[0] : n->out[0]].type;
 }
 
-static bool fusable(const nac_graph *g, const nac_graph_node *node)
+/* How many numbers side by side a reduction makes one; 0 where it is not that, or they are more than a tile. */
+static int64_t reduced_row(const nac_type *x, const nac_reduce_attrs *a)
 {
-    return node->op->flags & NAC_OP_TILES && node->op->attrs_size <= NAC_FUSED_ATTRS && node->n_out == 1 && node->n_in <= NAC_FUSED_OPERANDS
-           && nac_type_size(&g->values[node->out[0]].type) >= LEAST;
+    int64_t n = 1;
+    int d = x->rank;
+    while (d > 0 && (a->axes >> (d - 1) & 1 || x->dim[d - 1] == 1))
+        n *= x->dim[--d];
+    for (; d > 0; d--)
+        if (a->axes >> (d - 1) & 1 && x->dim[d - 1] != 1)
+            return 0;
+    return n > NAC_FUSED_TILE ? 0 : n;
+}
+
+static bool fusable(const nac_graph *g, int i)
+{
+    const nac_graph_node *node = &g->nodes[i];
+    if (nac_type_size(type_of(g, i)) < LEAST)
+        return false;
+    if (nac_is_reduction(node->op))
+        return reduced_row(type_of(g, i), node->attrs) > 1;
+    return node->op->flags & NAC_OP_TILES && node->op->attrs_size <= NAC_FUSED_ATTRS && node->n_out == 1 && node->n_in <= NAC_FUSED_OPERANDS;
 }
 
 static bool one_shape(const nac_type *a, const nac_type *b)
@@ -88,8 +108,10 @@ static bool program_of(const fuser *f, const int *nodes, int n, nac_fused *p, in
         made[s] = g->nodes[nodes[s]].out[0];
     for (int s = 0; s < n; s++)
         for (int k = 0; k < g->nodes[nodes[s]].n_in; k++) {
-            int value = g->nodes[nodes[s]].in[k];
-            if (find(made, n, value) >= 0 || find(in, (int)p->n_in, value) >= 0)
+            int value = g->nodes[nodes[s]].in[k], from = find(made, n, value);
+            if (from >= 0 && nac_is_reduction(g->nodes[nodes[from]].op))
+                return false;
+            if (from >= 0 || find(in, (int)p->n_in, value) >= 0)
                 continue;
             if (p->n_in == NAC_FUSED_INPUTS)
                 return false;
@@ -101,6 +123,12 @@ static bool program_of(const fuser *f, const int *nodes, int n, nac_fused *p, in
         const nac_graph_node *node = &g->nodes[nodes[s]];
         nac_fused_step *step = &p->step[s];
         *step = (nac_fused_step){.op = node->op, .n_in = (int8_t)node->n_in, .dtype = (int8_t)g->values[made[s]].type.dtype, .out = -1, .slot = -1};
+        if (nac_is_reduction(node->op)) {
+            int64_t row = reduced_row(type, node->attrs);
+            if (p->reduced && p->reduced != row)
+                return false;
+            p->reduced = row;
+        }
         if (node->op->attrs_size)
             memcpy(step->attrs, node->attrs, node->op->attrs_size);
         for (int k = 0; k < node->n_in; k++) {
@@ -196,9 +224,9 @@ static void find_units(fuser *f)
 {
     const nac_graph *g = f->g;
     for (int i = 0; i < g->n_nodes; i++)
-        for (int k = 0; k < g->nodes[i].n_in && fusable(g, &g->nodes[i]); k++) {
+        for (int k = 0; k < g->nodes[i].n_in && fusable(g, i); k++) {
             int from = producer(g, g->nodes[i].in[k]);
-            if (from >= 0 && fusable(g, &g->nodes[from]) && one_shape(type_of(g, from), type_of(g, i)))
+            if (from >= 0 && fusable(g, from) && !nac_is_reduction(g->nodes[from].op) && one_shape(type_of(g, from), type_of(g, i)))
                 join(f, unit_of(f, from), unit_of(f, i));
         }
 }

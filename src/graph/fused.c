@@ -1,15 +1,14 @@
 /* Elementwise ops as one: a program that runs over tiles which stay in the first cache, so that what its steps pass on never reaches memory. Each
    step is the eval of an op of its own on a run of elements, so the numbers are those of the ops one by one. */
-#include <omp.h>
 #include <stdalign.h>
 #include <string.h>
 #include "graph/graph.h"
-#include "kernels/kernels.h"
+#include "ops/ops.h"
 
 enum {
-    TILE = 1024,                        /* elements */
+    TILE = NAC_FUSED_TILE,
     LONG_ROW = 256,                     /* innermost extents from here on are cut into tiles; of shorter rows a tile has several */
-    SLOT = TILE * 8 + 320,              /* bytes; not whole pages, which would make loads wait for stores */
+    BETWEEN = 320,                      /* bytes between slots: a whole page apart, loads would wait for stores */
     PARALLEL = 131072,                  /* steps on elements that make a program worth several threads */
     DTYPES = NAC_BOOL + 1
 };
@@ -103,7 +102,9 @@ bool nac_fused_finish(nac_fused *p, const nac_type *in)
     bool taken[NAC_FUSED_SLOTS] = {false};
     find_loops(p, in);
     p->by_rows = p->loops > 1 && p->extent[0] < LONG_ROW;
-    p->n_slots = 0;
+    if (p->reduced && p->loops > 1 && (p->by_rows ? p->reduced % p->extent[0] != 0 : p->reduced != p->extent[0]))
+        return false;                   /* a tile holds whole rows that are reduced */
+    p->n_slots = p->wide = 0;
     for (int64_t k = 0; k < p->n_in; k++) {
         bool one = true, pattern = p->input[k].step[0] == 1;
         for (int64_t d = 0; d < p->loops; d++) {
@@ -112,11 +113,13 @@ bool nac_fused_finish(nac_fused *p, const nac_type *in)
         }
         p->input[k].how = is_whole(p, k) ? WHOLE : !p->by_rows || one ? ALONG : pattern ? PATTERN : SPREAD;
         p->input[k].slot = -1;
+        p->wide |= nac_dtype_size(in[k].dtype) == 8;
         if (p->input[k].how > ALONG && (p->input[k].slot = free_slot(p, taken)) < 0)
             return false;
     }
     for (int s = 0; s < p->n_steps; s++) {
         nac_fused_step *step = &p->step[s];
+        p->wide |= nac_dtype_size((nac_dtype)step->dtype) == 8;
         let_go(p, s, true, taken);
         step->slot = -1;
         if (step->out < 0 && (step->slot = (int8_t)free_slot(p, taken)) < 0)
@@ -139,6 +142,7 @@ bool nac_fused_writes_over(const nac_fused *p, int out, int k)
 typedef struct {
     nac_type full[DTYPES], one[DTYPES];
     nac_arg  value[NAC_FUSED_INPUTS + NAC_FUSED_STEPS];
+    size_t   slot_bytes;
 } worker;
 
 static void set_length(worker *w, int64_t n)
@@ -177,6 +181,13 @@ static void spread(const nac_fused *p, const nac_arg *x, int64_t k, int64_t row,
     }
 }
 
+/* Rows of x, one after the other. */
+static void reduce(const nac_fused_step *step, const nac_arg *x, int64_t rows, int64_t n, void *y)
+{
+    nac_type from = {x->type->dtype, 2, {rows, n}}, to = {(nac_dtype)step->dtype, 1, {rows}};
+    step->op->eval(&(nac_eval){.attrs = &(nac_reduce_attrs){.axes = 1 << 1}, .n_in = 1, .n_out = 1, .in = &(nac_arg){&from, x->data}, .out = &(nac_arg){&to, y}});
+}
+
 /* Elements at .. at + n, of which the first is number `column` of its row. */
 static void run_tile(const nac_fused *p, const nac_eval *e, worker *w, char *slots, int64_t at, int64_t n, int64_t row, int64_t column)
 {
@@ -196,7 +207,11 @@ static void run_tile(const nac_fused *p, const nac_eval *e, worker *w, char *slo
         nac_arg in[NAC_FUSED_OPERANDS], *out = &w->value[p->n_in + s];
         for (int k = 0; k < step->n_in; k++)
             in[k] = w->value[step->in[k]];
-        out->data = step->out < 0 ? slots + step->slot * SLOT : (char *)e->out[step->out].data + (size_t)at * nac_dtype_size((nac_dtype)step->dtype);
+        if (nac_is_reduction(step->op)) {
+            reduce(step, &in[0], n / p->reduced, p->reduced, (char *)e->out[step->out].data + (size_t)(at / p->reduced) * nac_dtype_size((nac_dtype)step->dtype));
+            continue;
+        }
+        out->data = step->out < 0 ? slots + step->slot * w->slot_bytes : (char *)e->out[step->out].data + (size_t)at * nac_dtype_size((nac_dtype)step->dtype);
         step->op->eval(&(nac_eval){.attrs = step->attrs, .n_in = step->n_in, .n_out = 1, .in = in, .out = out});
     }
 }
@@ -204,19 +219,20 @@ static void run_tile(const nac_fused *p, const nac_eval *e, worker *w, char *slo
 /* Tiles from first to last - 1, by one thread. */
 static void run_tiles(const nac_fused *p, const nac_eval *e, int64_t first, int64_t last, int64_t tile, int64_t chunks)
 {
-    alignas(64) char slots[NAC_FUSED_SLOTS * SLOT];
+    alignas(64) char slots[NAC_FUSED_SLOTS * (TILE * 8 + BETWEEN)];
     worker w;
     int64_t total = size_of(p), row_length = p->extent[0];
     for (int t = 0; t < DTYPES; t++) {
         w.full[t] = (nac_type){.dtype = (nac_dtype)t, .rank = 1};
         w.one[t] = (nac_type){.dtype = (nac_dtype)t};
     }
+    w.slot_bytes = (size_t)TILE * (p->wide ? 8 : 4) + BETWEEN;
     for (int64_t k = 0; k < p->n_in; k++) {
         const nac_fused_input *input = &p->input[k];
         nac_dtype dtype = e->in[k].type->dtype;
         w.value[k].type = input->how == ALONG && !input->step[0] ? &w.one[dtype] : &w.full[dtype];
         if (input->slot >= 0)
-            w.value[k].data = slots + input->slot * SLOT;
+            w.value[k].data = slots + input->slot * w.slot_bytes;
         if (input->how == PATTERN)
             spread(p, &e->in[k], k, 0, tile / row_length, w.value[k].data);
     }
@@ -237,10 +253,10 @@ static void run_tiles(const nac_fused *p, const nac_eval *e, int64_t first, int6
 static void eval(const nac_eval *e)
 {
     const nac_fused *p = e->attrs;
-    int64_t n = size_of(p), row = p->extent[0], chunks = (row + TILE - 1) / TILE;
+    int64_t n = size_of(p), row = p->extent[0], chunks = (row + TILE - 1) / TILE, whole = p->reduced ? p->reduced : row;
     if (n == 0)
         return;
-    int64_t tile = p->by_rows ? TILE / row * row : row <= TILE ? row : ((row + chunks - 1) / chunks + 63) / 64 * 64;
+    int64_t tile = p->by_rows || (p->reduced && p->loops == 1) ? TILE / whole * whole : row <= TILE ? row : ((row + chunks - 1) / chunks + 63) / 64 * 64;
     chunks = (row + tile - 1) / tile;
     int64_t tiles = p->by_rows ? (n + tile - 1) / tile : n / row * chunks;
     int64_t parts = n * p->n_steps > PARALLEL ? nac_threads() : 1;
@@ -262,7 +278,7 @@ static bool infer(nac_infer *i)
         nac_infer one = {.op = step->op, .attrs = step->attrs, .n_in = step->n_in, .in = in, .n_out = 1, .out = out};
         if (!step->op->infer(&one))
             return nac_trail("in step %d of fused", s);
-        if ((int64_t)out[0].rank != p->rank || memcmp(out[0].dim, p->dim, (size_t)p->rank * sizeof *p->dim))
+        if (!nac_is_reduction(step->op) && ((int64_t)out[0].rank != p->rank || memcmp(out[0].dim, p->dim, (size_t)p->rank * sizeof *p->dim)))
             return nac_fail(NAC_E_SHAPE, "fused: step %d (%s) has another shape than the program", s, step->op->name);
         value[p->n_in + s] = out[0];
         if (step->out >= 0) {

@@ -62,14 +62,15 @@ bool nac_pass_fold(nac_graph *g);                   /* nodes whose inputs are co
 bool nac_pass_cse(nac_graph *g);                    /* equal nodes */
 bool nac_pass_cleanup(nac_graph *g);                /* nodes that give what is there already, or by a way about */
 bool nac_pass_epilogue(nac_graph *g);               /* biases and relu after a product */
-bool nac_pass_fuse(nac_graph *g);                   /* elementwise nodes of one shape */
+bool nac_pass_fuse(nac_graph *g);                   /* elementwise nodes of one shape, and reductions of their rows */
 /* All of them. With NACRE_PRINT_PASSES set in the environment the graph is written to stderr before and after each; a build with assertions
    verifies it after each. */
 bool nac_graph_optimize(nac_graph *g);
 
 /* ---- elementwise ops as one ---- */
 
-enum { NAC_FUSED_STEPS = 24, NAC_FUSED_INPUTS = 12, NAC_FUSED_OUTPUTS = 8, NAC_FUSED_OPERANDS = 3, NAC_FUSED_SLOTS = 16, NAC_FUSED_ATTRS = 16 };
+enum { NAC_FUSED_STEPS = 24, NAC_FUSED_INPUTS = 12, NAC_FUSED_OUTPUTS = 8, NAC_FUSED_OPERANDS = 3, NAC_FUSED_SLOTS = 8, NAC_FUSED_ATTRS = 16,
+       NAC_FUSED_TILE = 2048 };         /* elements */
 
 typedef struct {
     const nac_op *op;
@@ -84,12 +85,13 @@ typedef struct {
     int32_t how, slot;
 } nac_fused_input;
 
-/* The attributes of a fused node: steps that all give results of one shape. */
+/* The attributes of a fused node: steps that all give results of one shape, and reductions of these, which no step reads. */
 typedef struct {
     int64_t rank, dim[NAC_MAX_RANK];
     int64_t n_in, n_steps, n_slots;
     int64_t loops, extent[NAC_MAX_RANK];        /* innermost first */
-    int64_t by_rows;                    /* a tile is several rows */
+    int64_t reduced;                    /* how many numbers side by side each reduction makes one; 0: there is none */
+    int64_t by_rows, wide;              /* a tile is several rows; some elements have 8 bytes */
     nac_fused_input input[NAC_FUSED_INPUTS];
     nac_fused_step  step[NAC_FUSED_STEPS];
 } nac_fused;

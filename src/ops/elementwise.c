@@ -550,21 +550,29 @@ static bool infer_logic(nac_infer *i)
     return nac_infer_broadcast(i);
 }
 
+#define LOGIC_ROW(p, sign, q)                                                                                                        \
+    {                                                                                                                                \
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] = (char)((p)sign(q));                                               \
+    }
+#define LOGIC(sign)                                                                                                                  \
+    if (shape == NAC_VV)                                                                                                             \
+        LOGIC_ROW(a[i], sign, b[i])                                                                                                  \
+    else if (shape == NAC_SV)                                                                                                        \
+        LOGIC_ROW(*a, sign, b[i])                                                                                                    \
+    else                                                                                                                             \
+        LOGIC_ROW(a[i], sign, *b)
+
 static void logic_loop(const void *kernel, nac_binary_shape shape, int64_t n, const char *a, const char *b, char *y)
 {
-    int64_t da = shape != NAC_SV, db = shape != NAC_VS;
     switch (*(const char *)kernel) {
     case '&':
-        for (int64_t i = 0; i < n; i++)
-            y[i] = (char)(a[i * da] & b[i * db]);
+        LOGIC(&)
         break;
     case '|':
-        for (int64_t i = 0; i < n; i++)
-            y[i] = (char)(a[i * da] | b[i * db]);
+        LOGIC(|)
         break;
     default:
-        for (int64_t i = 0; i < n; i++)
-            y[i] = (char)(a[i * da] ^ b[i * db]);
+        LOGIC(^)
     }
 }
 

@@ -53,6 +53,8 @@ typedef struct {
 /* Ops that the compiler knows. */
 extern const nac_op nac_op_add, nac_op_multiply, nac_op_divide, nac_op_relu, nac_op_reshape, nac_op_broadcast_to, nac_op_scale_shift_last;
 
+bool nac_is_reduction(const nac_op *op);        /* sum, mean, max, min, prod, any, all: with nac_reduce_attrs, and of one number that number */
+
 /* Sums t down to the shape it was broadcast from. */
 nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type);
 nac_tensor *nac_mul_mask(nac_tensor *x, nac_tensor *condition);         /* condition ? x : 0 */

@@ -192,6 +192,11 @@ DEFINE_REDUCTION(prod, NAC_RPROD, infer_number, prod_vjp)
 DEFINE_REDUCTION(any, NAC_RMAX, infer_bool, NULL)
 DEFINE_REDUCTION(all, NAC_RMIN, infer_bool, NULL)
 
+bool nac_is_reduction(const nac_op *op)
+{
+    return op->scratch == scratch;
+}
+
 static nac_tensor *apply(const nac_op *op, const nac_reduce_options *o)
 {
     nac_tensor *x = o->x;
