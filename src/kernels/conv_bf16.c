@@ -22,11 +22,11 @@ static int64_t w_size(const nac_conv *s)
     return cells(s->k) * (s->c_in / s->groups) * s->c_out;
 }
 
-/* Small windows fill panels badly, and AMX's columns are 16. */
+/* Gathering few channels at a time takes longer than multiplying them. */
 static bool is_product(const nac_conv *s)
 {
 #if defined __AVX512BF16__
-    return s->groups == 1 && cells(s->k) * s->c_in >= 64 && s->c_out >= 16 && x_size(s) > 0 && y_size(s) > 0;
+    return s->groups == 1 && s->c_in >= 32 && s->c_out >= 32 && x_size(s) > 0 && y_size(s) > 0;
 #else
     (void)s;
     return false;
@@ -58,7 +58,22 @@ NAC_INLINE int64_t cell(const windows *w, int axis, int64_t place, int64_t tap)
     return i >= 0 && i < w->in[axis] ? i : -1;
 }
 
-/* Numbers [r0, r1) of the window of one place. */
+/* The copy is short: a call would take longer. */
+NAC_INLINE void copy(int64_t n, const float *from, float *to)
+{
+    for (; n > NAC_W; n -= NAC_W, from += NAC_W, to += NAC_W)
+        nac_store(to, nac_load(from));
+    nac_store_part(to, nac_load_part(from, n), n);
+}
+
+NAC_INLINE void clear(int64_t n, float *to)
+{
+    for (; n > NAC_W; n -= NAC_W, to += NAC_W)
+        nac_store(to, (vec){0});
+    nac_store_part(to, (vec){0}, n);
+}
+
+/* Numbers [r0, r1) of the window of one place, tap by tap; rows of taps at once where they lie together in x. */
 static void gather_window(const windows *w, int64_t place, int64_t r0, int64_t r1, float *to)
 {
     const nac_conv *s = w->s;
@@ -66,17 +81,25 @@ static void gather_window(const windows *w, int64_t place, int64_t r0, int64_t r
     const float    *image = w->from + place / cells(w->at) * cells(w->in) * c;
     const int64_t   first = cell(w, 2, p2, 0), last = cell(w, 2, p2, s->k[2] - 1);
     const bool      merged = !w->back && s->dilation[2] == 1 && first >= 0 && last >= 0;
-    const int64_t   piece = merged ? s->k[2] * c : c;         /* what lies together */
-    for (int64_t r = r0; r < r1;) {
-        const int64_t tap = r / piece * (piece / c), begin = r % piece, n = nac_min(piece - begin, r1 - r);
-        const int64_t i0 = cell(w, 0, p0, tap / s->k[2] / s->k[1]), i1 = cell(w, 1, p1, tap / s->k[2] % s->k[1]);
-        const int64_t i2 = merged ? first : cell(w, 2, p2, tap % s->k[2]);
-        if (i0 < 0 || i1 < 0 || i2 < 0)
-            memset(to, 0, (size_t)n * sizeof *to);
-        else
-            memcpy(to, image + ((i0 * w->in[1] + i1) * w->in[2] + i2) * c + begin, (size_t)n * sizeof *to);
-        to += n;
-        r += n;
+    const int64_t   piece = merged ? s->k[2] * c : c, taps = merged ? 1 : s->k[2];
+    int64_t         begin = r0 % piece, t = r0 / piece, t2 = t % taps, t1 = t / taps % s->k[1], t0 = t / taps / s->k[1];
+    for (int64_t r = r0; r < r1; t1++) {
+        if (t1 == s->k[1]) {
+            t1 = 0;
+            t0++;
+        }
+        const int64_t i0 = cell(w, 0, p0, t0), i1 = cell(w, 1, p1, t1);
+        const float  *row = image + (i0 * w->in[1] + i1) * w->in[2] * c;
+        for (; t2 < taps && r < r1; t2++, begin = 0) {
+            const int64_t i2 = merged ? first : cell(w, 2, p2, t2), n = nac_min(piece - begin, r1 - r);
+            if (i0 < 0 || i1 < 0 || i2 < 0)
+                clear(n, to);
+            else
+                copy(n, row + i2 * c + begin, to);
+            to += n;
+            r += n;
+        }
+        t2 = 0;
     }
 }
 
