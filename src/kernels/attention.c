@@ -170,14 +170,26 @@ static real dot(int64_t n, const real *x, const real *y)
     return sum_lanes(sum);
 }
 
-/* From scores and gradients of weights to weights and gradients of scores. */
-static void differentiate(int64_t n, const real *stat, real expected, real *score, real *d)
+/* Scores become weights; the result is the sum of weights times their gradients, d. */
+static real weigh(int64_t n, const real *stat, real *score, real *d)
 {
+    vec sum = {0};
+    for (int64_t i = n; i < nac_width(n); i++) {
+        score[i] = -INFINITY;
+        d[i] = 0;
+    }
     for (int64_t i = 0; i < n; i += NAC_W) {
         const vec p = exp_vec(nac_load(score + i) - stat[0]) * stat[1];
         nac_store(score + i, p);
-        nac_store(d + i, p * (nac_load(d + i) - expected));
+        sum += p * nac_load(d + i);
     }
+    return sum_lanes(sum);
+}
+
+static void differentiate(int64_t n, const real *weight, real expected, real *d)
+{
+    for (int64_t i = 0; i < n; i += NAC_W)
+        nac_store(d + i, nac_load(weight + i) * (nac_load(d + i) - expected));
 }
 
 /* All gradients by way of the keys `kv` of batch element b. */
@@ -221,7 +233,8 @@ static void attend_back(const nac_attention_shape *s, int64_t b, int64_t kv, con
                 multiply_rows(at.rows, dy_rows, s->dv, n, v_turned, &(nac_finish){1, 0, NULL, false}, d_score);
                 for (int64_t r = 0; r < at.rows; r++) {
                     hide(&at, r, HIDDEN, score[r]);
-                    differentiate(n, stat + 2 * r, dot(s->dv, dy_rows[r], o_from + r * o_step), score[r], d_score[r]);
+                    const real here = weigh(n, stat + 2 * r, score[r], d_score[r]);
+                    differentiate(n, score[r], n == s->s ? here : dot(s->dv, dy_rows[r], o_from + r * o_step), d_score[r]);
                     if (mask)           /* else what is hidden weighs nothing */
                         hide(&at, r, 0, d_score[r]);
                 }

@@ -1,5 +1,5 @@
 /* Softmax and the normalizations: a few passes over each row while it is in cache. */
-#include "kernels/real.h"
+#include "kernels/vector.h"
 
 static real row_max(int64_t n, const real *x)
 {
@@ -112,21 +112,36 @@ void NAC_K(sparse_xent_grad)(int64_t rows, int64_t n, const void *dloss, const v
 
 /* ---- layer normalization ---- */
 
-void NAC_K(layer_norm)(int64_t rows, int64_t n, double epsilon, const void *x_, const void *gamma, const void *beta, void *y_, void *mean, void *rstd)
+static void normalize(int64_t n, real epsilon, const real *x, const real *g, const real *b, real *y, real *mean, real *rstd)
 {
-    const real *g = gamma, *b = beta;
-#pragma omp parallel for schedule(static) if (rows > 1 && rows * n > NAC_PARALLEL / 2)
-    for (int64_t r = 0; r < rows; r++) {
-        const real *x = (const real *)x_ + r * n;
-        real *y = (real *)y_ + r * n, m = row_sum(n, x) / (real)n;
-        for (int64_t i = 0; i < n; i++)
-            y[i] = x[i] - m;
-        real k = 1 / R(sqrt)(row_dot(n, y, y) / (real)n + (real)epsilon);
-        for (int64_t i = 0; i < n; i++)
-            y[i] = y[i] * k * (g ? g[i] : 1) + (b ? b[i] : 0);
-        ((real *)mean)[r] = m;
-        ((real *)rstd)[r] = k;
+    vec sum = {0}, squares = {0};
+    for (int64_t i = 0; i < n; i += NAC_W)
+        sum += load_some(x + i, nac_min(n - i, NAC_W));
+    const real m = sum_lanes(sum) / (real)n;
+    for (int64_t i = 0; i < n; i += NAC_W) {
+        const int64_t w = nac_min(n - i, NAC_W);
+        const vec     d = load_some(x + i, w) - m;
+        store_some(y + i, d, w);
+        squares += w == NAC_W ? d * d : load_some(y + i, w) * load_some(y + i, w);
     }
+    const real k = 1 / R(sqrt)(sum_lanes(squares) / (real)n + epsilon);
+    for (int64_t i = 0; i < n; i += NAC_W) {
+        const int64_t w = nac_min(n - i, NAC_W);
+        vec           v = load_some(y + i, w) * k;
+        if (g)
+            v *= load_some(g + i, w);
+        if (b)
+            v += load_some(b + i, w);
+        store_some(y + i, v, w);
+    }
+    *mean = m;
+    *rstd = k;
+}
+
+void NAC_K(layer_norm)(int64_t rows, int64_t n, double epsilon, const void *x, const void *gamma, const void *beta, void *y, void *mean, void *rstd)
+{
+    NAC_SHARE(rows > 1 && rows * n > NAC_PARALLEL / 2, r, rows,
+              normalize(n, (real)epsilon, (const real *)x + r * n, gamma, beta, (real *)y + r * n, (real *)mean + r, (real *)rstd + r));
 }
 
 #define ROW_BLOCK 64
@@ -137,32 +152,42 @@ size_t NAC_K(layer_norm_grad_scratch)(int64_t rows, int64_t n)
     return (size_t)(2 * ROW_BLOCKS(rows) * n) * sizeof(real);
 }
 
-void NAC_K(layer_norm_grad)(int64_t rows, int64_t n, const void *dy_, const void *x_, const void *gamma, const void *mean, const void *rstd,
-                            void *dx_, void *dgamma, void *dbeta, void *scratch)
+static void normalize_back(int64_t n, const real *dy, const real *x, const real *g, real mean, real rstd, real *dx, real *dg, real *db)
 {
-    const real *g = gamma;
+    vec sum = {0}, dot = {0};
+    for (int64_t i = 0; i < n; i += NAC_W) {
+        const int64_t w = nac_min(n - i, NAC_W);
+        const vec     d = load_some(dy + i, w), h = (load_some(x + i, w) - mean) * rstd;
+        vec           scaled = d;
+        if (g)
+            scaled *= load_some(g + i, w);
+        store_some(dg + i, load_some(dg + i, w) + d * h, w);
+        store_some(db + i, load_some(db + i, w) + d, w);
+        sum += scaled;
+        dot += scaled * h;
+    }
+    const real s = sum_lanes(sum) / (real)n, p = sum_lanes(dot) / (real)n;
+    for (int64_t i = 0; i < n; i += NAC_W) {
+        const int64_t w = nac_min(n - i, NAC_W);
+        const vec     h = (load_some(x + i, w) - mean) * rstd;
+        vec           scaled = load_some(dy + i, w);
+        if (g)
+            scaled *= load_some(g + i, w);
+        store_some(dx + i, rstd * (scaled - s - h * p), w);
+    }
+}
+
+void NAC_K(layer_norm_grad)(int64_t rows, int64_t n, const void *dy, const void *x, const void *gamma, const void *mean, const void *rstd,
+                            void *dx, void *dgamma, void *dbeta, void *scratch)
+{
     int64_t blocks = ROW_BLOCKS(rows);
     real *dg = scratch, *db = dg + blocks * n;
+    memset(dg, 0, NAC_K(layer_norm_grad_scratch)(rows, n));
 #pragma omp parallel for schedule(static) if (blocks > 1)
-    for (int64_t k = 0; k < blocks; k++) {
-        memset(dg + k * n, 0, (size_t)n * sizeof(real));
-        memset(db + k * n, 0, (size_t)n * sizeof(real));
-        for (int64_t r = k * ROW_BLOCK; r < rows && r < (k + 1) * ROW_BLOCK; r++) {
-            const real *dy = (const real *)dy_ + r * n, *x = (const real *)x_ + r * n;
-            real *dx = (real *)dx_ + r * n, m = ((const real *)mean)[r], s = ((const real *)rstd)[r], sum = 0, dot = 0;
-            for (int64_t i = 0; i < n; i++) {
-                real h = (x[i] - m) * s, d = dy[i] * (g ? g[i] : 1);
-                dg[k * n + i] += dy[i] * h;
-                db[k * n + i] += dy[i];
-                sum += d;
-                dot += d * h;
-            }
-            sum /= (real)n;
-            dot /= (real)n;
-            for (int64_t i = 0; i < n; i++)
-                dx[i] = s * (dy[i] * (g ? g[i] : 1) - sum - (x[i] - m) * s * dot);
-        }
-    }
+    for (int64_t k = 0; k < blocks; k++)
+        for (int64_t r = k * ROW_BLOCK; r < nac_min(rows, (k + 1) * ROW_BLOCK); r++)
+            normalize_back(n, (const real *)dy + r * n, (const real *)x + r * n, gamma, ((const real *)mean)[r], ((const real *)rstd)[r],
+                           (real *)dx + r * n, dg + k * n, db + k * n);
     if (dgamma)
         NAC_K(reduce)(NAC_RSUM, 1, blocks, n, dg, dgamma);
     if (dbeta)

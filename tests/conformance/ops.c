@@ -337,7 +337,9 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
       nac_dot_product_attention(x[0], x[1], x[2], x[3], 0.5, false))                                                                 \
     C(attention_causal, "f n2x5x4x4; f n2x3x2x4; f n2x3x2x3", "f 1x160x4x32; f 1x150x2x32; f 1x150x2x16", SMOOTH,                    \
       nac_dot_product_attention(x[0], x[1], x[2], NULL, 0.5, true))                                                                  \
-    C(attention_causal_masked, "f n2x5x4x4; f n1x5x1x4; f n1x5x1x3; b 5x5", NULL, SMOOTH,                                            \
+    C(attention_causal_masked, "f n2x5x4x4; f n1x5x1x4; f n1x5x1x3; b 5x5", "f 2x150x4x17; f 2x150x1x17; f 2x150x1x6; b 150x150", SMOOTH, \
+      nac_dot_product_attention(x[0], x[1], x[2], x[3], 0.5, true))                                                                  \
+    C(attention_masked_queries, "f n2x5x2x4; f n2x3x2x4; f n2x3x2x3; b 5x1", "f 1x150x2x33; f 1x300x2x33; f 1x300x2x65; b 1x2x150x1", SMOOTH, \
       nac_dot_product_attention(x[0], x[1], x[2], x[3], 0.5, true))                                                                  \
     C(attention_of_long_vectors, "f n1x2x1x1026; f n1x3x1x1026; f n1x3x1x2", NULL, SMOOTH,                                           \
       nac_dot_product_attention(x[0], x[1], x[2], NULL, 0.05, false))                                                                \
@@ -627,6 +629,26 @@ START_TEST(threads_change_nothing)
         }
         finish(&p);
     }
+}
+END_TEST
+
+/* ---- kernels of their own ---- */
+
+START_TEST(kernel_is_the_composite)
+{
+    const op_case *c = &cases[_i];
+    if (!(c->flags & SMOOTH))
+        return;
+    point p;
+    nac_tensor *x[MAX_IN];
+    start(&p, c, c->big ? c->big : c->in, NAC_FLOAT64);
+    tensors(&p, x);
+    nac_tensor *input = nac_list_of(p.n, x), *kernel = forward_and_back(&p, input);
+    nac_tape *outer = nac_tape_begin(false);            /* two tapes ask for what can be differentiated twice */
+    compare_results(c->name, kernel, forward_and_back(&p, input), 1e-9);
+    nac_tape_end(outer);
+    finish(&p);
+    ck_assert(nac_ok());
 }
 END_TEST
 
@@ -1033,6 +1055,7 @@ int main(void)
     tcase_add_loop_test(each, second_gradient_is_the_differences, 0, NAC_COUNT(cases));
     tcase_add_loop_test(each, compiled_is_eager, 0, NAC_COUNT(cases));
     tcase_add_loop_test(each, threads_change_nothing, 0, NAC_COUNT(cases));
+    tcase_add_loop_test(each, kernel_is_the_composite, 0, NAC_COUNT(cases));
     tcase_add_loop_test(each, drawn_up_is_applied, 0, NAC_COUNT(cases));
     tcase_add_loop_test(each, null_gives_null, 0, NAC_COUNT(cases));
     suite_add_tcase(s, each);
