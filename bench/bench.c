@@ -5,6 +5,9 @@
                                             loss N       the mean loss of N steps, without noise
                                             train S      a training step: median and least of chunks of about 20 ms, S seconds in all
                                             infer B S    a prediction for B samples, likewise
+                                            fit S        an epoch of fit over EPOCH times the data, shuffled
+                                            predict S    nac_predict as users call it, for all the data in batches of 32
+                                            save S, load S   the model, as the file has it, to a file beside it, and from it
                                             memory       the most that the process has had, in MiB
        bench profile NAME BATCH train|infer TRACE [COMPUTE_DTYPE]      to stdout, what each op takes; to TRACE the same for a viewer of traces
        bench start NAME                 loads the model, predicts one sample of ones and prints the largest of its numbers */
@@ -16,7 +19,7 @@
 #include <unistd.h>
 #include <nacre/nacre.h>
 
-enum { BATCHES = 8, PIXELS = 784, CLASSES = 10, MAX_BATCHES = 64 };
+enum { BATCHES = 8, PIXELS = 784, CLASSES = 10, MAX_BATCHES = 64, EPOCH = 32 };
 
 static const char *path_of(const char *name, const char *ending)
 {
@@ -94,13 +97,15 @@ static bool write_files(const workload *w, const char *name)
 
 typedef struct {
     const char *name, *compute_dtype;
-    nac_model  *m;
-    nac_tensor *x[MAX_BATCHES], *y[MAX_BATCHES], *few;
+    nac_model  *m, *fresh;
+    nac_tensor *all, *all_y, *x[MAX_BATCHES], *y[MAX_BATCHES], *few;
+    nac_dataset *epoch;
     int         n;
-    int64_t     at, few_of;
+    const void *warm;                   /* what was run last */
+    int64_t     batch, at, few_of;
 } bench;
 
-static nac_model *load(const bench *b, const char *path)
+static nac_model *load_model(const bench *b, const char *path)
 {
     nac_model *m = nac_load(path);
     return nac_model_set_compute_dtype(m, b->compute_dtype) ? m : NULL;
@@ -109,13 +114,16 @@ static nac_model *load(const bench *b, const char *path)
 static bool open_bench(bench *b, const char *name, int64_t batch, const char *compute_dtype)
 {
     b->name = name;
+    b->batch = batch;
     b->compute_dtype = compute_dtype;
-    b->m = load(b, path_of(name, ".keras"));
+    b->m = load_model(b, path_of(name, ".keras"));
     bool two = b->m && nac_output_count(b->m) == 2;
     nac_tensor *x = nac_load_array(path_of(name, ".h5"), "x"), *y = nac_load_array(path_of(name, ".h5"), two ? "y0" : "y");
     nac_tensor *y1 = two ? nac_load_array(path_of(name, ".h5"), "y1") : NULL;
     if (!b->m || !x || !y || (two && !y1))
         return false;
+    b->all = x;
+    b->all_y = two ? nac_list(y, y1) : y;
     for (int64_t from = 0; b->n < MAX_BATCHES && from + batch <= nac_dim(x, 0); from += batch, b->n++) {
         nac_tensor *t = nac_slice_axis(y, 0, from, from + batch, 1);
         b->x[b->n] = nac_slice_axis(x, 0, from, from + batch, 1);
@@ -140,11 +148,53 @@ static bool infer(bench *b, int64_t n)
     return ok;
 }
 
+static nac_tensor *often(nac_tensor *x)
+{
+    nac_shape repeats = nac_shape_of_tensor(x);
+    if (nac_list_length(x) > 1)
+        return nac_list(often(nac_at(x, 0)), often(nac_at(x, 1)));
+    for (int i = 0; i < repeats.rank; i++)
+        repeats.d[i] = i ? 1 : EPOCH;
+    return nac_tile(x, repeats);
+}
+
+static bool fit(bench *b, int64_t n)
+{
+    bool ok = b->epoch || (b->epoch = nac_arrays(often(b->all), .targets = often(b->all_y)));
+    for (int64_t i = 0; ok && i < n; i++)
+        NAC_SCOPE { ok = nac_fit(b->m, b->epoch, .batch_size = b->batch, .verbose = 0); }
+    return ok;
+}
+
+static bool predict(bench *b, int64_t n)
+{
+    bool ok = true;
+    for (int64_t i = 0; ok && i < n; i++)
+        NAC_SCOPE { ok = nac_predict(b->m, b->all); }
+    return ok;
+}
+
+static bool save(bench *b, int64_t n)
+{
+    bool ok = b->fresh || (b->fresh = nac_load(path_of(b->name, ".keras")));
+    for (int64_t i = 0; ok && i < n; i++)
+        ok = nac_save(b->fresh, path_of(b->name, ".saved.keras"));
+    return ok;
+}
+
+static bool load(bench *b, int64_t n)
+{
+    bool ok = true;
+    for (int64_t i = 0; ok && i < n; i++)
+        NAC_SCOPE { ok = nac_load(path_of(b->name, ".keras")); }
+    return ok;
+}
+
 static double mean_loss(const bench *b, int n)
 {
     nac_logs logs = {0};
     const char *check = path_of(b->name, ".check.keras");
-    nac_model *m = load(b, access(check, R_OK) == 0 ? check : path_of(b->name, ".keras"));
+    nac_model *m = load_model(b, access(check, R_OK) == 0 ? check : path_of(b->name, ".keras"));
     bool ok = m;
     for (int i = 0; ok && i < n; i++)
         ok = nac_train_on_batch(m, b->x[i % b->n], b->y[i % b->n], NULL, &logs);
@@ -161,13 +211,15 @@ static bool milliseconds(bench *b, bool (*run)(bench *b, int64_t n), double seco
 {
     double chunk[1024];
     int n = 0;
-    if (!run(b, 2))
+    if (b->warm != (void *)run && !run(b, 2))
         return false;
-    double before = now();
+    b->warm = (void *)run;
+    double begin = now(), before = begin;
     if (!run(b, 1))
         return false;
-    double begin = now();
-    int64_t count = (int64_t)(0.02 / (begin - before)) + 1;
+    int64_t count = (int64_t)(0.02 / (now() - before)) + 1;
+    if (count == 1)
+        chunk[n++] = 1e3 * (now() - before);
     while (n < 1024 && (!n || now() - begin < seconds)) {
         before = now();
         if (!run(b, count))
@@ -200,6 +252,14 @@ static bool serve(bench *b)
             ok = milliseconds(b, train, atof(rest), &answer, &least);
         } else if (strncmp(line, "infer ", 6) == 0) {
             ok = few(b, strtoll(rest, &rest, 10)) && milliseconds(b, infer, atof(rest), &answer, &least);
+        } else if (strncmp(line, "fit ", 4) == 0) {
+            ok = milliseconds(b, fit, atof(line + 4), &answer, &least);
+        } else if (strncmp(line, "predict ", 8) == 0) {
+            ok = milliseconds(b, predict, atof(line + 8), &answer, &least);
+        } else if (strncmp(line, "save ", 5) == 0) {
+            ok = milliseconds(b, save, atof(line + 5), &answer, &least);
+        } else if (strncmp(line, "load ", 5) == 0) {
+            ok = milliseconds(b, load, atof(line + 5), &answer, &least);
         } else {
             struct rusage usage;
             ok = getrusage(RUSAGE_SELF, &usage) == 0;

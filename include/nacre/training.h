@@ -103,7 +103,10 @@ NAC_API double nac_evaluate_with(const nac_evaluate_arguments *arguments);
 typedef struct {
     NAC_PREDICT_ARGUMENTS(NAC_FIELD, )
 } nac_predict_arguments;
-/* The model's outputs for all samples. Re-entrant. nac_predict(m, x). Keras: Model.predict. */
+/* The model's outputs for all samples. Re-entrant. nac_predict(m, x). Keras: Model.predict.
+   Samples that fit into one batch are given to the compiled function as they are, and its result is the caller's: that is the way to serve single
+   samples, too. What one call leaves behind a scope frees, and the next uses again; x may be a nac_tensor_view of memory that is filled anew.
+       NAC_SCOPE { nac_tensor *y = nac_predict(m, x); .. } */
 NAC_API nac_tensor *nac_predict_with(const nac_predict_arguments *arguments);
 #define nac_predict(...) NAC_KW(nac_predict_arguments, nac_predict_with, NAC_PREDICT_ARGUMENTS, .model = __VA_ARGS__)
 

@@ -307,7 +307,7 @@ bool nac_batches_restart(nac_batches *b, bool shuffle, uint64_t seed, uint64_t e
         return false;
     }
     b->at = first * b->batch_size;
-    b->end = b->data->size - b->at < count * b->batch_size ? b->data->size : b->at + count * b->batch_size;
+    b->end = count < nac_batches_count(b) - first ? b->at + count * b->batch_size : b->data->size;
     if (!b->feeder && worthwhile(b) && !start(b))
         return false;
     return !b->feeder || begin_pass(b);
