@@ -24,7 +24,7 @@ extern "C" {
 
 #define NAC_API __attribute__((visibility("default")))
 #define NAC_MAX_RANK 8
-#define NAC_MAX_IO 32       /* the most tensors in a list, specs in a list, inputs of an op */
+#define NAC_MAX_IO 64       /* the most tensors in a list, specs in a list, inputs of an op */
 
 /* ---- errors ---- */
 
