@@ -91,6 +91,7 @@ typedef struct {
     NAC_CHECKPOINT_MANAGER_ARGUMENTS(NAC_FIELD, )
 } nac_checkpoint_manager_arguments;
 /* Belongs to the scope; reads nothing yet. nac_checkpoint_manager("runs/1", .max_to_keep = 3, .monitor = "val_loss") */
+NAC_API extern const nac_checkpoint_manager_arguments nac_checkpoint_manager_defaults;
 NAC_API nac_checkpoint_manager *nac_checkpoint_manager_with(const nac_checkpoint_manager_arguments *arguments);
 #define nac_checkpoint_manager(...)                                                                                                  \
     NAC_KW(nac_checkpoint_manager_arguments, nac_checkpoint_manager_with, NAC_CHECKPOINT_MANAGER_ARGUMENTS, .directory = __VA_ARGS__)

@@ -18,13 +18,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* f(how many, them) of a macro's arguments. */
 #ifdef __cplusplus
+#include <initializer_list>
+#define NAC_OF_ITEMS(f, T, ...) [](std::initializer_list<T> items_) { return f((int)items_.size(), items_.begin()); }({__VA_ARGS__})
 extern "C" {
+#else
+#define NAC_OF_ITEMS(f, T, ...) f((int)(sizeof((T[]){__VA_ARGS__}) / sizeof(T)), (T[]){__VA_ARGS__})
 #endif
 
 #define NAC_API __attribute__((visibility("default")))
 #define NAC_MAX_RANK 8
-#define NAC_MAX_IO 32       /* the most tensors in a list, specs in a list, inputs of an op */
+#define NAC_MAX_IO 64       /* the most tensors in a list, specs in a list, inputs of an op */
 
 /* ---- errors ---- */
 
@@ -108,8 +113,7 @@ typedef struct {
 
 #define NAC_SCALAR (-1)                 /* the `rank` of a shape that is meant to have none */
 NAC_API nac_shape nac_shape_of(int rank, const int64_t *dim);
-#define NAC_SHAPE(...)                                                                                                               \
-    nac_shape_of((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
+#define NAC_SHAPE(...) NAC_OF_ITEMS(nac_shape_of, int64_t, __VA_ARGS__)
 
 /* A set of axes, ascending; an entry after the first that is not written (0) does not count: -1, {1, 2}, {0, 1}. */
 typedef struct {

@@ -33,6 +33,7 @@ typedef struct {
 } nac_call_options;
 /* Applies a layer or model to tensors (or symbolic tensors, which makes a functional model grow). Builds it at the first call.
    nac_call(layer, x, .training = true). A tensor, or a list where the layer has several outputs. */
+NAC_API extern const nac_call_options nac_call_defaults;
 NAC_API nac_tensor *nac_call_with(const nac_call_options *options);
 #define nac_call(...) NAC_KW(nac_call_options, nac_call_with, NAC_CALL_OPTIONS, .layer = __VA_ARGS__)
 /* The symbolic input of a functional model, the batch axis not counted: nac_input(28, 28, 1). Keras: Input(shape). */

@@ -11,10 +11,14 @@ extern "C" {
 
 #define NAC_MODEL_OPTIONS(O, S) NAC_LAYER_COMMON(O, S)
 
-/* A chain of layers. If the first is an input layer it is built at once, else at the first call. nac_sequential(a, b, c). Keras: Sequential. */
+/* A chain of layers. If the first is an input layer it is built at once, else at the first call. nac_sequential(a, b, c); with a name
+   nac_sequential_of("encoder", 3, layers). Keras: Sequential. */
 NAC_API nac_model *nac_sequential_of(const char *name, int n, nac_layer *const *layers);
-#define nac_sequential(...)                                                                                                          \
-    nac_sequential_of(NULL, (int)(sizeof((nac_layer *[]){__VA_ARGS__}) / sizeof(nac_layer *)), (nac_layer *[]){__VA_ARGS__})
+static inline nac_model *nac_sequential_unnamed(int n, nac_layer *const *layers)
+{
+    return nac_sequential_of(NULL, n, layers);
+}
+#define nac_sequential(...) NAC_OF_ITEMS(nac_sequential_unnamed, nac_layer *, __VA_ARGS__)
 /* Appends a layer to a sequential model. Keras: model.add. */
 NAC_API bool nac_model_add(nac_model *m, nac_layer *layer);
 /* Builds a model for an input of that shape, the batch not counted. Keras: model.build. */
@@ -30,6 +34,7 @@ typedef struct {
     NAC_FUNCTIONAL_ARGUMENTS(NAC_FIELD, )
 } nac_functional_arguments;
 /* The model that computes outputs from inputs: nac_functional(x, y), nac_functional(nac_list(a, b), y, .name = "m"). Keras: Model(inputs, outputs). */
+NAC_API extern const nac_functional_arguments nac_functional_defaults;
 NAC_API nac_model *nac_functional_with(const nac_functional_arguments *arguments);
 #define nac_functional(...) NAC_KW(nac_functional_arguments, nac_functional_with, NAC_FUNCTIONAL_ARGUMENTS, .inputs = __VA_ARGS__)
 
@@ -48,7 +53,7 @@ NAC_API nac_model *nac_submodel(nac_model *m, const char *layer_name);
 
 NAC_API nac_layer *nac_get_layer(nac_model *m, const char *name);       /* borrowed; an error when there is none */
 NAC_API int        nac_layer_count(const nac_model *m);                 /* Keras: len(model.layers) */
-NAC_API nac_layer *nac_layer_at(const nac_model *m, int index);         /* borrowed */
+NAC_API nac_layer *nac_layer_at(const nac_model *m, int index);         /* borrowed; -1 is the last */
 
 /* Prints Keras's summary table. nac_summary(m), nac_summary(m, .show_trainable = true). */
 typedef struct {

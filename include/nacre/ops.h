@@ -97,6 +97,7 @@ NAC_API nac_tensor *nac_stop_gradient(nac_tensor *x);
 typedef struct {
     NAC_REDUCE_OPTIONS(NAC_FIELD, )
 } nac_reduce_options;
+NAC_API extern const nac_reduce_options nac_reduce_defaults;
 NAC_API nac_tensor *nac_sum_with(const nac_reduce_options *options);
 NAC_API nac_tensor *nac_mean_with(const nac_reduce_options *options);
 NAC_API nac_tensor *nac_max_with(const nac_reduce_options *options);

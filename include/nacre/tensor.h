@@ -30,8 +30,7 @@ NAC_API nac_tensor *nac_scalar(double value);                           /* float
 NAC_API nac_tensor *nac_scalar_of(nac_dtype dtype, double value);
 NAC_API nac_tensor *nac_scalar_int(nac_dtype dtype, int64_t value);     /* exact */
 /* A float32 vector of the arguments: nac_vector(1, 2.5, 3). */
-#define nac_vector(...)                                                                                                              \
-    nac_vector_of((int64_t)(sizeof((float[]){__VA_ARGS__}) / sizeof(float)), (const float[]){__VA_ARGS__})
+#define nac_vector(...) NAC_OF_ITEMS(nac_vector_of, float, __VA_ARGS__)
 NAC_API nac_tensor *nac_vector_of(int64_t n, const float *data);
 
 /* ---- reading ---- */
@@ -56,8 +55,7 @@ NAC_API bool      nac_fprint(FILE *file, const nac_tensor *t);
 /* ---- lists ---- */
 
 NAC_API nac_tensor *nac_list_of(int n, nac_tensor *const *items);
-#define nac_list(...)                                                                                                                \
-    nac_list_of((int)(sizeof((nac_tensor *[]){__VA_ARGS__}) / sizeof(nac_tensor *)), (nac_tensor *[]){__VA_ARGS__})
+#define nac_list(...) NAC_OF_ITEMS(nac_list_of, nac_tensor *, __VA_ARGS__)
 NAC_API int         nac_list_length(const nac_tensor *t);               /* 1 for a tensor that is no list, 0 for NULL */
 NAC_API nac_tensor *nac_at(const nac_tensor *list, int index);          /* borrowed; a tensor that is no list is its own item 0 */
 

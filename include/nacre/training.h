@@ -37,6 +37,7 @@ typedef struct {
     nac_train_step train_step;                  /* NULL: Keras's */
     void          *train_context;
 } nac_compile_arguments;
+NAC_API extern const nac_compile_arguments nac_compile_defaults;
 NAC_API bool nac_compile_with(const nac_compile_arguments *arguments);
 #define nac_compile(...) NAC_KW(nac_compile_arguments, nac_compile_with, NAC_COMPILE_ARGUMENTS, .model = __VA_ARGS__)
 /* In what precision fit, evaluate and predict compute, now and until the next compile: "float32" or "bfloat16", as nac_function_set_compute_dtype
@@ -74,6 +75,7 @@ typedef struct {
     NAC_FIT_ARGUMENTS(NAC_FIELD, )
 } nac_fit_arguments;
 /* Trains, and returns the logs of each epoch; NULL on failure. nac_fit(m, nac_arrays(x, y), .epochs = 5). Keras: Model.fit. */
+NAC_API extern const nac_fit_arguments nac_fit_defaults;
 NAC_API nac_history *nac_fit_with(const nac_fit_arguments *arguments);
 #define nac_fit(...) NAC_KW(nac_fit_arguments, nac_fit_with, NAC_FIT_ARGUMENTS, .model = __VA_ARGS__)
 
@@ -93,6 +95,7 @@ typedef struct {
     nac_logs *logs;                             /* receives all figures, or NULL */
 } nac_evaluate_arguments;
 /* The loss (with regularizers) over the data; NaN on failure. nac_evaluate(m, data, .logs = &logs). Keras: Model.evaluate. */
+NAC_API extern const nac_evaluate_arguments nac_evaluate_defaults;
 NAC_API double nac_evaluate_with(const nac_evaluate_arguments *arguments);
 #define nac_evaluate(...) NAC_KW(nac_evaluate_arguments, nac_evaluate_with, NAC_EVALUATE_ARGUMENTS, .model = __VA_ARGS__)
 
@@ -107,6 +110,7 @@ typedef struct {
    Samples that fit into one batch are given to the compiled function as they are, and its result is the caller's: that is the way to serve single
    samples, too. What one call leaves behind a scope frees, and the next uses again; x may be a nac_tensor_view of memory that is filled anew.
        NAC_SCOPE { nac_tensor *y = nac_predict(m, x); .. } */
+NAC_API extern const nac_predict_arguments nac_predict_defaults;
 NAC_API nac_tensor *nac_predict_with(const nac_predict_arguments *arguments);
 #define nac_predict(...) NAC_KW(nac_predict_arguments, nac_predict_with, NAC_PREDICT_ARGUMENTS, .model = __VA_ARGS__)
 

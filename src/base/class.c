@@ -806,7 +806,7 @@ static bool option_from_json(const nac_class *cls, const nac_option *row, const 
         cJSON_ArrayForEach(item, json)
         {
             if (f->n == NAC_MAX_IO || !nac_json_number(item, &f->v[f->n]))
-                return wrong(cls, row, "a list of at most 32 numbers", json);
+                return wrong(cls, row, "a list of at most 64 numbers", json);
             f->n++;
         }
         return true;

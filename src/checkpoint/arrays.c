@@ -40,10 +40,12 @@ nac_tensor *nac_read_dataset(nac_h5 *h5, const char *path, const char *name)
 
 nac_tensor *nac_load_array(const char *path, const char *name)
 {
-    nac_h5 *h5 = path && name ? nac_h5_read_file(path) : NULL;
+    if (!path || !name)
+        return nac_fail(NAC_E_ARGUMENT, "nac_load_array: %s: expected a text, found NULL", path ? "name" : "path");
+    nac_h5 *h5 = nac_h5_read_file(path);
     nac_tensor *t = h5 ? nac_read_dataset(h5, path, name) : NULL;
     nac_h5_close(h5);
-    return t ? t : path && name ? nac_trail("in nac_load_array(\"%s\", \"%s\")", path, name) : NULL;
+    return t ? t : nac_trail("in nac_load_array(\"%s\", \"%s\")", path, name);
 }
 
 bool nac_list_arrays(const char *path, const char *group, bool (*each)(void *context, const char *name, bool is_group), void *context)

@@ -34,6 +34,8 @@ static void destroy(void *object)
     nac_free(m->best_path);
 }
 
+const nac_checkpoint_manager_arguments nac_checkpoint_manager_defaults = {NAC_CHECKPOINT_MANAGER_ARGUMENTS(NAC_DEFAULT, )};
+
 nac_checkpoint_manager *nac_checkpoint_manager_with(const nac_checkpoint_manager_arguments *a)
 {
     static const nac_object_type type = {NAC_KIND_MANAGER, destroy};

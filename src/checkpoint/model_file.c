@@ -80,8 +80,10 @@ bool nac_write_archive(nac_model *m, const nac_state *state, bool lenient, const
 
 bool nac_save(nac_model *m, const char *path)
 {
-    if (!m || !path)
+    if (!m)
         return false;
+    if (!path)
+        return nac_fail(NAC_E_ARGUMENT, "nac_save: path: expected a text, found NULL");
     if (!nac_ends_in(path, ".keras"))
         return nac_fail(NAC_E_ARGUMENT, "nac_save: path: expected one that ends in .keras, found \"%s\"", path);
     if (!m->built)
@@ -103,8 +105,10 @@ bool nac_save_weights_with(const nac_save_weights_arguments *a)
     nac_model *m = a->model;
     bool sharded = a->max_shard_size != 0;
     const char *suffix = sharded ? ".weights.json" : ".weights.h5";
-    if (!m || !a->path)
+    if (!m)
         return false;
+    if (!a->path)
+        return nac_fail(NAC_E_ARGUMENT, "nac_save_weights: path: expected a text, found NULL");
     if (!nac_ends_in(a->path, suffix))
         return nac_fail(NAC_E_ARGUMENT, "nac_save_weights: path: expected one that ends in %s, found \"%s\"", suffix, a->path);
     if (!(a->max_shard_size >= 0))
@@ -187,7 +191,7 @@ static nac_model *read_archive(nac_archive *archive, bool compile, nac_load_repo
 nac_model *nac_load_with(const nac_load_arguments *a)
 {
     if (!a->path)
-        return NULL;
+        return nac_fail(NAC_E_ARGUMENT, "nac_load: path: expected a text, found NULL");
     bool legacy = nac_ends_in(a->path, ".h5") || nac_ends_in(a->path, ".hdf5");
     if (!legacy && !nac_ends_in(a->path, ".keras"))
         return nac_fail(NAC_E_ARGUMENT, "nac_load: path: expected one that ends in .keras, .h5 or .hdf5, found \"%s\"", a->path);
@@ -225,8 +229,10 @@ static bool read_weights_file(const nac_load_weights_arguments *a)
 
 bool nac_load_weights_with(const nac_load_weights_arguments *a)
 {
-    if (!a->model || !a->path)
+    if (!a->model)
         return false;
+    if (!a->path)
+        return nac_fail(NAC_E_ARGUMENT, "nac_load_weights: path: expected a text, found NULL");
     if (!a->model->built)
         return nac_fail(NAC_E_STATE, "nac_load_weights: model \"%s\" is not built; give it an input layer or call it", a->model->name);
     bool ok = false;

@@ -713,6 +713,8 @@ static bool any_symbolic(const nac_tensor *t)
     return t && t->node;
 }
 
+const nac_call_options nac_call_defaults = {NAC_CALL_OPTIONS(NAC_DEFAULT, )};
+
 nac_tensor *nac_call_with(const nac_call_options *o)
 {
     nac_layer *self = o->layer;

@@ -2,6 +2,8 @@
 #include <string.h>
 #include "models/trainer.h"
 
+const nac_functional_arguments nac_functional_defaults = {NAC_FUNCTIONAL_ARGUMENTS(NAC_DEFAULT, )};
+
 model *nac_as_model(const nac_layer *l)
 {
     return l && (l->base.cls == &nac_functional_type.cls || l->base.cls == &nac_sequential_type.cls) ? (model *)l : NULL;
@@ -335,19 +337,15 @@ static void release(void *self)
     nac_release(m->input_layer);
 }
 
-typedef struct {
-    NAC_MODEL_OPTIONS(NAC_FIELD, )
-} nac_functional_options;
-static const nac_functional_options nac_functional_defaults = {NAC_MODEL_OPTIONS(NAC_DEFAULT, )};
-static const nac_option nac_functional_rows[] = {NAC_MODEL_OPTIONS(NAC_ROW, nac_functional_options)};
+NAC_OWN_OPTIONS(model, NAC_MODEL_OPTIONS)
 
 const nac_layer_type nac_functional_type = {.cls = {.kind = NAC_KIND_LAYER, .module = "keras.src.models.functional", .registered_name = "Functional",
                                                     .name = "Functional", .aliases = "Model", .size = sizeof(model), .release = release,
-                                                    NAC_CLASS(functional)},
+                                                    NAC_OWN_CLASS(model)},
                                             .build = functional_build, .call = call, .takes_mask = true, .get_config = nac_functional_config,
                                             .from_config = nac_functional_from_config};
 const nac_layer_type nac_sequential_type = {.cls = {.kind = NAC_KIND_LAYER, .module = "keras", .name = "Sequential", .size = sizeof(model),
-                                                    .release = release, NAC_CLASS(functional)},
+                                                    .release = release, NAC_OWN_CLASS(model)},
                                             .build = sequential_build, .call = call, .takes_mask = true, .get_config = nac_sequential_config,
                                             .from_config = nac_sequential_from_config};
 
@@ -355,7 +353,7 @@ nac_model *nac_functional_with(const nac_functional_arguments *a)
 {
     if (!a->inputs || !a->outputs)
         return NULL;
-    nac_functional_options o = nac_functional_defaults;
+    model_options o = model_defaults;
     o.name = a->name;
     model *m = nac_instance_new(&nac_functional_type.cls, &o);
     if (!m || !nac_model_connect(m, a->inputs, a->outputs))
@@ -387,7 +385,7 @@ static bool build_if_possible(model *m)
 
 nac_model *nac_sequential_of(const char *name, int n, nac_layer *const *layers)
 {
-    nac_functional_options o = nac_functional_defaults;
+    model_options o = model_defaults;
     o.name = name;
     for (int i = 0; i < n; i++)
         if (!layers[i])

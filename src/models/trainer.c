@@ -3,6 +3,11 @@
 #include <string.h>
 #include "models/trainer.h"
 
+const nac_compile_arguments nac_compile_defaults = {NAC_COMPILE_ARGUMENTS(NAC_DEFAULT, ) .train_step = NULL};
+const nac_fit_arguments nac_fit_defaults = {NAC_FIT_ARGUMENTS(NAC_DEFAULT, )};
+const nac_evaluate_arguments nac_evaluate_defaults = {NAC_EVALUATE_ARGUMENTS(NAC_DEFAULT, ) .logs = NULL};
+const nac_predict_arguments nac_predict_defaults = {NAC_PREDICT_ARGUMENTS(NAC_DEFAULT, )};
+
 static void free_specs(nac_specs *s)
 {
     for (int i = 0; i < NAC_MAX_IO; i++) {

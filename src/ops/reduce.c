@@ -213,6 +213,8 @@ static nac_tensor *apply(const nac_op *op, const nac_reduce_options *o)
     return nac_apply(op, 1, &x, &a);
 }
 
+const nac_reduce_options nac_reduce_defaults = {NAC_REDUCE_OPTIONS(NAC_DEFAULT, )};
+
 nac_tensor *nac_sum_with(const nac_reduce_options *o)
 {
     return apply(&nac_op_sum, o);

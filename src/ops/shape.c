@@ -423,7 +423,9 @@ nac_tensor *nac_split(nac_tensor *x, int sections, int axis)
     if (a < 0)
         return NULL;
     int64_t n = x->type.dim[a];
-    if (sections < 1 || sections > NAC_MAX_IO || n < 0 || n % sections)
+    if (sections > NAC_MAX_IO)
+        return nac_fail(NAC_E_UNSUPPORTED, "split: %d parts; a list holds at most %d", sections, NAC_MAX_IO);
+    if (sections < 1 || n < 0 || n % sections)
         return nac_fail(NAC_E_SHAPE, "split: axis %d of extent %lld into %d equal parts", axis, (long long)n, sections);
     for (int i = 0; i < sections; i++)
         parts[i] = nac_slice_axis(x, a, i * (n / sections), (i + 1) * (n / sections), 1);
@@ -576,6 +578,23 @@ nac_tensor *nac_repeat(nac_tensor *x, int64_t repeats, int axis)
     return nac_apply(&nac_op_repeat, 1, &x, &a);
 }
 
+/* x n times along an axis; in lists of lists where one does not hold so many. */
+static nac_tensor *copies_of(nac_tensor *x, int64_t n, int axis)
+{
+    nac_tensor *copies[NAC_MAX_IO], *rest = NULL;
+    if (n > NAC_MAX_IO) {
+        rest = n % NAC_MAX_IO ? copies_of(x, n % NAC_MAX_IO, axis) : NULL;
+        x = copies_of(x, n / NAC_MAX_IO, axis);
+        if (n % NAC_MAX_IO && !rest)
+            return NULL;
+        n = NAC_MAX_IO;
+    }
+    for (int k = 0; k < n; k++)
+        copies[k] = x;
+    x = n == 1 ? x : nac_concatenate(nac_list_of((int)n, copies), axis);
+    return rest ? nac_concatenate(nac_list(x, rest), axis) : x;
+}
+
 nac_tensor *nac_tile(nac_tensor *x, nac_shape repeats)
 {
     nac_dims_attrs r = dims_of(&repeats);
@@ -584,13 +603,9 @@ nac_tensor *nac_tile(nac_tensor *x, nac_shape repeats)
     if (r.rank != x->type.rank)
         return nac_fail(NAC_E_ARGUMENT, "tile: expected %d repeats, found %d", x->type.rank, (int)r.rank);
     for (int d = 0; x && d < r.rank; d++) {
-        nac_tensor *copies[NAC_MAX_IO];
-        if (r.d[d] < 1 || r.d[d] > NAC_MAX_IO)
-            return nac_fail(NAC_E_ARGUMENT, "tile: repeats of axis %d: expected 1 to %d, found %lld", d, NAC_MAX_IO, (long long)r.d[d]);
-        for (int k = 0; k < r.d[d]; k++)
-            copies[k] = x;
-        if (r.d[d] > 1)
-            x = nac_concatenate(nac_list_of((int)r.d[d], copies), d);
+        if (r.d[d] < 1)
+            return nac_fail(NAC_E_ARGUMENT, "tile: repeats of axis %d: expected at least 1, found %lld", d, (long long)r.d[d]);
+        x = copies_of(x, r.d[d], d);
     }
     return x;
 }

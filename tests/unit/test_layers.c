@@ -106,6 +106,25 @@ START_TEST(normalizations_sort_their_axes)
 }
 END_TEST
 
+/* Lists of 64, and repeats of which no list holds as many. */
+START_TEST(many_tensors)
+{
+    nac_tensor *in[NAC_MAX_IO], *x[NAC_MAX_IO], *row = nac_reshape(nac_vector(1, 2), 1, 2), *y;
+    for (int i = 0; i < NAC_MAX_IO; i++) {
+        in[i] = nac_input(1);
+        x[i] = nac_full(NAC_FLOAT32, NAC_SHAPE(2, 1), i);
+    }
+    nac_model *m = nac_functional(nac_list_of(NAC_MAX_IO, in), nac_call(nac_concatenate_layer(), nac_list_of(NAC_MAX_IO, in)));
+    WORKS(y = nac_predict(m, nac_list_of(NAC_MAX_IO, x)));
+    about("the sum", nac_item(nac_sum(y)), NAC_MAX_IO * (NAC_MAX_IO - 1), 0);
+    WORKS(y = nac_tile(row, NAC_SHAPE(2, 3 * NAC_MAX_IO + 1)));
+    ck_assert(nac_dim(y, 0) == 2 && nac_dim(y, 1) == 6 * NAC_MAX_IO + 2);
+    for (int64_t i = 0; i < nac_size_of(y); i++)
+        ck_assert_double_eq(nac_item_at(y, i), 1 + i % 2);
+    FAILS(nac_split(nac_zeros(NAC_FLOAT32, NAC_SHAPE(100)), 100, 0), NAC_E_UNSUPPORTED, "split: 100 parts; a list holds at most 64");
+}
+END_TEST
+
 /* Keras: zeros, and a division by zero. */
 START_TEST(rate_1_drops_all)
 {
@@ -322,6 +341,7 @@ int main(void)
     tcase_add_test(tests, alpha_dropout_drops_its_share);
     tcase_add_test(tests, noise_has_its_shape);
     tcase_add_test(tests, rate_1_drops_all);
+    tcase_add_test(tests, many_tensors);
     tcase_add_test(tests, normalizations_sort_their_axes);
     tcase_add_test(tests, gradients_have_the_same_noise);
     tcase_add_test(tests, noise_is_new_each_time_and_the_same_for_a_seed);
