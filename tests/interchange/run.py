@@ -213,7 +213,7 @@ def run_legacy(make):
     file, data, through = (FOLDER / (make.__name__ + s) for s in (".legacy.h5", ".data.h5", ".legacy.keras"))
     try:
         model.save(file)
-    except ValueError:
+    except (ValueError, TypeError):
         return "Keras itself does not save it"
     with h5py.File(data, "w") as f:
         write_data(f, names[0], listed(x), "x")
