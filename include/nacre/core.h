@@ -205,7 +205,8 @@ NAC_API nac_spec nac_group_of(const nac_specs *specs);
 #endif
 
 /* fn(&options): defaults first, then what is written; the required ones are the struct's first fields. Used inside the braces of another
-   initializer, {nac_adam(.learning_rate = 1e-3)}, gcc warns of missing braces there all the same; a variable of its own avoids it. */
+   initializer, {nac_adam(.learning_rate = 1e-3)}, or on one line with the nac_sequential around it, gcc warns of missing braces all the same when the headers
+   come by -I; by -isystem, or installed, it does not. */
 #define NAC_KW(S, fn, LIST, ...)                                                                                                     \
     __extension__({ NAC_QUIET_ fn(&(const S){LIST(NAC_DEFAULT, S) __VA_ARGS__}); NAC_LOUD_ })
 

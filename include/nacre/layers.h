@@ -259,6 +259,30 @@ NAC_DECLARE(nac_layer, global_average_pooling3d, NAC_GLOBAL_AVERAGE_POOLING3D_OP
 #define nac_global_average_pooling2d(...) NAC_KW(nac_global_average_pooling2d_options, nac_global_average_pooling2d_with, NAC_GLOBAL_AVERAGE_POOLING2D_OPTIONS, __VA_ARGS__)
 #define nac_global_average_pooling3d(...) NAC_KW(nac_global_average_pooling3d_options, nac_global_average_pooling3d_with, NAC_GLOBAL_AVERAGE_POOLING3D_OPTIONS, __VA_ARGS__)
 
+/* The average, or the maximum, of windows that share out the spatial axes: (batch, h, w, c) -> (batch, output_size, c). */
+#define NAC_ADAPTIVE_POOLING_OPTIONS(O, S, N) \
+    O(S, SIZE, output_size, 0, NAC_AT_LEAST(1), NAC_REQUIRED, .axes = N) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+#define NAC_ADAPTIVE_AVERAGE_POOLING1D_OPTIONS(O, S) NAC_ADAPTIVE_POOLING_OPTIONS(O, S, 1)
+#define NAC_ADAPTIVE_AVERAGE_POOLING2D_OPTIONS(O, S) NAC_ADAPTIVE_POOLING_OPTIONS(O, S, 2)
+#define NAC_ADAPTIVE_AVERAGE_POOLING3D_OPTIONS(O, S) NAC_ADAPTIVE_POOLING_OPTIONS(O, S, 3)
+#define NAC_ADAPTIVE_MAX_POOLING1D_OPTIONS(O, S) NAC_ADAPTIVE_POOLING_OPTIONS(O, S, 1)
+#define NAC_ADAPTIVE_MAX_POOLING2D_OPTIONS(O, S) NAC_ADAPTIVE_POOLING_OPTIONS(O, S, 2)
+#define NAC_ADAPTIVE_MAX_POOLING3D_OPTIONS(O, S) NAC_ADAPTIVE_POOLING_OPTIONS(O, S, 3)
+NAC_DECLARE(nac_layer, adaptive_average_pooling1d, NAC_ADAPTIVE_AVERAGE_POOLING1D_OPTIONS)
+#define nac_adaptive_average_pooling1d(...) NAC_KW(nac_adaptive_average_pooling1d_options, nac_adaptive_average_pooling1d_with, NAC_ADAPTIVE_AVERAGE_POOLING1D_OPTIONS, .output_size = __VA_ARGS__)
+NAC_DECLARE(nac_layer, adaptive_average_pooling2d, NAC_ADAPTIVE_AVERAGE_POOLING2D_OPTIONS)
+#define nac_adaptive_average_pooling2d(...) NAC_KW(nac_adaptive_average_pooling2d_options, nac_adaptive_average_pooling2d_with, NAC_ADAPTIVE_AVERAGE_POOLING2D_OPTIONS, .output_size = __VA_ARGS__)
+NAC_DECLARE(nac_layer, adaptive_average_pooling3d, NAC_ADAPTIVE_AVERAGE_POOLING3D_OPTIONS)
+#define nac_adaptive_average_pooling3d(...) NAC_KW(nac_adaptive_average_pooling3d_options, nac_adaptive_average_pooling3d_with, NAC_ADAPTIVE_AVERAGE_POOLING3D_OPTIONS, .output_size = __VA_ARGS__)
+NAC_DECLARE(nac_layer, adaptive_max_pooling1d, NAC_ADAPTIVE_MAX_POOLING1D_OPTIONS)
+#define nac_adaptive_max_pooling1d(...) NAC_KW(nac_adaptive_max_pooling1d_options, nac_adaptive_max_pooling1d_with, NAC_ADAPTIVE_MAX_POOLING1D_OPTIONS, .output_size = __VA_ARGS__)
+NAC_DECLARE(nac_layer, adaptive_max_pooling2d, NAC_ADAPTIVE_MAX_POOLING2D_OPTIONS)
+#define nac_adaptive_max_pooling2d(...) NAC_KW(nac_adaptive_max_pooling2d_options, nac_adaptive_max_pooling2d_with, NAC_ADAPTIVE_MAX_POOLING2D_OPTIONS, .output_size = __VA_ARGS__)
+NAC_DECLARE(nac_layer, adaptive_max_pooling3d, NAC_ADAPTIVE_MAX_POOLING3D_OPTIONS)
+#define nac_adaptive_max_pooling3d(...) NAC_KW(nac_adaptive_max_pooling3d_options, nac_adaptive_max_pooling3d_with, NAC_ADAPTIVE_MAX_POOLING3D_OPTIONS, .output_size = __VA_ARGS__)
+
 /* (batch, ..) -> (batch, all). */
 #define NAC_FLATTEN_OPTIONS(O, S) \
     O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
@@ -950,6 +974,129 @@ NAC_DECLARE(nac_layer, stochastic_depth, NAC_STOCHASTIC_DEPTH_OPTIONS)
     NAC_LAYER_COMMON(O, S)
 NAC_DECLARE(nac_layer, custom_scale_layer, NAC_CUSTOM_SCALE_LAYER_OPTIONS)
 #define nac_custom_scale_layer(...) NAC_KW(nac_custom_scale_layer_options, nac_custom_scale_layer_with, NAC_CUSTOM_SCALE_LAYER_OPTIONS, .scale = __VA_ARGS__)
+/* ---- images: (batch, h, w, c) or (h, w, c), of any dtype; the result is of the layer's ---- */
+
+/* (batch, h, w, c) -> (batch, height, width, c). So that proportions stay, the middle may be cut out, or fill_value padded around. */
+#define NAC_RESIZING_OPTIONS(O, S) \
+    O(S, INT, height, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, INT, width, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, STRING, interpolation, "bilinear", NAC_ONE_OF("nearest|bilinear|bicubic|lanczos3|lanczos5")) \
+    O(S, BOOL, crop_to_aspect_ratio, false, NAC_ANY) \
+    O(S, BOOL, pad_to_aspect_ratio, false, NAC_ANY) \
+    O(S, STRING, fill_mode, "constant", NAC_ONE_OF("constant")) \
+    O(S, FLOAT, fill_value, 0, NAC_ANY) \
+    O(S, BOOL, antialias, false, NAC_ANY) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, resizing, NAC_RESIZING_OPTIONS)
+#define nac_resizing(...) NAC_KW(nac_resizing_options, nac_resizing_with, NAC_RESIZING_OPTIONS, .height = __VA_ARGS__)
+
+/* The middle of the images; of smaller ones the largest part of those proportions, resized. (batch, h, w, c) -> (batch, height, width, c) */
+#define NAC_CENTER_CROP_OPTIONS(O, S) \
+    O(S, INT, height, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, INT, width, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, center_crop, NAC_CENTER_CROP_OPTIONS)
+#define nac_center_crop(...) NAC_KW(nac_center_crop_options, nac_center_crop_with, NAC_CENTER_CROP_OPTIONS, .height = __VA_ARGS__)
+
+/* In training another part each time, the same for the whole batch; images that are no larger are resized. Else nothing: a model that goes on behind it needs
+   images of that size at inference. */
+#define NAC_RANDOM_CROP_OPTIONS(O, S) \
+    O(S, INT, height, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, INT, width, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, random_crop, NAC_RANDOM_CROP_OPTIONS)
+#define nac_random_crop(...) NAC_KW(nac_random_crop_options, nac_random_crop_with, NAC_RANDOM_CROP_OPTIONS, .height = __VA_ARGS__)
+
+/* The following change images in training alone, which is also when a call and those around it do not say: each by random numbers of its own. */
+
+/* Each image is turned over, or not. */
+#define NAC_RANDOM_FLIP_OPTIONS(O, S) \
+    O(S, STRING, mode, "horizontal_and_vertical", NAC_ONE_OF("horizontal|vertical|horizontal_and_vertical")) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, random_flip, NAC_RANDOM_FLIP_OPTIONS)
+#define nac_random_flip(...) NAC_KW(nac_random_flip_options, nac_random_flip_with, NAC_RANDOM_FLIP_OPTIONS, .mode = __VA_ARGS__)
+
+/* By an angle in parts of a whole turn: 0.1 is from -36 to 36 degrees, {-0.2, 0.3} from -72 to 108. What comes from outside is told by fill_mode. As in all
+   lists of numbers a 0 at the end does not count: {{-0.1, 0}, 2}. */
+#define NAC_RANDOM_ROTATION_OPTIONS(O, S) \
+    O(S, FLOATS, factor, 0, NAC_REQUIRED) \
+    O(S, STRING, fill_mode, "reflect", NAC_ONE_OF("reflect|wrap|constant|nearest")) \
+    O(S, STRING, interpolation, "bilinear", NAC_ONE_OF("nearest|bilinear")) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, FLOAT, fill_value, 0, NAC_ANY) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, random_rotation, NAC_RANDOM_ROTATION_OPTIONS)
+#define nac_random_rotation(...) NAC_KW(nac_random_rotation_options, nac_random_rotation_with, NAC_RANDOM_ROTATION_OPTIONS, .factor = __VA_ARGS__)
+
+/* By 1 + a number in the range: -0.3 shows more than the image had, 0.3 less. Without width_factor as much across as down. */
+#define NAC_RANDOM_ZOOM_OPTIONS(O, S) \
+    O(S, FLOATS, height_factor, 0, NAC_REQUIRED, NAC_OR_NONE) \
+    O(S, FLOATS, width_factor, 0, NAC_OR_NONE) \
+    O(S, STRING, fill_mode, "reflect", NAC_ONE_OF("reflect|wrap|constant|nearest")) \
+    O(S, STRING, interpolation, "bilinear", NAC_ONE_OF("nearest|bilinear")) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, FLOAT, fill_value, 0, NAC_ANY) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, random_zoom, NAC_RANDOM_ZOOM_OPTIONS)
+#define nac_random_zoom(...) NAC_KW(nac_random_zoom_options, nac_random_zoom_with, NAC_RANDOM_ZOOM_OPTIONS, .height_factor = __VA_ARGS__)
+
+/* By parts of the height and of the width: 0.2 is up to a fifth, up or down. */
+#define NAC_RANDOM_TRANSLATION_OPTIONS(O, S) \
+    O(S, FLOATS, height_factor, 0, NAC_REQUIRED, NAC_OR_NONE) \
+    O(S, FLOATS, width_factor, 0, NAC_REQUIRED, NAC_OR_NONE) \
+    O(S, STRING, fill_mode, "reflect", NAC_ONE_OF("reflect|wrap|constant|nearest")) \
+    O(S, STRING, interpolation, "bilinear", NAC_ONE_OF("nearest|bilinear")) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, FLOAT, fill_value, 0, NAC_ANY) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, random_translation, NAC_RANDOM_TRANSLATION_OPTIONS)
+#define nac_random_translation(...) NAC_KW(nac_random_translation_options, nac_random_translation_with, NAC_RANDOM_TRANSLATION_OPTIONS, .height_factor = __VA_ARGS__)
+
+/* The distance from each channel's mean, times a number from 1 - factor[0] to 1 + factor[1]; one number f is {0, f}. value_range: {0, 255} if left out. */
+#define NAC_RANDOM_CONTRAST_OPTIONS(O, S) \
+    O(S, FLOATS, factor, 0, NAC_REQUIRED) \
+    O(S, FLOATS, value_range, 0, NAC_ANY) \
+    O(S, INT, seed, NAC_NONE, NAC_OR_NONE) \
+    O(S, STRING, data_format, "channels_last", NAC_ONE_OF("channels_last|channels_first")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, random_contrast, NAC_RANDOM_CONTRAST_OPTIONS)
+#define nac_random_contrast(...) NAC_KW(nac_random_contrast_options, nac_random_contrast_with, NAC_RANDOM_CONTRAST_OPTIONS, .factor = __VA_ARGS__)
+
+/* Adds a number of the range, in parts of value_range. */
+#define NAC_RANDOM_BRIGHTNESS_OPTIONS(O, S) NAC_RANDOM_CONTRAST_OPTIONS(O, S)
+NAC_DECLARE(nac_layer, random_brightness, NAC_RANDOM_BRIGHTNESS_OPTIONS)
+#define nac_random_brightness(...) NAC_KW(nac_random_brightness_options, nac_random_brightness_with, NAC_RANDOM_BRIGHTNESS_OPTIONS, .factor = __VA_ARGS__)
+
+/* ---- numbers of classes ---- */
+
+/* Ids (batch, k) of 0 to num_tokens - 1: which there are (batch, num_tokens), how often, or each as a vector, (batch, k, num_tokens), (batch, num_tokens) for k 1. */
+#define NAC_CATEGORY_ENCODING_OPTIONS(O, S) \
+    O(S, INT, num_tokens, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, STRING, output_mode, "multi_hot", NAC_ONE_OF("one_hot|multi_hot|count")) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, category_encoding, NAC_CATEGORY_ENCODING_OPTIONS)
+#define nac_category_encoding(...) NAC_KW(nac_category_encoding_options, nac_category_encoding_with, NAC_CATEGORY_ENCODING_OPTIONS, .num_tokens = __VA_ARGS__)
+
+/* Which bin each number is in: 0 below the first boundary, 1 from there on, ...; int32, or as CategoryEncoding does. num_bins and epsilon are what Keras's adapt
+   was told. */
+#define NAC_DISCRETIZATION_OPTIONS(O, S) \
+    O(S, FLOATS, bin_boundaries, 0, NAC_OR_NONE, NAC_LIST) \
+    O(S, INT, num_bins, NAC_NONE, NAC_OR_NONE, NAC_AT_LEAST(0)) \
+    O(S, FLOAT, epsilon, 0.01, NAC_ANY) \
+    O(S, STRING, output_mode, "int", NAC_ONE_OF("int|one_hot|multi_hot|count")) \
+    O(S, BOOL, sparse, false, NAC_ANY) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, discretization, NAC_DISCRETIZATION_OPTIONS)
+#define nac_discretization(...) NAC_KW(nac_discretization_options, nac_discretization_with, NAC_DISCRETIZATION_OPTIONS, .bin_boundaries = __VA_ARGS__)
 
 #ifdef __cplusplus
 }

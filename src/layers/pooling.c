@@ -58,6 +58,42 @@ static bool masked_average_call(nac_layer *self, nac_layer_call *c)
     return nac_return(c, nac_divide(nac_sum_with(&all), nac_sum_with(&kept)));
 }
 
+/* Windows that share an axis out, whatever is left over: they may overlap by one. */
+static nac_tensor *adapted(nac_tensor *x, int axis, int64_t n, nac_tensor *(*reduce)(const nac_reduce_options *))
+{
+    nac_tensor *parts[NAC_MAX_IO];
+    nac_reduce_options r = {.axis = {{axis}}, .keepdims = true};
+    int64_t size = nac_dim(x, axis);
+    if (n > NAC_MAX_IO)
+        return nac_fail(NAC_E_UNSUPPORTED, "adaptive pooling: an output_size of %lld along axis %d: at most %d", (long long)n, axis, NAC_MAX_IO);
+    for (int64_t i = 0; i < n; i++) {
+        r.x = size < 0 ? x : nac_slice_axis(x, axis, i * size / n, ((i + 1) * size + n - 1) / n, 1);        /* unknown: only the shape counts */
+        parts[i] = reduce(&r);
+    }
+    return nac_concatenate(nac_list_of((int)n, parts), axis);
+}
+
+static bool adaptive_call(nac_layer *self, nac_layer_call *c, nac_tensor *(*reduce)(const nac_reduce_options *))
+{
+    const nac_adaptive_max_pooling2d_options *o = nac_options(self);
+    nac_tensor *x = c->in[0];
+    if (!nac_expect_spatial(self, c->n_in, nac_type_of(x)))
+        return false;
+    for (int d = 0; x && d < nac_spatial_axes(self); d++)
+        x = adapted(x, nac_first_spatial(o->data_format) + d, nac_size_at(&o->output_size, d), reduce);
+    return nac_return(c, x);
+}
+
+static bool adaptive_max_call(nac_layer *self, nac_layer_call *c)
+{
+    return adaptive_call(self, c, nac_max_with);
+}
+
+static bool adaptive_average_call(nac_layer *self, nac_layer_call *c)
+{
+    return adaptive_call(self, c, nac_mean_with);
+}
+
 static bool no_mask(nac_layer *self, const nac_layer_call *c, nac_tensor **mask)
 {
     (void)self;
@@ -75,12 +111,18 @@ POOLING(average_pooling1d, NAC_AVERAGE_POOLING1D_OPTIONS, "AveragePooling1D", "A
 POOLING(average_pooling2d, NAC_AVERAGE_POOLING2D_OPTIONS, "AveragePooling2D", "AvgPool2D", average_call)
 POOLING(average_pooling3d, NAC_AVERAGE_POOLING3D_OPTIONS, "AveragePooling3D", "AvgPool3D", average_call)
 
-#define GLOBAL(id, LIST, NAME, ALIAS, ...)                                                                                           \
+#define WHOLE(id, LIST, NAME, ALIAS, ...)                                                                                           \
     NAC_DEFINE_LAYER(id, LIST, (.name = NAME, .aliases = ALIAS, .size = sizeof(nac_layer)), .stateless = true, __VA_ARGS__)
-GLOBAL(global_max_pooling1d, NAC_GLOBAL_MAX_POOLING1D_OPTIONS, "GlobalMaxPooling1D", "GlobalMaxPool1D", .call = global_max_call)
-GLOBAL(global_max_pooling2d, NAC_GLOBAL_MAX_POOLING2D_OPTIONS, "GlobalMaxPooling2D", "GlobalMaxPool2D", .call = global_max_call)
-GLOBAL(global_max_pooling3d, NAC_GLOBAL_MAX_POOLING3D_OPTIONS, "GlobalMaxPooling3D", "GlobalMaxPool3D", .call = global_max_call)
-GLOBAL(global_average_pooling1d, NAC_GLOBAL_AVERAGE_POOLING1D_OPTIONS, "GlobalAveragePooling1D", "GlobalAvgPool1D", .call = masked_average_call,
+WHOLE(global_max_pooling1d, NAC_GLOBAL_MAX_POOLING1D_OPTIONS, "GlobalMaxPooling1D", "GlobalMaxPool1D", .call = global_max_call)
+WHOLE(global_max_pooling2d, NAC_GLOBAL_MAX_POOLING2D_OPTIONS, "GlobalMaxPooling2D", "GlobalMaxPool2D", .call = global_max_call)
+WHOLE(global_max_pooling3d, NAC_GLOBAL_MAX_POOLING3D_OPTIONS, "GlobalMaxPooling3D", "GlobalMaxPool3D", .call = global_max_call)
+WHOLE(global_average_pooling1d, NAC_GLOBAL_AVERAGE_POOLING1D_OPTIONS, "GlobalAveragePooling1D", "GlobalAvgPool1D", .call = masked_average_call,
        .supports_masking = true, .compute_mask = no_mask, .takes_mask = true)
-GLOBAL(global_average_pooling2d, NAC_GLOBAL_AVERAGE_POOLING2D_OPTIONS, "GlobalAveragePooling2D", "GlobalAvgPool2D", .call = global_average_call)
-GLOBAL(global_average_pooling3d, NAC_GLOBAL_AVERAGE_POOLING3D_OPTIONS, "GlobalAveragePooling3D", "GlobalAvgPool3D", .call = global_average_call)
+WHOLE(global_average_pooling2d, NAC_GLOBAL_AVERAGE_POOLING2D_OPTIONS, "GlobalAveragePooling2D", "GlobalAvgPool2D", .call = global_average_call)
+WHOLE(global_average_pooling3d, NAC_GLOBAL_AVERAGE_POOLING3D_OPTIONS, "GlobalAveragePooling3D", "GlobalAvgPool3D", .call = global_average_call)
+WHOLE(adaptive_average_pooling1d, NAC_ADAPTIVE_AVERAGE_POOLING1D_OPTIONS, "AdaptiveAveragePooling1D", NULL, .call = adaptive_average_call)
+WHOLE(adaptive_average_pooling2d, NAC_ADAPTIVE_AVERAGE_POOLING2D_OPTIONS, "AdaptiveAveragePooling2D", NULL, .call = adaptive_average_call)
+WHOLE(adaptive_average_pooling3d, NAC_ADAPTIVE_AVERAGE_POOLING3D_OPTIONS, "AdaptiveAveragePooling3D", NULL, .call = adaptive_average_call)
+WHOLE(adaptive_max_pooling1d, NAC_ADAPTIVE_MAX_POOLING1D_OPTIONS, "AdaptiveMaxPooling1D", NULL, .call = adaptive_max_call)
+WHOLE(adaptive_max_pooling2d, NAC_ADAPTIVE_MAX_POOLING2D_OPTIONS, "AdaptiveMaxPooling2D", NULL, .call = adaptive_max_call)
+WHOLE(adaptive_max_pooling3d, NAC_ADAPTIVE_MAX_POOLING3D_OPTIONS, "AdaptiveMaxPooling3D", NULL, .call = adaptive_max_call)

@@ -27,6 +27,12 @@
     O(global_average_pooling1d)                                                                                                      \
     O(global_average_pooling2d)                                                                                                      \
     O(global_average_pooling3d)                                                                                                      \
+    O(adaptive_average_pooling1d)                                                                                                    \
+    O(adaptive_average_pooling2d)                                                                                                    \
+    O(adaptive_average_pooling3d)                                                                                                    \
+    O(adaptive_max_pooling1d)                                                                                                        \
+    O(adaptive_max_pooling2d)                                                                                                        \
+    O(adaptive_max_pooling3d)                                                                                                        \
     O(flatten)                                                                                                                       \
     O(reshape_layer)                                                                                                                 \
     O(permute)                                                                                                                       \
@@ -93,6 +99,17 @@
     O(group_query_attention)                                                                                                         \
     O(attention)                                                                                                                     \
     O(additive_attention)                                                                                                            \
+    O(resizing)                                                                                                                      \
+    O(center_crop)                                                                                                                   \
+    O(random_crop)                                                                                                                   \
+    O(random_flip)                                                                                                                   \
+    O(random_rotation)                                                                                                               \
+    O(random_zoom)                                                                                                                   \
+    O(random_translation)                                                                                                            \
+    O(random_contrast)                                                                                                               \
+    O(random_brightness)                                                                                                             \
+    O(category_encoding)                                                                                                             \
+    O(discretization)                                                                                                                \
     O(op_layer)                                                                                                                      \
     O(functional)                                                                                                                    \
     O(sequential)

@@ -272,6 +272,26 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
     E(MultiHeadAttention, attention_of_rows, "f n2x2x3x4; f n2x2x5x4", "f n8x4x20x32; f n8x4x24x32", INFER, with_two,                \
       nac_multi_head_attention(2, 3, .attention_axes = 2, .dtype = dtype))                                                           \
     E(MultiHeadAttention, attention_of_planes, "f n2x2x3x4; f n2x3x2x4", NULL, INFER, with_two, nac_multi_head_attention(2, 3, .dtype = dtype)) \
+    E(Resizing, resizing, "f n2x4x5x3", "f n8x30x31x8", INFER, plain, nac_resizing(3, 7, .interpolation = "bicubic", .dtype = dtype))  \
+    E(Resizing, resizing_full, "f n2x3x4x5", NULL, INFER, plain, nac_resizing(5, 3, .crop_to_aspect_ratio = true, .antialias = true, .data_format = "channels_first", .dtype = dtype)) \
+    E(CenterCrop, center_crop, "f n2x4x5x3", NULL, INFER, plain, nac_center_crop(3, 2, .dtype = dtype))                             \
+    E(RandomCrop, random_crop, "f n2x3x4x3", NULL, INFER, plain, nac_random_crop(3, 4, .seed = 4, .dtype = dtype))                   \
+    E(RandomFlip, random_flip, "f n3x3x4x2", "f n16x20x21x4", TRAINS, plain, nac_random_flip("horizontal", .seed = 4, .dtype = dtype)) \
+    E(RandomRotation, random_rotation, "f n2x4x5x2", "f n16x20x21x4", TRAINS, plain, nac_random_rotation({0.2}, .seed = 4, .dtype = dtype)) \
+    E(RandomRotation, random_rotation_first, "f n2x2x4x5", NULL, TRAINS, plain,                                                      \
+      nac_random_rotation({-0.1, 0.3}, .fill_mode = "constant", .fill_value = 0.5, .data_format = "channels_first", .seed = 4, .dtype = dtype)) \
+    E(RandomZoom, random_zoom, "f n2x4x5x2", NULL, TRAINS, plain, nac_random_zoom({0.3}, .width_factor = {-0.2, 0.1}, .fill_mode = "wrap", .seed = 4, .dtype = dtype)) \
+    E(RandomTranslation, random_translation, "f n2x4x5x2", NULL, TRAINS, plain, nac_random_translation({0.3}, {-0.2, 0.4}, .fill_mode = "nearest", .interpolation = "nearest", .seed = 4, .dtype = dtype)) \
+    E(RandomContrast, random_contrast, "f n2x4x5x2", NULL, TRAINS, plain, nac_random_contrast({0.3}, .value_range = {-99, 99}, .seed = 4, .dtype = dtype)) \
+    E(RandomBrightness, random_brightness, "f n2x4x5x2", NULL, TRAINS, plain, nac_random_brightness({0.3}, .value_range = {-99, 99}, .seed = 4, .dtype = dtype)) \
+    E(AdaptiveAveragePooling1D, adaptive_average1d, "f n2x7x3", NULL, INFER, plain, nac_adaptive_average_pooling1d(3, .dtype = dtype)) \
+    E(AdaptiveAveragePooling2D, adaptive_average2d, "f n2x3x5x4", NULL, INFER, plain, nac_adaptive_average_pooling2d({2, 3}, .data_format = "channels_first", .dtype = dtype)) \
+    E(AdaptiveAveragePooling3D, adaptive_average3d, "f n1x3x2x4x2", NULL, INFER, plain, nac_adaptive_average_pooling3d(2, .dtype = dtype)) \
+    E(AdaptiveMaxPooling1D, adaptive_max1d, "f n2x7x3 d", NULL, INFER, plain, nac_adaptive_max_pooling1d(3, .dtype = dtype))         \
+    E(AdaptiveMaxPooling2D, adaptive_max2d, "f n2x5x4x2 d", NULL, INFER, plain, nac_adaptive_max_pooling2d({2, 3}, .dtype = dtype))  \
+    E(AdaptiveMaxPooling3D, adaptive_max3d, "f n1x3x2x4x2 d", NULL, INFER, plain, nac_adaptive_max_pooling3d(2, .dtype = dtype))     \
+    E(CategoryEncoding, category_encoding, "i n3x5 0..3", NULL, INFER, plain, nac_category_encoding(4, .output_mode = "count", .dtype = dtype)) \
+    E(Discretization, discretization, "f n3x4", NULL, INFER, plain, nac_discretization({-0.5, 0.5}, .output_mode = "one_hot", .dtype = dtype)) \
     E(GroupQueryAttention, grouped_heads, "f n2x3x4; f n2x5x4", "f n16x20x32; f n16x24x32", INFER, with_two, nac_group_query_attention(3, 4, 2, .dtype = dtype)) \
     E(GroupQueryAttention, grouped_full, "f n2x3x4; f n2x5x3; f n2x5x2", NULL, TRAINS, with_three,                                   \
       nac_group_query_attention(2, 4, 1, .dropout = 0.3, .use_bias = false, .use_gate = true, .sliding_window = 3, .seed = 4, .dtype = dtype)) \

@@ -49,6 +49,21 @@ def signals():
 
 
 @case
+def augmented_images():
+    m = keras.Sequential([keras.Input((8, 9, 3)), L.RandomFlip("horizontal"), L.RandomRotation(0.1), L.RandomZoom(0.1, (0.0, 0.2), fill_mode="constant"),
+                          L.RandomTranslation(0.1, (-0.2, 0.1)), L.RandomContrast(0.2), L.RandomBrightness((-0.1, 0.2), value_range=(-3, 3)), L.Resizing(6, 7),
+                          L.CenterCrop(5, 5), L.Conv2D(2, 3), L.AdaptiveMaxPooling2D(2), L.Flatten(), L.Dense(2)])
+    return m, normal(12, 8, 9, 3), normal(12, 2), dict(optimizer="adam", loss="mse"), dict(noisy=True)
+
+
+@case
+def classes_and_bins():
+    ids, x = keras.Input((3,), dtype="int32"), keras.Input((2,))
+    h = [L.CategoryEncoding(6, output_mode="count")(ids), L.Flatten()(L.Discretization([-0.5, 0.0, 0.7], output_mode="one_hot")(x)), x]
+    return keras.Model([ids, x], L.Dense(1)(L.Concatenate()(h))), [rng.integers(0, 6, (12, 3)).astype("int32"), normal(12, 2)], normal(12, 1), dict(optimizer="sgd", loss="mse")
+
+
+@case
 def down_and_up():
     x = keras.Input((8, 8, 2))
     small = L.MaxPooling2D(2)(L.SeparableConv2D(4, 3, padding="same", activation="elu")(x))

@@ -106,6 +106,70 @@ START_TEST(normalizations_sort_their_axes)
 }
 END_TEST
 
+static void alike(const char *what, nac_tensor *a, nac_tensor *b, double tolerance)
+{
+    WORKS(a && b && nac_size_of(a) == nac_size_of(b));
+    about(what, nac_item(nac_max(nac_abs(nac_subtract(a, b)))), 0, tolerance);
+}
+
+/* Ranges of one number leave nothing to chance. */
+START_TEST(images_move_as_they_are_told)
+{
+    float rows[2][4][4];
+    for (int i = 0; i < 32; i++)
+        (&rows[0][0][0])[i] = (float)(i * i % 23);
+    nac_tensor *x = nac_tensor_new(NAC_FLOAT32, NAC_SHAPE(2, 4, 4, 1), rows);
+    int64_t down[4][2] = {{0, 0}, {1, 0}, {0, 0}, {0, 0}};
+    nac_tensor *moved = nac_pad(nac_slice_axis(x, 1, 0, 3, 1), down, 7);
+    alike("RandomTranslation", train(nac_random_translation({0.25, 0.25}, {{0}, 1}, .fill_mode = "constant", .fill_value = 7), x), moved, 1e-5);
+    moved = nac_concatenate(nac_list(nac_slice_axis(x, 2, 2, 4, 1), nac_flip(nac_slice_axis(x, 2, 2, 4, 1), 2)), 2);
+    alike("RandomTranslation reflected", train(nac_random_translation({{0}, 1}, {-0.5, -0.5}), x), moved, 1e-5);
+    alike("RandomRotation by a half", train(nac_random_rotation({0.5, 0.5}), x), nac_flip(nac_flip(x, 1), 2), 1e-4);
+    moved = nac_flip(nac_transpose(x, 0, 2, 1, 3), 2);
+    nac_tensor *quarter = train(nac_random_rotation({0.25, 0.25}, .interpolation = "nearest"), x);
+    WORKS(quarter);
+    double one = nac_item(nac_max(nac_abs(nac_subtract(quarter, moved)))), other = nac_item(nac_max(nac_abs(nac_subtract(quarter, nac_flip(nac_flip(moved, 1), 2)))));
+    ck_assert_msg(one == 0 || other == 0, "RandomRotation by a quarter: %g, %g", one, other);
+    alike("RandomZoom by nothing", train(nac_random_zoom({{0}, 1}), x), x, 1e-5);
+    nac_tensor *zoomed = train(nac_random_zoom({-0.5, -0.5}, .interpolation = "nearest"), x);      /* twice as large: the middle four, each four times or near it */
+    alike("RandomZoom", nac_max(zoomed, .axis = {1, 2}), nac_max(nac_slice_axis(nac_slice_axis(x, 1, 1, 3, 1), 2, 1, 3, 1), .axis = {1, 2}), 0);
+    FAILS(nac_random_rotation({1.5}), NAC_E_ARGUMENT, "RandomRotation: factor: expected a number or two between -1 and 1");
+    FAILS(nac_random_contrast({0.5}, .value_range = {1, 1}), NAC_E_ARGUMENT, "RandomContrast: value_range: expected two numbers, the lower one first");
+    FAILS(nac_discretization({1, 0.5}), NAC_E_ARGUMENT, "Discretization: bin_boundaries: expected ascending numbers, found 0.5 after 1");
+}
+END_TEST
+
+START_TEST(images_of_a_batch_differ)
+{
+    nac_tensor *x = nac_random_uniform(nac_seed(1, 0), NAC_FLOAT32, NAC_SHAPE(40, 5, 6, 2), 0, 255), *flipped = nac_flip(x, 2);
+    nac_tensor *y = train(nac_random_flip("horizontal"), x), *delta;
+    WORKS(y);
+    int turned = 0;
+    for (int i = 0; i < 40; i++) {
+        nac_tensor *of = nac_index(y, i), *is = nac_index(x, i), *other = nac_index(flipped, i);
+        bool same = nac_item(nac_max(nac_abs(nac_subtract(of, is)))) == 0;
+        ck_assert(same || nac_item(nac_max(nac_abs(nac_subtract(of, other)))) == 0);
+        turned += !same;
+    }
+    ck_assert_int_gt(turned, 8);
+    ck_assert_int_lt(turned, 32);
+    WORKS(delta = nac_subtract(train(nac_random_brightness({0.2}, .value_range = {-1000, 1000}), x), x));
+    alike("RandomBrightness within an image", nac_max(delta, .axis = {1, 2, 3}), nac_min(delta, .axis = {1, 2, 3}), 1e-3);
+    ck_assert_double_gt(nac_item(nac_std(delta)), 100);
+    ck_assert_double_le(nac_item(nac_max(nac_abs(delta))), 400.001);
+    WORKS(y = train(nac_random_contrast({0.5, 0.9}, .value_range = {-1000, 1000}), x));
+    alike("RandomContrast keeps the mean", nac_mean(y, .axis = {1, 2}), nac_mean(x, .axis = {1, 2}), 1e-2);
+    WORKS(y = train(nac_random_crop(3, 4, .seed = 3), x));
+    bool found = false;
+    for (int i = 0; i < 9; i++) {
+        nac_tensor *part = nac_slice_axis(nac_slice_axis(x, 1, i / 3, i / 3 + 3, 1), 2, i % 3, i % 3 + 4, 1);
+        found |= nac_item(nac_max(nac_abs(nac_subtract(y, part)))) == 0;
+    }
+    ck_assert_msg(found, "RandomCrop: no part of the images");
+    alike("inference", nac_call(nac_random_rotation({0.3}), x, .training = false), x, 0);
+}
+END_TEST
+
 /* Lists of 64, and repeats of which no list holds as many. */
 START_TEST(many_tensors)
 {
@@ -342,6 +406,8 @@ int main(void)
     tcase_add_test(tests, noise_has_its_shape);
     tcase_add_test(tests, rate_1_drops_all);
     tcase_add_test(tests, many_tensors);
+    tcase_add_test(tests, images_move_as_they_are_told);
+    tcase_add_test(tests, images_of_a_batch_differ);
     tcase_add_test(tests, normalizations_sort_their_axes);
     tcase_add_test(tests, gradients_have_the_same_noise);
     tcase_add_test(tests, noise_is_new_each_time_and_the_same_for_a_seed);
