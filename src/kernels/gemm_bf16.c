@@ -41,7 +41,7 @@ NAC_INLINE __mmask16 first(int64_t n)
 
 /* Numbers k, k + 1 of 16 lines side by side. A tile holds 16 lines (rows of A, columns of B) and 32 steps of k: one line's pairs after another
    in A, one pair of all lines after another in B. `along`: a line's numbers are neighbours in src. */
-NAC_INLINE void pack_tile(bool rows, bool along, int64_t lines, int64_t steps, const float *src, int64_t ld, packed *dst)
+static void pack_tile(bool rows, bool along, int64_t lines, int64_t steps, const float *src, int64_t ld, packed *dst)
 {
     const __m512i mix = _mm512_setr_epi32(0x00100000, 0x00110001, 0x00120002, 0x00130003, 0x00140004, 0x00150005, 0x00160006, 0x00170007,
                                           0x00180008, 0x00190009, 0x001a000a, 0x001b000b, 0x001c000c, 0x001d000d, 0x001e000e, 0x001f000f);
@@ -76,14 +76,8 @@ static void pack_step(bool rows, bool along, int64_t lines, int64_t steps, const
     for (int64_t i = 0; i < 32; i += 16, src += 16 * (along ? ld : 1), dst += TILE)
         if (i >= lines)
             memset(dst, 0, TILE * sizeof *dst);
-        else if (rows && along)
-            pack_tile(true, true, lines - i, steps, src, ld, dst);
-        else if (rows)
-            pack_tile(true, false, lines - i, steps, src, ld, dst);
-        else if (along)
-            pack_tile(false, true, lines - i, steps, src, ld, dst);
         else
-            pack_tile(false, false, lines - i, steps, src, ld, dst);
+            pack_tile(rows, along, lines - i, steps, src, ld, dst);
 }
 
 #if defined __AMX_BF16__
