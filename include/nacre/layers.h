@@ -974,6 +974,7 @@ NAC_DECLARE(nac_layer, stochastic_depth, NAC_STOCHASTIC_DEPTH_OPTIONS)
     NAC_LAYER_COMMON(O, S)
 NAC_DECLARE(nac_layer, custom_scale_layer, NAC_CUSTOM_SCALE_LAYER_OPTIONS)
 #define nac_custom_scale_layer(...) NAC_KW(nac_custom_scale_layer_options, nac_custom_scale_layer_with, NAC_CUSTOM_SCALE_LAYER_OPTIONS, .scale = __VA_ARGS__)
+
 /* ---- images: (batch, h, w, c) or (h, w, c), of any dtype; the result is of the layer's ---- */
 
 /* (batch, h, w, c) -> (batch, height, width, c). So that proportions stay, the middle may be cut out, or fill_value padded around. */

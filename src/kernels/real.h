@@ -55,7 +55,7 @@ static inline vec splat(real x)
     return x - (vec){0};
 }
 
-/* ---- functions that compilers vectorise; accuracy in the comments is of float, double calls the C library ---- */
+/* ---- functions that compilers vectorise; the largest error of float is in the comments and tested, double calls the C library ---- */
 
 #ifdef NAC_REAL_FLOAT
 static inline float bits_to_float(int32_t i)
@@ -119,6 +119,7 @@ static inline float fast_log(float x)
     return x < 0 || x != x ? NAN : y;
 }
 
+/* 6 ulp */
 static inline float fast_expm1(float x)
 {
     /* near 0 by series, else exp - 1 */
@@ -126,6 +127,7 @@ static inline float fast_expm1(float x)
     return x > -0.35f && x < 0.35f ? s : fast_exp(x) - 1;
 }
 
+/* 2 ulp */
 static inline float fast_log1p(float x)
 {
     float u = 1 + x, d = u - 1;
@@ -133,6 +135,7 @@ static inline float fast_log1p(float x)
     return u == INFINITY ? INFINITY : d == 0 ? x : x <= -1 ? fast_log(u) : y;
 }
 
+/* 3 ulp */
 static inline float fast_sigmoid(float x)
 {
     float e = fast_exp(x < 0 ? x : -x);
@@ -174,7 +177,7 @@ static inline float fast_erf(float x)
     q = q * t - 1.26551223f;
     float far = 1 - t * fast_exp(q - c * c);
     far = x < 0 ? -far : far;
-    float y = a < 1.0f ? s : far;
+    float y = a < 0.75f ? s : far;
     return x == x ? y : x;
 }
 #else
@@ -191,6 +194,7 @@ static inline double fast_sigmoid(double x)
 }
 #endif
 
+/* 2 ulp */
 static inline real fast_softplus(real x)
 {
     return (x > 0 ? x : 0) + fast_log1p(fast_exp(x > 0 ? -x : x));

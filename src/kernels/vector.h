@@ -25,11 +25,13 @@ NAC_INLINE vec exp_vec(vec x)
     return nac_select(none, (vec){0}, p * (vec)power);
 }
 
+/* 3 ulp */
 NAC_INLINE vec sigmoid_vec(vec x)
 {
     return 1 / (1 + exp_vec(-x));
 }
 
+/* 3 ulp */
 NAC_INLINE vec tanh_vec(vec x)
 {
     /* Where |x| is small the quotient of polynomials keeps the relative precision that 1 - 2 / (exp(2 x) + 1) loses. */

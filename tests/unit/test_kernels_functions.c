@@ -1,0 +1,117 @@
+/* The vectorised functions of float against the C library's of double, for every instruction set of this machine: no error is larger than
+   src/kernels/real.h and vector.h say. */
+#include <check.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include "kernels/kernels.h"
+
+const nac_kernels *nac_kernels_get(const char *isa, bool f64);
+
+static const char *const isas[] = {"baseline", "avx2", "avx512"};
+
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+static double softplus(double x)
+{
+    return fmax(x, 0) + log1p(exp(-fabs(x)));
+}
+
+static const struct {
+    const char    *name;
+    nac_unary_kind kind;
+    double (*exact)(double);
+    double lo, hi;                      /* x between, evenly and by powers of two */
+    double ulp;
+} functions[] = {
+    {"exp", NAC_EXP, exp, -110, 90, 1},         {"expm1", NAC_EXPM1, expm1, -20, 90, 6},
+    {"log", NAC_LOG, log, 0, FLT_MAX, 1},       {"log1p", NAC_LOG1P, log1p, -0.9999, 1e30, 2},
+    {"tanh", NAC_TANH, tanh, -12, 12, 2},       {"erf", NAC_ERF, erf, -5, 5, 4},
+    {"sigmoid", NAC_SIGMOID, sigmoid, -80, 80, 3}, {"softplus", NAC_SOFTPLUS, softplus, -80, 80, 2},
+};
+
+/* In units of the last place that a float near the exact number has. */
+static double error_of(float found, double exact)
+{
+    int exponent;
+    if (isnan(exact) || fabs(exact) > FLT_MAX)
+        return (isnan(exact) && isnan(found)) || found == (float)exact ? 0 : INFINITY;
+    frexp(exact, &exponent);
+    return fabs(found - exact) / ldexp(1, (exponent < -125 ? -125 : exponent) - 24);
+}
+
+enum { POINTS = 1 << 18 };
+
+static float *points(double lo, double hi)
+{
+    float *x = malloc(POINTS * sizeof *x);
+    for (int i = 0; i < POINTS; i++) {
+        double part = (i + 0.5) / POINTS, power = ldexp(1, -140) * pow(fmin(hi, FLT_MAX) / ldexp(1, -140), part);
+        x[i] = (float)(i & 1 ? lo * (1 - part) + hi * part : i & 2 ? power : fmax(lo, -power));
+    }
+    const float special[] = {0, -0.0f, INFINITY, -INFINITY, NAN};
+    for (int i = 0; i < 5; i++)
+        x[i] = special[i];
+    return x;
+}
+
+static void check(const char *isa, const char *name, double (*exact)(double), double ulp, int n, const float *x, const float *y, int step)
+{
+    for (int i = 0; i < n; i++) {
+        double error = error_of(y[i * step], exact(x[i]));
+        ck_assert_msg(error <= ulp, "%s: %s(%.9g) is %.9g, %.9g in double: an error of %.3g ulp, %g are stated", isa, name, x[i], y[i * step], exact(x[i]),
+                      error, ulp);
+    }
+}
+
+START_TEST(elementwise)
+{
+    const nac_kernels *kernels = nac_kernels_get(isas[_i], false);
+    for (size_t f = 0; kernels && f < sizeof functions / sizeof *functions; f++) {
+        float *x = points(functions[f].lo, functions[f].hi), *y = malloc(POINTS * sizeof *y);
+        kernels->unary(functions[f].kind, POINTS, x, y);
+        check(isas[_i], functions[f].name, functions[f].exact, functions[f].ulp, POINTS, x, y, 1);
+        free(x);
+        free(y);
+    }
+}
+END_TEST
+
+/* One unit with weights of 1 to its input and of 0 to its state has in its gates the functions of x. */
+START_TEST(gates)
+{
+    const nac_kernels *kernels = nac_kernels_get(isas[_i], false);
+    const nac_recurrent s = {.batch = POINTS, .time = 1, .in = 1, .units = 1};
+    const float wx[4] = {1, 1, 1, 1}, wh[4] = {0};
+    if (!kernels)
+        return;
+    float *x = points(-30, 30), *hs = malloc(POINTS * sizeof *hs), *cs = malloc(POINTS * sizeof *cs), *y = malloc(4 * POINTS * sizeof *y);
+    void *scratch = malloc(kernels->lstm_scratch(&s) + 1);
+    kernels->lstm(&s, x, wx, wh, NULL, NULL, NULL, NULL, hs, cs, y, scratch);
+    check(isas[_i], "sigmoid of gates", sigmoid, 3, POINTS, x, y, 4);
+    check(isas[_i], "tanh of gates", tanh, 3, POINTS, x, y + 2, 4);
+    free(scratch);
+    free(y);
+    free(cs);
+    free(hs);
+    free(x);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernels: functions");
+    TCase *tests = tcase_create("all");
+    tcase_set_timeout(tests, 300);
+    tcase_add_loop_test(tests, elementwise, 0, 3);
+    tcase_add_loop_test(tests, gates, 0, 3);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
