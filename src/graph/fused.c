@@ -66,12 +66,11 @@ static bool is_whole(const nac_fused *p, int64_t k)
     return true;
 }
 
-static int free_slot(nac_fused *p, bool *taken)
+static int free_slot(bool *taken)
 {
     for (int s = 0; s < NAC_FUSED_SLOTS; s++)
         if (!taken[s]) {
             taken[s] = true;
-            p->n_slots = s + 1 > p->n_slots ? s + 1 : p->n_slots;
             return s;
         }
     return -1;
@@ -104,7 +103,7 @@ bool nac_fused_finish(nac_fused *p, const nac_type *in)
     p->by_rows = p->loops > 1 && p->extent[0] < LONG_ROW;
     if (p->reduced && p->loops > 1 && (p->by_rows ? p->reduced % p->extent[0] != 0 : p->reduced != p->extent[0]))
         return false;                   /* a tile holds whole rows that are reduced */
-    p->n_slots = p->wide = 0;
+    p->wide = 0;
     for (int64_t k = 0; k < p->n_in; k++) {
         bool one = true, pattern = p->input[k].step[0] == 1;
         for (int64_t d = 0; d < p->loops; d++) {
@@ -114,7 +113,7 @@ bool nac_fused_finish(nac_fused *p, const nac_type *in)
         p->input[k].how = is_whole(p, k) ? WHOLE : !p->by_rows || one ? ALONG : pattern ? PATTERN : SPREAD;
         p->input[k].slot = -1;
         p->wide |= nac_dtype_size(in[k].dtype) == 8;
-        if (p->input[k].how > ALONG && (p->input[k].slot = free_slot(p, taken)) < 0)
+        if (p->input[k].how > ALONG && (p->input[k].slot = free_slot(taken)) < 0)
             return false;
     }
     for (int s = 0; s < p->n_steps; s++) {
@@ -122,7 +121,7 @@ bool nac_fused_finish(nac_fused *p, const nac_type *in)
         p->wide |= nac_dtype_size((nac_dtype)step->dtype) == 8;
         let_go(p, s, true, taken);
         step->slot = -1;
-        if (step->out < 0 && (step->slot = (int8_t)free_slot(p, taken)) < 0)
+        if (step->out < 0 && (step->slot = (int8_t)free_slot(taken)) < 0)
             return false;
         let_go(p, s, false, taken);
     }

@@ -88,7 +88,7 @@ typedef struct {
 /* The attributes of a fused node: steps that all give results of one shape, and reductions of these, which no step reads. */
 typedef struct {
     int64_t rank, dim[NAC_MAX_RANK];
-    int64_t n_in, n_steps, n_slots;
+    int64_t n_in, n_steps;
     int64_t loops, extent[NAC_MAX_RANK];        /* innermost first */
     int64_t reduced;                    /* how many numbers side by side each reduction makes one; 0: there is none */
     int64_t by_rows, wide;              /* a tile is several rows; some elements have 8 bytes */

@@ -158,26 +158,24 @@ static inline float fast_tanh(float x)
     return x == x ? y : x;
 }
 
-/* 4 ulp: a series near 0, erfc beyond by a Chebyshev fit times exp(-x^2) */
+/* 6 ulp: x P(x^2) / Q(x^2), fitted to the least relative error on [0, 3.92], from where on the result is 1 */
 static inline float fast_erf(float x)
 {
-    float a = x < 0 ? -x : x, z = x * x;
-    float s = x * (1.128379167e+0f + z * (-3.761263890e-1f + z * (1.128379152e-1f + z * (-2.686612129e-2f + z * (5.223443985e-3f
-              + z * (-8.533441229e-4f + z * (1.168310770e-4f + z * -1.200913259e-5f)))))));
-    float c = a > 4 ? 4 : a, t = 1 / (1 + 0.5f * c);
-    float q = 0.17087277f;
-    q = q * t - 0.82215223f;
-    q = q * t + 1.48851587f;
-    q = q * t - 1.13520398f;
-    q = q * t + 0.27886807f;
-    q = q * t - 0.18628806f;
-    q = q * t + 0.09678418f;
-    q = q * t + 0.37409196f;
-    q = q * t + 1.00002368f;
-    q = q * t - 1.26551223f;
-    float far = 1 - t * fast_exp(q - c * c);
-    far = x < 0 ? -far : far;
-    float y = a < 0.75f ? s : far;
+    float c = x > 3.92f ? 3.92f : x < -3.92f ? -3.92f : x, z = c * c;
+    float p = 1.9924659255821098e-08f;
+    p = p * z - 1.9576696104195435e-06f;
+    p = p * z + 1.4181272126734257e-04f;
+    p = p * z + 3.7000966258347034e-03f;
+    p = p * z + 5.056857690215111e-02f;
+    p = p * z + 1.9988957047462463e-01f;
+    p = p * z + 1.1283791065216064f;
+    float q = 9.556678705848753e-04f;
+    q = q * z + 1.4350148849189281e-02f;
+    q = q * z + 1.1498384922742844e-01f;
+    q = q * z + 5.1047921180725098e-01f;
+    q = q * z + 1.0f;
+    float y = c * p / q;
+    y = y > 1 ? 1 : y < -1 ? -1 : y;
     return x == x ? y : x;
 }
 #else
