@@ -89,7 +89,13 @@ static bool call(nac_layer *self, nac_layer_call *c)
 {
     const nac_multi_head_attention_options *o = nac_options(self);
     const attention *l = (attention *)self;
-    bool ok, weights = c->return_attention_scores || (c->training && o->dropout > 0);
+    bool ok, masked = c->attention_mask;
+    for (int i = 0; i < c->n_in; i++) {
+        masked = masked || c->mask[i];
+        if (!nac_take_mask(c->in[i]))
+            return false;
+    }
+    bool weights = c->return_attention_scores || (o->dropout > 0 && (c->training || masked));
     nac_tensor *q = nac_call(l->query, nac_with_mask(c->in[0], NULL)), *v = nac_call(l->value, nac_with_mask(c->in[1], NULL));
     nac_tensor *k = nac_call(l->key, nac_with_mask(c->n_in > 2 ? c->in[2] : c->in[1], NULL)), *mask = mask_of(c, weights && c->use_causal_mask, &ok);
     if (!ok || !q || !k || !v)
@@ -97,9 +103,11 @@ static bool call(nac_layer *self, nac_layer_call *c)
     if (!weights)
         return nac_return(c, nac_call(l->output, nac_dot_product_attention(q, k, v, mask, 1 / sqrt((double)o->key_dim), c->use_causal_mask)));
     nac_tensor *scores = nac_matmul_t(nac_transpose(nac_mul_scalar(q, 1 / sqrt((double)o->key_dim)), 0, 2, 1, 3), false, nac_transpose(k, 0, 2, 1, 3), true);
-    if (mask && scores)                 /* where, not a sum: a query without keys attends to all, and its scores have no gradient */
+    if (mask && scores)
         scores = nac_where(mask, scores, nac_scalar_of(self->dtype, -1e30));
     scores = nac_softmax_op(scores, -1);
+    if (mask)                           /* here a query without keys attends to none, in the one op to all: as in Keras */
+        scores = nac_where(mask, scores, nac_scalar_of(self->dtype, 0));
     nac_tensor *kept = scores;
     if (c->training && o->dropout > 0)
         kept = nac_random_dropout(nac_layer_seed(self, o->seed), scores, o->dropout, NULL);
