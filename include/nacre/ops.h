@@ -78,7 +78,7 @@ NAC_API nac_tensor *nac_less_equal(nac_tensor *a, nac_tensor *b);
 NAC_API nac_tensor *nac_greater(nac_tensor *a, nac_tensor *b);
 NAC_API nac_tensor *nac_greater_equal(nac_tensor *a, nac_tensor *b);
 NAC_API nac_tensor *nac_greater_scalar(nac_tensor *x, double s);
-NAC_API nac_tensor *nac_logical_and(nac_tensor *a, nac_tensor *b);
+NAC_API nac_tensor *nac_logical_and(nac_tensor *a, nac_tensor *b);       /* numbers count as true unless they are 0 */
 NAC_API nac_tensor *nac_logical_or(nac_tensor *a, nac_tensor *b);
 NAC_API nac_tensor *nac_logical_xor(nac_tensor *a, nac_tensor *b);
 NAC_API nac_tensor *nac_logical_not(nac_tensor *x);

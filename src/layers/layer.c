@@ -298,7 +298,7 @@ bool nac_build_layer(nac_layer *self, int n_in, const nac_type *in)
     if (self->built)
         return true;
     nac_thread *thread = nac_this_thread();
-    call_frame frame = {thread->call, self, false, true, false};
+    call_frame frame = {.outer = thread->call, .layer = self, .building = true};
     thread->call = &frame;
     bool ok = !nac_layer_class(self)->build || nac_layer_class(self)->build(self, n_in, in);
     thread->call = frame.outer;
@@ -539,13 +539,43 @@ nac_tensor *nac_activate(nac_spec activation, nac_tensor *x)
     return ((const nac_activation_function_type *)((const nac_instance *)activation)->cls)->apply(x);
 }
 
+static call_frame *outermost(void)
+{
+    call_frame *f = nac_this_thread()->call;
+    while (f && f->outer)
+        f = f->outer;
+    return f;
+}
+
+bool nac_take_mask(const nac_tensor *t)
+{
+    call_frame *f = outermost();
+    if (!t->mask)
+        return true;
+    uint64_t *ids = nac_realloc(f->unmasked, (size_t)(f->n_unmasked + 1) * sizeof *ids);
+    if (ids) {
+        f->unmasked = ids;
+        ids[f->n_unmasked++] = t->id;
+    }
+    return ids;
+}
+
+nac_tensor *nac_mask_of(const nac_tensor *t)
+{
+    const call_frame *f = outermost();
+    for (int i = 0; f && i < f->n_unmasked; i++)
+        if (f->unmasked[i] == t->id)
+            return NULL;
+    return t->mask;
+}
+
 static bool prepare(nac_layer *self, const nac_call_options *o, nac_layer_call *c)
 {
     c->n_in = nac_flatten_into(o->inputs, c->in, NAC_MAX_IO);
     if (c->n_in < 0)
         return false;
     for (int i = 0; i < c->n_in; i++) {
-        c->mask[i] = o->mask && nac_is_list(o->mask) ? nac_at(o->mask, i) : o->mask && i == 0 ? o->mask : c->in[i]->mask;
+        c->mask[i] = o->mask && nac_is_list(o->mask) ? nac_at(o->mask, i) : o->mask && i == 0 ? o->mask : nac_mask_of(c->in[i]);
         if (nac_is_float(c->in[i]->type.dtype) && c->in[i]->type.dtype != self->dtype && !is_model(self)) {
             nac_tensor *cast = nac_cast(c->in[i], self->dtype);
             c->in[i] = cast && !cast->node ? cast : c->in[i];
@@ -579,7 +609,7 @@ static bool run(nac_layer *self, nac_layer_call *c)
 {
     const nac_layer_type *type = nac_layer_class(self);
     nac_thread *thread = nac_this_thread();
-    call_frame frame = {thread->call, self, c->training, false, c->training_said};
+    call_frame frame = {.outer = thread->call, .layer = self, .training = c->training, .training_said = c->training_said};
     if (!build_for(self, c))
         return false;
     thread->call = &frame;
@@ -597,6 +627,7 @@ static bool run(nac_layer *self, nac_layer_call *c)
     if (ok && self->activity_regularizer && !thread->abstract)
         ok = regularize_activity(self, c);
     thread->call = frame.outer;
+    nac_free(frame.unmasked);
     if (!ok && nac_ok())
         nac_fail(NAC_E_STATE, "%s \"%s\": its call returned nothing, without an error", self->base.cls->name, self->name);
     return ok;

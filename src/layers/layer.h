@@ -12,7 +12,13 @@ typedef struct call_frame {
     struct call_frame *outer;
     nac_layer         *layer;
     bool               training, building, training_said;
+    uint64_t          *unmasked;        /* of the outermost frame: values that have lost their mask */
+    int                n_unmasked;
 } call_frame;
+
+/* Keras's MultiHeadAttention takes the masks of its inputs off, and whatever takes the same tensors later in the outermost call finds none. */
+bool nac_take_mask(const nac_tensor *t);
+nac_tensor *nac_mask_of(const nac_tensor *t);
 
 /* An edge's source in a functional model: one call of a layer. */
 typedef struct {

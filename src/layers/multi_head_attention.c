@@ -193,7 +193,12 @@ static bool call(nac_layer *self, nac_layer_call *c)
     nac_tensor *query = nac_with_mask(c->in[0], NULL), *value = nac_with_mask(c->in[1], NULL), *key = c->n_in > 2 ? nac_with_mask(c->in[2], NULL) : value;
     nac_tensor *gate = l->gate ? nac_call(l->gate, query) : NULL, *mask = NULL, *mixed;
     nac_tensor *q = nac_call(l->query, query), *k = nac_call(l->key, key), *v = nac_call(l->value, value);
-    bool ok = q && k && v && (gate || !l->gate), stored = c->return_attention_scores || o->dropout > 0 || nac_rank(c->in[0]) != 3;
+    bool ok = q && k && v && (gate || !l->gate), masked = c->attention_mask || o->sliding_window != NAC_NONE;
+    for (int i = 0; ok && i < c->n_in; i++) {
+        masked = masked || c->mask[i];
+        ok = nac_take_mask(c->in[i]);
+    }
+    bool stored = c->return_attention_scores || nac_rank(c->in[0]) != 3 || (o->dropout > 0 && (c->training || masked));
     if (ok && !stored)
         mask = mask_of(self, c, false, &ok);
     if (!ok)

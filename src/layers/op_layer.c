@@ -100,6 +100,15 @@ static bool call(nac_layer *layer, nac_layer_call *c)
     return c->n_out > 0;
 }
 
+/* What gives its argument back gives back a mask too. */
+static bool compute_mask(nac_layer *self, const nac_layer_call *c, nac_tensor **mask)
+{
+    (void)self;
+    if (c->n_out == 1 && c->out[0]->id == c->in[0]->id)
+        mask[0] = c->mask[0];
+    return true;
+}
+
 static void release(void *self)
 {
     op_layer *l = self;
@@ -124,7 +133,7 @@ static const nac_op_layer_options nac_op_layer_defaults = {NAC_LAYER_COMMON(NAC_
 static const nac_option nac_op_layer_rows[] = {NAC_LAYER_COMMON(NAC_ROW, nac_op_layer_options)};
 const nac_layer_type nac_op_layer_type = {
     .cls = {.kind = NAC_KIND_LAYER, .module = "keras.src.ops", .name = "Operation", .size = sizeof(op_layer), .release = release, NAC_CLASS(op_layer)},
-    .call = call, .stateless = true, .get_config = get_config};
+    .call = call, .compute_mask = compute_mask, .stateless = true, .get_config = get_config};
 
 static op_layer *make(const char *name)
 {

@@ -60,7 +60,9 @@ static nac_shape of_rank(nac_shape s)
     O(NotEqual, nac_not_equal, "not_equal") O(Less, nac_less, "less") O(LessEqual, nac_less_equal, "less_equal")                     \
     O(Greater, nac_greater, "greater") O(GreaterEqual, nac_greater_equal, "greater_equal")                                           \
     O(LogicalAnd, nac_logical_and, "logical_and") O(LogicalOr, nac_logical_or, "logical_or")                                         \
-    O(LogicalXor, nac_logical_xor, "logical_xor") O(Matmul, nac_matmul, "matmul")
+    O(LogicalXor, nac_logical_xor, "logical_xor") O(Matmul, nac_matmul, "matmul")                                                    \
+    O(DivideNoNan, nac_divide_no_nan, NULL) O(Heaviside, heaviside, NULL) O(Hypot, hypot_of, NULL) O(Logaddexp, logaddexp, NULL)     \
+    O(Fmod, fmod_of, NULL)
 #define UNARIES(O)                                                                                                                   \
     O(Negative, nac_neg, "neg") O(Absolute, nac_abs, "abs") O(Exp, nac_exp, "exp") O(Log, nac_log, "log")                            \
     O(Sqrt, nac_sqrt, "sqrt") O(Square, nac_square, "square") O(Sin, nac_sin, "sin") O(Cos, nac_cos, "cos") O(Tan, nac_tan, "tan")   \
@@ -69,32 +71,109 @@ static nac_shape of_rank(nac_shape s)
     O(Log2, nac_log2, "log2") O(Log10, nac_log10, "log10") O(Arcsin, nac_arcsin, "arcsin") O(Arccos, nac_arccos, "arccos")           \
     O(Arctan, nac_arctan, "arctan") O(Sinh, nac_sinh, "sinh") O(Cosh, nac_cosh, "cosh") O(Arcsinh, nac_arcsinh, "arcsinh")           \
     O(Arccosh, nac_arccosh, "arccosh") O(Arctanh, nac_arctanh, "arctanh") O(Trunc, nac_trunc, "trunc") O(Isnan, nac_isnan, "isnan")  \
-    O(Isfinite, nac_isfinite, "isfinite") O(ZerosLike, nac_zeros_like, NULL) O(OnesLike, nac_ones_like, NULL)
+    O(Isfinite, nac_isfinite, "isfinite") O(ZerosLike, nac_zeros_like, NULL) O(OnesLike, nac_ones_like, NULL)                        \
+    O(Abs, nac_abs, NULL) O(Fabs, nac_abs, NULL) O(Copy, same, NULL) O(Conjugate, same, NULL) O(Conj, same, NULL) O(Real, same, NULL) \
+    O(Rad2deg, degrees, NULL) O(Deg2rad, radians, NULL) O(Exp2, exp2_of, NULL) O(Cbrt, cbrt_of, NULL) O(Isinf, isinf_of, NULL)
 #define NN(O)                                                                                                                        \
     O(Sigmoid, nac_sigmoid, "sigmoid") O(Relu, nac_relu, "relu") O(Silu, nac_silu, "silu") O(Softplus, nac_softplus, "softplus")     \
     O(Relu6, nac_relu6, "relu6") O(LogSigmoid, nac_log_sigmoid, "log_sigmoid")
-#define MATH(O) O(Rsqrt, nac_rsqrt, "rsqrt") O(Erf, nac_erf, "erf")
+#define MATH(O) O(Rsqrt, nac_rsqrt, "rsqrt") O(Erf, nac_erf, "erf") O(Erfc, erfc_of, NULL)
 #define CORE(O) O(StopGradient, nac_stop_gradient, "stop_gradient")
 #define REDUCTIONS(O)                                                                                                                \
     O(Sum, nac_sum_with, "sum") O(Mean, nac_mean_with, "mean") O(Max, nac_max_with, "max") O(Min, nac_min_with, "min")               \
     O(Prod, nac_prod_with, "prod") O(Any, nac_any_with, "any") O(All, nac_all_with, "all") O(Var, nac_var_with, NULL)                \
-    O(Std, nac_std_with, NULL) O(Amax, nac_max_with, NULL) O(Amin, nac_min_with, NULL)
+    O(Std, nac_std_with, NULL) O(Amax, nac_max_with, NULL) O(Amin, nac_min_with, NULL) O(Ptp, ptp, NULL)                             \
+    O(CountNonzero, count_nonzero, NULL)
+
+static nac_tensor *same(nac_tensor *x)
+{
+    return x;
+}
+
+static nac_tensor *degrees(nac_tensor *x)
+{
+    return nac_mul_scalar(x, 180 / M_PI);
+}
+
+static nac_tensor *radians(nac_tensor *x)
+{
+    return nac_mul_scalar(x, M_PI / 180);
+}
+
+static nac_tensor *exp2_of(nac_tensor *x)
+{
+    return nac_exp(nac_mul_scalar(x, M_LN2));
+}
+
+static nac_tensor *cbrt_of(nac_tensor *x)
+{
+    return nac_multiply(nac_sign(x), nac_pow_scalar(nac_abs(x), 1.0 / 3));
+}
+
+static nac_tensor *erfc_of(nac_tensor *x)
+{
+    return nac_rsub_scalar(nac_erf(x), 1);
+}
+
+static nac_tensor *isinf_of(nac_tensor *x)
+{
+    return nac_logical_not(nac_logical_or(nac_isfinite(x), nac_isnan(x)));
+}
+
+static nac_tensor *heaviside(nac_tensor *x, nac_tensor *at_zero)
+{
+    nac_tensor *zero = nac_zeros_like(x), *step = nac_cast(nac_greater(x, zero), nac_dtype_of(x));
+    return nac_where(nac_equal(x, zero), nac_cast(at_zero, nac_dtype_of(x)), step);
+}
+
+static nac_tensor *hypot_of(nac_tensor *a, nac_tensor *b)
+{
+    return nac_sqrt(nac_add(nac_square(a), nac_square(b)));
+}
+
+static nac_tensor *logaddexp(nac_tensor *a, nac_tensor *b)
+{
+    return nac_add(nac_maximum(a, b), nac_log1p(nac_exp(nac_neg(nac_abs(nac_subtract(a, b))))));
+}
+
+static nac_tensor *fmod_of(nac_tensor *a, nac_tensor *b)
+{
+    return nac_subtract(a, nac_multiply(b, nac_trunc(nac_divide(a, b))));
+}
+
+static nac_tensor *ptp(const nac_reduce_options *o)
+{
+    return nac_subtract(nac_max_with(o), nac_min_with(o));
+}
+
+static nac_tensor *count_nonzero(const nac_reduce_options *o)
+{
+    nac_reduce_options counts = *o;
+    counts.x = nac_cast(nac_cast(o->x, NAC_BOOL), NAC_INT32);
+    return nac_sum_with(&counts);
+}
+
+static bool over(const nac_operation_call *c, const char *name, nac_reduce_options *o)
+{
+    nac_shape axes;
+    *o = (nac_reduce_options){.x = c->in[0], .axis = {{NAC_NONE}}, .keepdims = flag(c, "keepdims")};
+    if (!integers(c, name, &axes))
+        return false;
+    for (int i = 0; i < axes.rank; i++)
+        o->axis.d[i] = axes.d[i] < 0 ? axes.d[i] + nac_rank(o->x) : axes.d[i];
+    for (int i = 1; i < axes.rank; i++)         /* ascending, as axes are */
+        for (int k = i; k > 0 && o->axis.d[k - 1] > o->axis.d[k]; k--) {
+            int64_t d = o->axis.d[k];
+            o->axis.d[k] = o->axis.d[k - 1];
+            o->axis.d[k - 1] = d;
+        }
+    return true;
+}
 
 static nac_tensor *reduce(const nac_operation_call *c, nac_tensor *(*fn)(const nac_reduce_options *))
 {
-    nac_shape axes;
-    nac_reduce_options o = {.x = c->in[0], .axis = {{NAC_NONE}}, .keepdims = flag(c, "keepdims")};
-    if (!integers(c, "axis", &axes))
-        return NULL;
-    for (int i = 0; i < axes.rank; i++)
-        o.axis.d[i] = axes.d[i] < 0 ? axes.d[i] + nac_rank(o.x) : axes.d[i];
-    for (int i = 1; i < axes.rank; i++)         /* ascending, as axes are */
-        for (int k = i; k > 0 && o.axis.d[k - 1] > o.axis.d[k]; k--) {
-            int64_t d = o.axis.d[k];
-            o.axis.d[k] = o.axis.d[k - 1];
-            o.axis.d[k - 1] = d;
-        }
-    return fn(&o);
+    nac_reduce_options o;
+    return over(c, "axis", &o) ? fn(&o) : NULL;
 }
 
 #define BINARY(class, fn, op)                                                                                                         \
@@ -174,6 +253,28 @@ static nac_tensor *TopK(const nac_operation_call *c)
     return nac_top_k(c->in[0], (int64_t)number(c, "k", 1));
 }
 
+static nac_tensor *Argsort(const nac_operation_call *c)
+{
+    nac_tensor *x = option(c, "axis") ? c->in[0] : nac_reshape(c->in[0], -1);
+    int along = axis(c, "axis", -1), last = nac_rank(x) - 1;
+    x = nac_swapaxes(x, along, last);
+    int64_t n = nac_dim(x, last);
+    return nac_swapaxes(nac_cast(nac_at(nac_top_k(nac_neg(x), n < 0 ? 1 : n), 1), NAC_INT32), along, last);
+}
+
+static nac_tensor *Average(const nac_operation_call *c)
+{
+    if (c->n > 1 && c->in[1])
+        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": weights", c->name);
+    return reduce(c, nac_mean_with);
+}
+
+static nac_tensor *Moments(const nac_operation_call *c)
+{
+    nac_reduce_options o;
+    return over(c, "axes", &o) ? nac_list(nac_mean_with(&o), nac_var_with(&o)) : NULL;
+}
+
 /* ---- shape ---- */
 
 static nac_tensor *ExpandDims(const nac_operation_call *c)
@@ -192,14 +293,22 @@ static nac_tensor *Squeeze(const nac_operation_call *c)
     return x;
 }
 
+/* The arguments as a list, of one dtype. */
+static nac_tensor *alike(const nac_operation_call *c)
+{
+    nac_tensor *in[NAC_MAX_IO];
+    memcpy(in, c->in, (size_t)c->n * sizeof *in);
+    return nac_promote(c->n, in) ? nac_list_of(c->n, in) : NULL;
+}
+
 static nac_tensor *Concatenate(const nac_operation_call *c)
 {
-    return nac_concatenate(nac_list_of(c->n, c->in), axis(c, "axis", -1));
+    return nac_concatenate(alike(c), axis(c, "axis", -1));
 }
 
 static nac_tensor *Stack(const nac_operation_call *c)
 {
-    return nac_stack(nac_list_of(c->n, c->in), axis(c, "axis", 0));
+    return nac_stack(alike(c), axis(c, "axis", 0));
 }
 
 static nac_tensor *Split(const nac_operation_call *c)
@@ -284,6 +393,68 @@ static nac_tensor *Flip(const nac_operation_call *c)
     for (int i = 0; i < axes.rank; i++)
         x = nac_flip(x, (int)axes.d[i]);
     return x;
+}
+
+static nac_tensor *Fliplr(const nac_operation_call *c)
+{
+    return nac_flip(c->in[0], 1);
+}
+
+static nac_tensor *Roll(const nac_operation_call *c)
+{
+    const cJSON *shift = option(c, "shift");
+    if (!cJSON_IsNumber(shift) || cJSON_IsArray(option(c, "axis")))
+        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": shift: only one number is supported", c->name);
+    nac_tensor *x = option(c, "axis") ? c->in[0] : nac_reshape(c->in[0], -1);
+    int along = axis(c, "axis", 0);
+    int64_t n = nac_dim(x, along), by = n > 0 ? (int64_t)shift->valuedouble % n : 0;
+    if (by)
+        x = nac_concatenate(nac_list(nac_slice_axis(x, along, -by, NAC_NONE, 1), nac_slice_axis(x, along, NAC_NONE, -by, 1)), along);
+    return option(c, "axis") ? x : nac_reshape_to(x, nac_shape_of_tensor(c->in[0]));
+}
+
+static nac_tensor *Diff(const nac_operation_call *c)
+{
+    nac_tensor *x = c->in[0];
+    int along = axis(c, "axis", -1);
+    for (int k = (int)number(c, "n", 1); k > 0 && x; k--)
+        x = nac_subtract(nac_slice_axis(x, along, 1, NAC_NONE, 1), nac_slice_axis(x, along, NAC_NONE, -1, 1));
+    return x;
+}
+
+static nac_tensor *Unstack(const nac_operation_call *c)
+{
+    nac_tensor *pieces[NAC_MAX_IO];
+    int along = axis(c, "axis", 0);
+    int64_t n = (int64_t)number(c, "num", (double)nac_dim(c->in[0], along));
+    if (n < 1 || n > NAC_MAX_IO)
+        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": num: expected 1 to %d, found %lld", c->name, NAC_MAX_IO, (long long)n);
+    for (int64_t i = 0; i < n; i++)
+        pieces[i] = nac_squeeze(nac_slice_axis(c->in[0], along, i, i + 1, 1), along);
+    return nac_list_of((int)n, pieces);
+}
+
+static nac_tensor *Hstack(const nac_operation_call *c)
+{
+    return nac_concatenate(alike(c), nac_rank(c->in[0]) > 1);
+}
+
+/* Ones on and below diagonal k of a matrix like x's last two axes. */
+static nac_tensor *below(const nac_tensor *x, int64_t k)
+{
+    int64_t rows = nac_dim(x, -2), columns = nac_dim(x, -1);
+    nac_tensor *row = nac_arange(NAC_INT64, 0, (double)(rows < 0 ? 1 : rows), 1), *column = nac_arange(NAC_INT64, 0, (double)(columns < 0 ? 1 : columns), 1);
+    return nac_less_equal(column, nac_add_scalar(nac_expand_dims(row, 1), (double)k));
+}
+
+static nac_tensor *Tril(const nac_operation_call *c)
+{
+    return nac_where(below(c->in[0], (int64_t)number(c, "k", 0)), c->in[0], nac_scalar_of(nac_dtype_of(c->in[0]), 0));
+}
+
+static nac_tensor *Triu(const nac_operation_call *c)
+{
+    return nac_where(below(c->in[0], (int64_t)number(c, "k", 0) - 1), nac_scalar_of(nac_dtype_of(c->in[0]), 0), c->in[0]);
 }
 
 static nac_tensor *Repeat(const nac_operation_call *c)
@@ -413,7 +584,7 @@ static nac_tensor *OneHot(const nac_operation_call *c)
 
 static nac_tensor *Where(const nac_operation_call *c)
 {
-    return c->n == 3 ? nac_where(c->in[0], c->in[1], c->in[2]) : nac_fail(NAC_E_FORMAT, "op \"%s\": expected 3 arguments, found %d", c->name, c->n);
+    return c->n == 3 ? nac_where(nac_cast(c->in[0], NAC_BOOL), c->in[1], c->in[2]) : nac_fail(NAC_E_FORMAT, "op \"%s\": expected 3 arguments, found %d", c->name, c->n);
 }
 
 static nac_tensor *Clip(const nac_operation_call *c)
@@ -432,6 +603,11 @@ static nac_tensor *Cast(const nac_operation_call *c)
     const char *name = cJSON_GetStringValue(option(c, "dtype"));
     nac_dtype dtype = name ? nac_dtype_from_name(name) : 0;
     return dtype ? nac_cast(c->in[0], dtype) : nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": dtype: found \"%.40s\"", c->name, name ? name : "nothing");
+}
+
+static nac_tensor *ConvertToTensor(const nac_operation_call *c)
+{
+    return option(c, "dtype") ? Cast(c) : nac_cast(c->in[0], nac_dtype_of(c->in[0]));
 }
 
 static nac_tensor *Einsum(const nac_operation_call *c)
@@ -474,12 +650,84 @@ static nac_tensor *Elu(const nac_operation_call *c)
     return nac_where(nac_greater_scalar(x, 0), x, nac_mul_scalar(nac_expm1(nac_minimum(x, nac_zeros_like(x))), number(c, "alpha", 1)));
 }
 
+static nac_tensor *Celu(const nac_operation_call *c)
+{
+    nac_tensor *x = c->in[0];
+    double alpha = number(c, "alpha", 1);
+    return nac_add(nac_relu(x), nac_mul_scalar(nac_expm1(nac_mul_scalar(nac_minimum(x, nac_zeros_like(x)), 1 / alpha)), alpha));
+}
+
+static nac_tensor *Glu(const nac_operation_call *c)
+{
+    nac_tensor *halves = nac_split(c->in[0], 2, axis(c, "axis", -1));
+    return halves ? nac_multiply(nac_at(halves, 0), nac_sigmoid(nac_at(halves, 1))) : NULL;
+}
+
+static nac_tensor *Threshold(const nac_operation_call *c)
+{
+    return nac_where(nac_greater_scalar(c->in[0], number(c, "threshold", 0)), c->in[0], nac_scalar_of(nac_dtype_of(c->in[0]), number(c, "default_value", 0)));
+}
+
+static nac_tensor *HardShrink(const nac_operation_call *c)
+{
+    return nac_where(nac_greater_scalar(nac_abs(c->in[0]), number(c, "threshold", 0.5)), c->in[0], nac_scalar_of(nac_dtype_of(c->in[0]), 0));
+}
+
+static nac_tensor *SoftShrink(const nac_operation_call *c)
+{
+    double t = number(c, "threshold", 0.5);
+    return nac_subtract(c->in[0], nac_clip(c->in[0], -t, t));
+}
+
+static nac_tensor *pool(const nac_operation_call *c, nac_tensor *(*fn)(nac_tensor *, nac_size, nac_size, const char *, const char *))
+{
+    nac_shape size, strides;
+    nac_size by[2] = {{{0}}, {{0}}};
+    const char *padding = cJSON_GetStringValue(option(c, "padding")), *format = cJSON_GetStringValue(option(c, "data_format"));
+    if (!integers(c, "pool_size", &size) || !integers(c, "strides", &strides))
+        return NULL;
+    strides = strides.rank ? strides : size;
+    for (int i = 0; i < 3; i++) {
+        by[0].d[i] = i < size.rank ? size.d[i] : 0;
+        by[1].d[i] = i < strides.rank ? strides.d[i] : 0;
+    }
+    return fn(c->in[0], by[0], by[1], padding ? padding : "valid", format ? format : "channels_last");
+}
+
+static nac_tensor *MaxPool(const nac_operation_call *c)
+{
+    return pool(c, nac_max_pool);
+}
+
+static nac_tensor *AveragePool(const nac_operation_call *c)
+{
+    return pool(c, nac_average_pool);
+}
+
+static nac_tensor *FullLike(const nac_operation_call *c)
+{
+    if (c->n != 2 || !c->in[1])
+        return nac_fail(NAC_E_FORMAT, "op \"%s\": expected a fill_value", c->name);
+    return nac_broadcast_to(nac_cast(c->in[1], nac_dtype_of(c->in[0])), nac_shape_of_tensor(c->in[0]));
+}
+
+static nac_tensor *RMSNorm(const nac_operation_call *c)
+{
+    nac_reduce_options o;
+    if (!over(c, "axis", &o))
+        return NULL;
+    o.x = nac_square(c->in[0]);
+    o.keepdims = true;
+    nac_tensor *y = nac_multiply(c->in[0], nac_rsqrt(nac_add_scalar(nac_mean_with(&o), number(c, "epsilon", 1e-7))));
+    return c->n > 1 && c->in[1] ? nac_multiply(y, c->in[1]) : y;
+}
+
 static nac_tensor *Normalize(const nac_operation_call *c)
 {
     nac_reduce_options o = {.x = nac_square(c->in[0]), .axis = {{axis(c, "axis", -1)}}, .keepdims = true};
     if (number(c, "order", 2) != 2)
         return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": order: only 2 is supported", c->name);
-    double epsilon = number(c, "epsilon", 1e-12);
+    double epsilon = number(c, "epsilon", 1e-7);
     return nac_multiply(c->in[0], nac_rsqrt(nac_maximum(nac_sum_with(&o), nac_scalar_of(nac_dtype_of(c->in[0]), epsilon * epsilon))));
 }
 
@@ -655,7 +903,10 @@ static const struct {
     READ(Logsumexp, "math"), READ(TopK, "math"), READ(Norm, "linalg"), READ(ExpandDims, "numpy"), READ(Squeeze, "numpy"), READ(Stack, "numpy"),
     READ(Split, "numpy"), READ(Ravel, "numpy"), READ(BroadcastTo, "numpy"), READ(Swapaxes, "numpy"), READ(Moveaxis, "numpy"), READ(Flip, "numpy"),
     READ(Repeat, "numpy"), READ(Tile, "numpy"), READ(Pad, "numpy"), READ(TakeAlongAxis, "numpy"), READ(Sort, "numpy"), READ(Round, "numpy"),
-    READ(Einsum, "numpy"),
+    READ(Einsum, "numpy"), READ(ConvertToTensor, "core"), READ(Unstack, "core"),
+    READ(Argsort, "numpy"), READ(Average, "numpy"), READ(Fliplr, "numpy"), READ(Roll, "numpy"), READ(Diff, "numpy"), READ(Hstack, "numpy"), READ(Tril, "numpy"),
+    READ(Triu, "numpy"), READ(FullLike, "numpy"), READ(Moments, "nn"), READ(Celu, "nn"), READ(Glu, "nn"), READ(Threshold, "nn"), READ(HardShrink, "nn"),
+    READ(SoftShrink, "nn"), READ(MaxPool, "nn"), READ(AveragePool, "nn"), READ(RMSNorm, "nn"),
 };
 
 int nac_operation_number(const char *class_name)

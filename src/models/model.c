@@ -264,8 +264,10 @@ static bool call(nac_layer *self, nac_layer_call *c)
              && (s.values[k] = nac_call_with(&o));
     }
     c->n_out = m->n_out;
-    for (int i = 0; ok && i < m->n_out; i++)
-        c->out[i] = value_of(&s, m->flat_out[i]);
+    for (int i = 0; ok && i < m->n_out; i++) {
+        nac_tensor *y = value_of(&s, m->flat_out[i]);
+        ok = y && (c->out[i] = nac_with_mask(y, nac_mask_of(y)));
+    }
     nac_free(s.values);
     return ok;
 }

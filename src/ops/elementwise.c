@@ -326,17 +326,25 @@ static nac_tensor *power_db(nac_tensor *a, nac_tensor *y)
     O(arctan2, NAC_ATAN2, infer_floats, nac_divide(nac_multiply(DY, B), nac_add(nac_square(A), nac_square(B))),                      \
       nac_neg(nac_divide(nac_multiply(DY, A), nac_add(nac_square(A), nac_square(B)))))
 
-static nac_tensor *promoted(const nac_op *op, nac_tensor *a, nac_tensor *b)
+bool nac_promote(int n, nac_tensor **t)
 {
     static const int rank[] = {[NAC_BOOL] = 0, [NAC_UINT8] = 1, [NAC_INT32] = 2, [NAC_INT64] = 3, [NAC_FLOAT32] = 4, [NAC_FLOAT64] = 5};
-    if (!a || !b)
-        return NULL;
-    if (!a->n_items && !b->n_items && a->type.dtype != b->type.dtype) {
-        nac_dtype wider = rank[a->type.dtype] > rank[b->type.dtype] ? a->type.dtype : b->type.dtype;
-        a = nac_cast(a, wider);
-        b = nac_cast(b, wider);
-    }
-    return NAC_APPLY(op, NULL, a, b);
+    nac_dtype widest = NAC_BOOL;
+    for (int i = 0; i < n; i++)
+        if (!t[i] || t[i]->n_items)
+            return t[i];
+        else if (rank[t[i]->type.dtype] > rank[widest])
+            widest = t[i]->type.dtype;
+    for (int i = 0; i < n; i++)
+        if (t[i]->type.dtype != widest && !(t[i] = nac_cast(t[i], widest)))
+            return false;
+    return true;
+}
+
+static nac_tensor *promoted(const nac_op *op, nac_tensor *a, nac_tensor *b)
+{
+    nac_tensor *both[] = {a, b};
+    return nac_promote(2, both) ? NAC_APPLY(op, NULL, both[0], both[1]) : NULL;
 }
 
 static bool settle(nac_vjp *v, int i, nac_tensor *d)
@@ -585,7 +593,7 @@ static void logic_loop(const void *kernel, nac_binary_shape shape, int64_t n, co
                                     .infer = infer_logic, .eval = opname##_eval};                                                    \
     nac_tensor *nac_##opname(nac_tensor *a, nac_tensor *b)                                                                           \
     {                                                                                                                                \
-        return NAC_APPLY(&nac_op_##opname, NULL, a, b);                                                                              \
+        return NAC_APPLY(&nac_op_##opname, NULL, nac_cast(a, NAC_BOOL), nac_cast(b, NAC_BOOL));                                      \
     }
 DEFINE_LOGIC(logical_and, "&")
 DEFINE_LOGIC(logical_or, "|")
@@ -604,7 +612,7 @@ static const nac_op nac_op_logical_not = {.name = "logical_not", .n_in = 1, .n_o
 
 nac_tensor *nac_logical_not(nac_tensor *x)
 {
-    return nac_apply(&nac_op_logical_not, 1, &x, NULL);
+    return NAC_APPLY(&nac_op_logical_not, NULL, nac_cast(x, NAC_BOOL));
 }
 
 /* ---- where ---- */
@@ -697,13 +705,8 @@ static const nac_op nac_op_where = {.name = "where", .n_in = 3, .n_out = 1, .fla
 
 nac_tensor *nac_where(nac_tensor *condition, nac_tensor *a, nac_tensor *b)
 {
-    if (a && b && a->type.dtype != b->type.dtype) {
-        if (a->type.dtype > NAC_FLOAT64 || b->type.dtype == NAC_FLOAT64)
-            a = nac_cast(a, b->type.dtype);
-        else
-            b = nac_cast(b, a->type.dtype);
-    }
-    return NAC_APPLY(&nac_op_where, NULL, condition, a, b);
+    nac_tensor *both[] = {a, b};
+    return nac_promote(2, both) ? NAC_APPLY(&nac_op_where, NULL, condition, both[0], both[1]) : NULL;
 }
 
 nac_tensor *nac_mul_mask(nac_tensor *x, nac_tensor *condition)

@@ -266,6 +266,16 @@ static nac_tensor *reject(const char *equation, nac_tensor *a, nac_tensor *b)
                     b ? nac_type_text(&b->type, tb, sizeof tb) : "");
 }
 
+static nac_tensor *inferred(const term *ta, const nac_tensor *a, const term *tb, const nac_tensor *b, const term *out)
+{
+    nac_type type = {.dtype = a->type.dtype, .rank = out->n};
+    for (int i = 0; i < out->n; i++) {
+        int p = find(ta, out->label[i]), q = find(tb, out->label[i]);
+        type.dim[i] = p >= 0 && (a->type.dim[p] >= 0 || q < 0) ? a->type.dim[p] : b->type.dim[q];
+    }
+    return nac_tensor_abstract(&type);
+}
+
 nac_tensor *nac_einsum(const char *equation, nac_tensor *a, nac_tensor *b)
 {
     const char *at = equation;
@@ -292,6 +302,8 @@ nac_tensor *nac_einsum(const char *equation, nac_tensor *a, nac_tensor *b)
         if (k >= 0 && a->type.dim[i] != b->type.dim[k] && a->type.dim[i] > 0 && b->type.dim[k] > 0)
             return reject(equation, a, b);
     }
+    if (nac_this_thread()->abstract && a->type.dtype == b->type.dtype)      /* several extents may be unknown, which no reshape takes */
+        return inferred(&ta, a, &tb, b, &out);
     a = sum_lonely(a, &ta, &tb, &out);
     b = sum_lonely(b, &tb, &ta, &out);
     if (!a || !b)

@@ -57,6 +57,7 @@ bool nac_is_reduction(const nac_op *op);        /* sum, mean, max, min, prod, an
 
 /* Sums t down to the shape it was broadcast from. */
 nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type);
+bool        nac_promote(int n, nac_tensor **t);                         /* casts all to the widest dtype among them; leaves lists alone */
 nac_tensor *nac_mul_mask(nac_tensor *x, nac_tensor *condition);         /* condition ? x : 0 */
 bool nac_need_float(nac_infer *i);      /* input 0 is a float; else an error that names the op */
 int  nac_axis_of(const char *op, int axis, int rank);   /* from 0; -1 with an error */

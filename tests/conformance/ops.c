@@ -146,6 +146,7 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
     C(logical_or, "b n3x4; b n3x1", "b 331x499; b 331x1", ONCE, nac_logical_or(x[0], x[1]))                                          \
     C(logical_xor, "b n3x4; b 4", NULL, ONCE, nac_logical_xor(x[0], x[1]))                                                           \
     C(logical_not, "b n3x4", NULL, ONCE, nac_logical_not(x[0]))                                                                      \
+    C(logical_numbers, "j n3x4 -1..1; g n3x4", NULL, ONCE, nac_list(nac_logical_and(x[0], x[1]), nac_logical_not(x[0])))             \
     C(isnan, "g n3x4", GIVEN, ONCE, nac_isnan(nac_log(x[0])))                                                                         \
     C(isfinite, "g n3x4 k", GIVEN, ONCE, nac_isfinite(nac_rdiv_scalar(nac_relu(x[0]), 1)))                                            \
     C(where, "b n3x4; f n3x4; f n3x4", "b 331x499; f 331x499; f 331x499", SMOOTH, nac_where(x[0], x[1], x[2]))                       \
@@ -730,8 +731,6 @@ static const int64_t bad_pads[2][2] = {{0, 0}, {-1, 0}};
     R(nac_arctan2(I(2), I(2)), NAC_E_TYPE, "arctan2: expected float32 or float64, found int64")                                      \
     R(nac_clip(F(2), 1, 0), NAC_E_ARGUMENT, "clip: the lower bound 1 is above the upper bound 0")                                    \
     R(nac_equal(F(2), F(3)), NAC_E_SHAPE, "equal: ")                                                                                 \
-    R(nac_logical_and(B(2), F(2)), NAC_E_TYPE, "logical_and: expected bool, found float32")                                          \
-    R(nac_logical_not(I(2)), NAC_E_TYPE, "logical_not: expected bool, found int64")                                                  \
     R(nac_where(F(2), F(2), F(2)), NAC_E_TYPE, "where: condition: expected bool, found float32")                                     \
     R(nac_where(B(3), F(2), F(2)), NAC_E_SHAPE, "where: ")                                                                           \
     R(nac_cast(F(2), (nac_dtype)99), NAC_E_TYPE, "cast: 99 is no dtype")                                                             \

@@ -417,3 +417,41 @@ def dictionaries():
     q = {"second": keras.Input((3,), name="second"), "first": keras.Input((2,), name="first")}
     z = inner(q)
     return keras.Model(q, L.Add()([z["zz"], L.Dense(1)(z["aa"])])), [normal(9, 2), normal(9, 3)], normal(9, 1), dict(optimizer="adam", loss="mse")
+
+
+@case
+def masks_that_attention_takes():
+    """MultiHeadAttention takes the masks of its inputs off: what comes after it finds the tokens without one."""
+    t = keras.Input((7,), dtype="int32")
+    x = L.Embedding(9, 4, mask_zero=True)(t)
+    h = L.LayerNormalization()(L.Add()([x, L.MultiHeadAttention(2, 3)(x, x)]))
+    h = L.Add()([h, L.MultiHeadAttention(2, 3)(h, h, use_causal_mask=True)])
+    y = L.Concatenate()([L.GlobalAveragePooling1D()(h), L.GlobalAveragePooling1D()(L.Dense(3)(x)), L.LSTM(3)(x)])
+    tokens = rng.integers(1, 9, (12, 7)).astype("int32")
+    tokens[::2, 5:] = 0
+    return keras.Model(t, L.Dense(1)(y)), tokens, normal(12, 1), dict(optimizer=keras.optimizers.SGD(0.05), loss="mse")
+
+
+@case
+def unknown_time():
+    x = keras.Input((None, 3))
+    h = L.EinsumDense("abc,cde->abde", (None, 2, 3), bias_axes="de", activation="tanh")(x)
+    h = L.EinsumDense("abde,edf->abf", (None, 4))(h)
+    h = L.MultiHeadAttention(2, 3)(h, x)
+    y = L.Dense(2)(L.GlobalMaxPooling1D()(L.GroupQueryAttention(3, 2, 1)(h, h)))
+    return keras.Model(x, y), normal(12, 6, 3), normal(12, 2), dict(optimizer=keras.optimizers.SGD(0.05), loss="mse")
+
+
+@case
+def more_ops_between_layers():
+    ops = keras.ops
+    x = keras.Input((4, 6))
+    a, b = L.Dense(6, activation="tanh")(x), L.Dense(6)(x)
+    both = [ops.hypot(a + 2.0, b), ops.logaddexp(a, b), ops.roll(a, -2, axis=-1), ops.tril(b, k=1), ops.triu(a, k=-1), ops.erfc(b), ops.exp2(a), ops.heaviside(a, b) * b,
+            ops.logical_or(a, b > 0) * b, ops.celu(b, 0.6), ops.threshold(a, 0.1, -0.2), ops.hard_shrink(b, 0.3), ops.soft_shrink(a, 0.3),
+            ops.full_like(a, 0.3) * b, ops.convert_to_tensor(a), ops.fmod(b * 2.0, 0.8), ops.cbrt(b + 3.0), ops.cast(ops.argsort(a, axis=1), "float32") * b, ops.fliplr(b)]
+    rest = [ops.diff(a, axis=-1), ops.glu(b), ops.ptp(a, axis=-1, keepdims=True), ops.average(b, axis=-1)[..., None], ops.moments(a, axes=[-1], keepdims=True)[1],
+            ops.unstack(b, axis=-1)[2][..., None], ops.cast(ops.count_nonzero(a > 0, axis=-1), "float32")[..., None], ops.swapaxes(ops.max_pool(b, 2, padding="same"), 1, 2)[:, :4],
+            ops.swapaxes(ops.average_pool(a, 2, strides=1), 1, 2)[:, :4]]
+    y = L.Concatenate()([L.Add()(both), *rest])
+    return keras.Model(x, L.Dense(2)(L.Flatten()(y))), normal(12, 4, 6), normal(12, 2), dict(optimizer=keras.optimizers.SGD(0.02), loss="mse")

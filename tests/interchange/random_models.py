@@ -68,7 +68,8 @@ def conv(g, x, new):
     n = len(x.shape) - 2
     need(f"{n}D" in name)
     transpose = "Transpose" in name
-    first = n and not transpose and name[:4] == "Conv" and g.maybe(0.1)
+    first = g.maybe(0.1)
+    need(not first or x.shape[1])
     o = {"data_format": "channels_first"} if first else {}
     extents = x.shape[2:] if first else x.shape[1:-1]
     channels = x.shape[1] if first else x.shape[-1]
@@ -78,7 +79,8 @@ def conv(g, x, new):
     size = tuple(g.some(1, min(3, d or 3)) for d in extents)
     o["padding"] = g.pick(["valid", "same"] + (["causal"] if n == 1 and name in ("Conv1D",) and not first else []))
     if g.maybe(0.3):
-        o["strides"] = 2 if g.maybe(0.5) or name[0] == "D" or name[0] == "S" else tuple(g.some(1, 2) for _ in extents)
+        # Keras convolves one channel by strides of (1, 2) wrongly where the output is 1 wide: oneDNN does, below PyTorch and TensorFlow.
+        o["strides"] = 2 if g.maybe(0.5) or name[0] == "D" or name[0] == "S" or channels == 1 else tuple(g.some(1, 2) for _ in extents)
     elif g.maybe(0.3) and not (transpose and n > 2):
         o["dilation_rate"] = 2
         need(all(d is None or d > 2 * (k - 1) for d, k in zip(extents, size)))
@@ -103,8 +105,10 @@ def pooling(g, x, new):
     need(f"{len(x.shape) - 2}D" in new.__name__)
     o = {"data_format": "channels_first"} if g.maybe(0.1) else {}
     extents = x.shape[2:] if o else x.shape[1:-1]
-    size = tuple(g.some(1, min(3, d or 3)) for d in extents)
-    return new(size, strides=g.pick([None, 1, 2]), padding=g.pick(["valid", "same"]), **o)
+    size, strides, padding = tuple(g.some(1, min(3, d or 3)) for d in extents), g.pick([None, 1, 2]), g.pick(["valid", "same"])
+    if "Average" in new.__name__ and padding == "same" and keras.backend.backend() == "torch":     # there Keras repeats the edge where padding is not the same on both sides
+        need(all(d and max((-(-d // (strides or k)) - 1) * (strides or k) + k - d, 0) % 2 == 0 for d, k in zip(extents, size)))
+    return new(size, strides=strides, padding=padding, **o)
 
 
 @rule(3, 4, 5)
@@ -323,6 +327,16 @@ def stacked_cells(g, x, new):
     return L.RNN(g.pick([cells, L.StackedRNNCells(cells)]), **g.recurrent_options(), **g.sequences())
 
 
+def encoder_and_decoder(g, x):
+    """The states that one recurrent layer ends with are those another one begins with."""
+    kind, units = g.pick([L.SimpleRNN, L.LSTM, L.GRU]), g.some(2, 4)
+    y, *states = kind(units, return_state=True, **g.cell_options(kind), **g.sequences())(x)
+    z = kind(units, **g.cell_options(kind), **g.sequences())(g.other(x, 3), initial_state=states)
+    g.live += [y, z]
+    g.leaves.append(y)
+    return z
+
+
 @rule(3)
 def bidirectional(g, x, new):
     """Bidirectional"""
@@ -337,9 +351,13 @@ def bidirectional(g, x, new):
 @rule(3, 4, 5)
 def time_distributed(g, x, new):
     """TimeDistributed"""
-    inner = keras.Input(x.shape[2:])
-    return new(g.layer_for(inner, [n for n in g.known_layers if n in ("Dense", "Conv1D", "Conv2D", "MaxPooling1D", "MaxPooling2D", "Flatten", "LayerNormalization", "Activation",
-                                                                      "Reshape", "GlobalAveragePooling1D", "BatchNormalization", "SimpleRNN")]))
+    y = inner = keras.Input(x.shape[2:])
+    chain = []
+    for _ in range(g.pick([1, 1, 1, 2, 3])):
+        chain.append(g.layer_for(y, [n for n in g.known_layers if n in ("Dense", "Conv1D", "Conv2D", "MaxPooling1D", "MaxPooling2D", "Flatten", "LayerNormalization", "Activation", "PReLU", "GRU",
+                                                                        "Reshape", "GlobalAveragePooling1D", "BatchNormalization", "SimpleRNN", "LSTM", "DepthwiseConv2D", "ZeroPadding1D", "Dropout")]))
+        y = chain[-1](y)
+    return new(chain[0] if len(chain) == 1 else keras.Sequential([inner, *chain]) if g.maybe(0.5) else keras.Model(inner, y))
 
 
 @rule(3, 4, 5)
@@ -348,17 +366,25 @@ def conv_lstm(g, x, new):
     n = len(x.shape) - 3
     need(f"{n}D" in new.__name__)
     known(x)
-    return new(g.some(2, 3), tuple(g.some(1, min(3, d)) for d in x.shape[2:-1]), padding=g.pick(["valid", "same"]), return_sequences=g.maybe(0.5), go_backwards=g.maybe(0.2),
-               **g.bias(), **g.weight("kernel", n + 2))
+    return new(g.some(2, 3), tuple(g.some(1, min(3, d)) for d in x.shape[2:-1]), padding=g.pick(["valid", "same"]), strides=g.pick([1, 1, 2]), return_sequences=g.maybe(0.5), go_backwards=g.maybe(0.2),
+               activation=g.pick(["tanh", "softsign"]), recurrent_activation=g.pick(["sigmoid", "hard_sigmoid"]), unit_forget_bias=g.maybe(0.7), **g.bias(), **g.weight("kernel", n + 2),
+               **g.weight("recurrent", n + 2))
 
 
 @rule(3)
 def attention_of_heads(g, x, new):
     """MultiHeadAttention"""
     o = {"output_shape": g.some(2, 5)} if g.maybe(0.3) else {}
-    layer = new(g.some(1, 2), g.some(2, 3), value_dim=g.pick([None, 2]), use_bias=g.maybe(0.7), dropout=g.rate(), **g.weight("kernel", 3), **o)
+    layer = new(g.some(1, 2), g.some(2, 3), value_dim=g.pick([None, 2]), use_bias=g.maybe(0.7), dropout=g.attention_rate(x), **g.weight("kernel", 3), **o)
     other, causal = g.other(x, 3), g.maybe(0.3)
-    return layer(x, other, use_causal_mask=causal)
+    keys = [other] if g.maybe(0.7) else [other, g.alike(other)]
+    if g.maybe(0.15):
+        y, scores = layer(x, *keys, use_causal_mask=causal, return_attention_scores=True)
+        if None not in scores.shape[1:]:
+            g.live.append(scores)
+            g.leaves.append(scores)
+        return y
+    return layer(x, *keys, use_causal_mask=causal)
 
 
 @rule(3)
@@ -368,7 +394,7 @@ def grouped_attention(g, x, new):
     if g.maybe(0.2) and x.shape[1]:
         o["sliding_window"] = 2
     heads = g.some(1, 2)
-    return new(g.some(2, 3), heads * g.some(1, 2), heads, use_bias=g.maybe(0.7), dropout=g.rate(), **o)(x, x if "sliding_window" in o else g.other(x, 3), use_causal_mask=g.maybe(0.3))
+    return new(g.some(2, 3), heads * g.some(1, 2), heads, use_bias=g.maybe(0.7), dropout=g.attention_rate(x), **o)(x, x if "sliding_window" in o else g.other(x, 3), use_causal_mask=g.maybe(0.3))
 
 
 @rule(3)
@@ -413,10 +439,11 @@ def center_crop(g, x, new):
     return new(g.some(1, h), g.some(1, w))
 
 
-@rule(2, 3)
+@rule(2, 3, 4)
 def spectral_normalization(g, x, new):
     """SpectralNormalization"""
-    return new(L.Dense(g.some(2, 4)), power_iterations=g.some(1, 2))
+    kind = [L.Dense, L.Conv1D, L.Conv2D][len(x.shape) - 2]
+    return new(kind(g.some(2, 4), *([1] if kind is not L.Dense else []), activation=g.activation(), **g.bias()), power_iterations=g.some(1, 2))
 
 
 # ---- keras.ops between layers: of a tensor x and one like it ----
@@ -436,9 +463,20 @@ OPERATIONS = [
     lambda g, x, y: ops.transpose(x, (0,) + tuple(range(len(x.shape) - 1, 0, -1))), lambda g, x, y: ops.swapaxes(x, -1, 1), lambda g, x, y: ops.moveaxis(x, 1, -1),
     lambda g, x, y: ops.reshape(x, (-1, int(np.prod(known(x))))), lambda g, x, y: ops.repeat(x, 2, axis=-1), lambda g, x, y: ops.tile(x, [1] * (len(x.shape) - 1) + [2]),
     lambda g, x, y: ops.pad(x, [[0, 0]] * (len(x.shape) - 1) + [[1, 2]]), lambda g, x, y: ops.take(x, [0, 1, 0], axis=-1), lambda g, x, y: ops.matmul(x, ops.swapaxes(y, -1, -2)),
-    lambda g, x, y: ops.normalize(x + 2.0, axis=-1), lambda g, x, y: ops.stop_gradient(x) + y, lambda g, x, y: ops.cast(x > 0, "float32") * y, lambda g, x, y: ops.round(x, 1) * 0.1 + y,
+    lambda g, x, y: ops.normalize(x + 2.0, axis=-1), lambda g, x, y: ops.stop_gradient(x) + y, lambda g, x, y: ops.cast(x > 0, x.dtype) * y, lambda g, x, y: ops.round(x, 1) * 0.1 + y,
     lambda g, x, y: ops.logical_and(x > 0, y > 0) * x, lambda g, x, y: ops.one_hot(ops.argmax(x, axis=-1), x.shape[-1]) * y, lambda g, x, y: ops.multiply(x, np.array(0.5, "float32")),
     lambda g, x, y: ops.norm(x, axis=-1, keepdims=True) + y, lambda g, x, y: ops.arctan2(x, ops.abs(y) + 0.5), lambda g, x, y: ops.einsum("...i,...i->...", x, y)[..., None] * y,
+    lambda g, x, y: ops.logical_or(x, y > 0) * x, lambda g, x, y: ops.convert_to_tensor(x) * 0.5, lambda g, x, y: ops.deg2rad(x * 90), lambda g, x, y: ops.exp2(-ops.abs(x)), lambda g, x, y: ops.erfc(x),
+    lambda g, x, y: ops.hypot(x + 2.0, y), lambda g, x, y: ops.logaddexp(x, y), lambda g, x, y: ops.heaviside(x, y) * y, lambda g, x, y: ops.divide_no_nan(x, ops.relu(y) + 0.5), lambda g, x, y: ops.ptp(x, axis=-1, keepdims=True) + x,
+    lambda g, x, y: ops.cast(ops.count_nonzero(x > 0, axis=-1), "float32")[..., None] * x, lambda g, x, y: ops.cast(ops.argsort(x, axis=-1), "float32") * y, lambda g, x, y: ops.average(x, axis=1)[:, None] + x,
+    lambda g, x, y: ops.moments(x, axes=[-1], keepdims=True)[g.some(0, 1)] + y, lambda g, x, y: ops.fliplr(x), lambda g, x, y: ops.roll(x, g.some(-2, 2), axis=-1), lambda g, x, y: ops.diff(x, axis=-1),
+    lambda g, x, y: g.pick(ops.unstack(x, axis=-1))[..., None], lambda g, x, y: ops.hstack([x, y]), lambda g, x, y: ops.tril(x, k=g.some(-1, 1)) if len(x.shape) > 2 else -x, lambda g, x, y: ops.triu(x, k=g.some(-1, 1)) if len(x.shape) > 2 else -x,
+    lambda g, x, y: ops.full_like(x, 0.3) * y, lambda g, x, y: ops.celu(x, 0.7), lambda g, x, y: ops.glu(ops.concatenate([x, y], axis=-1)), lambda g, x, y: ops.threshold(x, 0.1, -0.2), lambda g, x, y: ops.hard_shrink(x, 0.3), lambda g, x, y: ops.soft_shrink(x, 0.3),
+    lambda g, x, y: ops.max_pool(x, 2, strides=g.some(1, 2), padding="same"), lambda g, x, y: ops.average_pool(x, 2),
+    lambda g, x, y: ops.sparse_plus(x), lambda g, x, y: ops.squareplus(x), lambda g, x, y: ops.tanh_shrink(x), lambda g, x, y: ops.hard_silu(x), lambda g, x, y: ops.sparsemax(x), lambda g, x, y: ops.reciprocal(ops.abs(x) + 1.0),
+    lambda g, x, y: ops.min(x, axis=1, keepdims=True) * y, lambda g, x, y: ops.std(x + y, axis=-1, keepdims=True) + x if x.shape[-1] > 1 else ops.abs(x), lambda g, x, y: ops.prod(x, axis=-1, keepdims=True) + x, lambda g, x, y: ops.fmod(x * 2.0, 0.8) + x,
+    lambda g, x, y: ops.floor(x) * 0.1 + y, lambda g, x, y: ops.top_k(x, 2)[0], lambda g, x, y: ops.take_along_axis(x, ops.argsort(y, axis=-1), axis=-1),
+    lambda g, x, y: x[..., 0], lambda g, x, y: x[:, None], lambda g, x, y: x[:, ::-1], lambda g, x, y: ops.cast(x > 0.2, "float32") + y, lambda g, x, y: ops.cosh(x * 0.5), lambda g, x, y: ops.arctanh(x * 0.1), lambda g, x, y: ops.expm1(x * 0.5), lambda g, x, y: ops.sign(x) * y,
 ]
 
 
@@ -497,9 +535,10 @@ class Generator:
         self.rng = random.Random(f"{seed}/{number}/{attempt}")
         self.data = np.random.default_rng(self.rng.randrange(2 ** 32))
         self.known_layers = [n for n in catalogue["layers"] if n in RULES]
-        self.noisy = self.maybe(0.05)
+        self.noisy, self.double = self.maybe(0.05), self.maybe(0.05)
         self.live, self.leaves, self.made, self.inputs = [], [], [], []
         self.dealt = {}
+        self.masked_inside = False      # whether what goes into the inner model that is being drawn has a mask
 
     # drawing
 
@@ -538,6 +577,15 @@ class Generator:
 
     def rate(self):
         return self.pick([0.2, 0.4]) if self.noisy else 0.0
+
+    def masked(self, x):
+        return self.masked_inside or keras.src.backend.get_keras_mask(x) is not None
+
+    def attention_rate(self, x):
+        """On PyTorch, Keras adds the mask to the scores where it selects by it elsewhere, so that a query without keys has a gradient there, unless there is a dropout rate."""
+        rate = self.rate()
+        need(rate or keras.backend.backend() != "torch" or not self.masked(x))
+        return rate
 
     def format(self, x):
         return {"data_format": "channels_first"} if len(x.shape) > 3 and self.maybe(0.1) else {}
@@ -642,7 +690,7 @@ class Generator:
             return made
         if self.maybe(0.08) and "ConvLSTM" not in type(made).__name__:      # Keras loads a frozen one with weights that it trains
             made.trainable = False
-        y = made(x)
+        y = made(x, training=False) if made._call_has_training_arg and self.maybe(0.1) else made(x)
         self.made.append((made, x))
         return y
 
@@ -660,13 +708,15 @@ class Generator:
             return self.pick(shared)(x)
         if dice < 0.32 and x.shape[1:].count(None) == 0:
             return self.nested(x)
+        if dice < 0.36 and len(x.shape) == 3:
+            return encoder_and_decoder(self, x)
         return self.apply(x, self.rules(x, self.known_layers))
 
     def nested(self, x):
         """x through a model in the model, now and then twice or beside a tensor of the same shape."""
         inside = keras.Input(x.shape[1:])
-        live, leaves, made = self.live, self.leaves, self.made
-        self.live, self.leaves, self.made = [inside], [inside], []
+        live, leaves, made, masked = self.live, self.leaves, self.made, self.masked_inside
+        self.live, self.leaves, self.made, self.masked_inside = [inside], [inside], [], self.masked(x)
         try:
             if self.maybe(0.4):
                 chain, y = [], inside
@@ -682,7 +732,7 @@ class Generator:
                 outs = [y] + [t for t in self.leaves if t is not y and t is not inside][:1]
                 model = keras.Model(inside, outs if len(outs) > 1 else y)
         finally:
-            self.live, self.leaves, self.made = live, leaves, made
+            self.live, self.leaves, self.made, self.masked_inside = live, leaves, made, masked
         alike = [t for t in self.live if t.shape == x.shape and t.dtype == x.dtype and t is not x]
         ys = model(x)
         if isinstance(ys, (list, tuple)):
@@ -733,7 +783,8 @@ class Generator:
             return L.Embedding(words, k, mask_zero=self.maybe(0.7), **self.weight("embeddings", 2))(x)
         shape = {2: (k,), 3: (self.some(4, 8), k), 4: (self.some(4, 6), self.some(4, 6), self.some(1, 3)), 5: (self.some(2, 4), self.some(3, 4), self.some(2, 4), self.some(1, 2))}[kind]
         values = self.normal(SAMPLES, *shape)
-        x = keras.Input((None, k) if kind == 3 and self.maybe(0.25) else shape)
+        unknown = self.maybe(0.25)
+        x = keras.Input((None, k) if kind == 3 and unknown else (None, None, shape[-1]) if kind == 4 and unknown and self.maybe(0.5) else shape)
         self.inputs.append((x, values))
         if kind == 3 and self.maybe(0.35):
             value = self.pick([0.0, 0.5])
@@ -856,12 +907,21 @@ class Generator:
         losses = self.turn("losses", [n for n in self.names("losses") if n in LOSSES])
         losses += [self.pick([n for n in self.names("losses") if n in LOSSES]) for _ in heads[1:]]
         outputs = [self.head(x, loss) for x, loss in zip(heads, losses)]
+        self.inputs.sort(key=lambda pair: pair[0]._keras_history.operation.name)
         inputs = [x for x, _ in self.inputs]
-        model = keras.Model(inputs if len(inputs) > 1 else inputs[0], [y for y, _, _ in outputs] if len(outputs) > 1 else outputs[0][0])
+        named = {x._keras_history.operation.name: x for x in inputs} if self.maybe(0.1) else inputs if len(inputs) > 1 else inputs[0]
+        model = keras.Model(named, [y for y, _, _ in outputs] if len(outputs) > 1 else outputs[0][0])
+        chain = [node.operation for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]][1:]
+        if named is inputs[0] and [layer.name for layer in model.layers[1:]] == [layer.name for layer in chain] and self.maybe(0.5):
+            try:
+                chain = keras.Sequential([inputs[0], *chain])
+                model = chain if len(chain.layers) == len(model.layers) - 1 else model
+            except (ValueError, TypeError):     # ops, and layers of several inputs
+                pass
         values = [v for _, v in self.inputs]
         x = values if len(values) > 1 else values[0]
         try:
-            predicted = model.predict(x, verbose=0, batch_size=8)
+            predicted = model.predict(dict(zip(named, values)) if isinstance(named, dict) else x, verbose=0, batch_size=8)
         except Exception as error:      # what Keras draws up but its backend does not compute
             raise Unfit from error
         predicted = predicted if isinstance(predicted, list) else [predicted]
@@ -872,11 +932,14 @@ class Generator:
         metrics = [self.metrics(kind, p.shape[-1], p.ndim) for p, (_, kind, _) in zip(predicted, outputs)]
         if any(metrics):
             how["weighted_metrics" if self.maybe(0.2) else "metrics"] = metrics if several else metrics[0]
-        if several and self.maybe(0.5):
+        if several and self.maybe(0.3):         # by the names of the outputs
+            how = {key: dict(zip(model.output_names, value)) if isinstance(value, list) else value for key, value in how.items()}
+        elif several and self.maybe(0.5):
             how["loss_weights"] = [self.pick([0.5, 1.5]) for _ in outputs]
         more = {"noisy": self.noisy}
         if self.maybe(0.25) and not any(kind == "label" for _, kind, _ in outputs):
-            more["sample_weight"] = (0.5 + self.data.random(SAMPLES)).astype("float32")
+            timed = not several and predicted[0].ndim == 3 and self.maybe(0.5)
+            more["sample_weight"] = (0.5 + self.data.random(predicted[0].shape[:2] if timed else SAMPLES)).astype("float32")
         # In Keras's backends other than JAX this optimizer takes a new value where its source means the one before; Nacre does as the source.
         more["noisy"] |= type(how["optimizer"]) is keras.optimizers.ScheduleFreeAdamW and keras.backend.backend() != "jax"
         return model, x, ys if several else ys[0], how, more
@@ -887,10 +950,14 @@ def make(catalogue, seed, number):
     for attempt in range(50):
         keras.backend.clear_session()
         keras.utils.set_random_seed((seed * 1000 + number * 50 + attempt) % 2 ** 32)
+        generator = Generator(catalogue, seed, number, attempt)
+        keras.config.set_dtype_policy("float64" if generator.double else "float32")
         try:
-            return Generator(catalogue, seed, number, attempt).model()
+            return generator.model()
         except Unfit:
             continue
+        finally:
+            keras.config.set_dtype_policy("float32")
     raise AssertionError("no model could be drawn")
 
 
