@@ -2,18 +2,19 @@
 #include "kernels/tile.h"
 
 /* Bounds of what a thread keeps on its stack: pixel tiles that share a panel of weights, rows of A for them, copied
-   border windows, pixels of one weight-gradient step and their runs in memory; and how sums of weights are cut. */
+   border windows, lines with their zeros and output pixels of them at once, pixels of one weight-gradient step and their runs in
+   memory; and how sums of weights are cut. */
 enum {
     TILES = 8,
     WINDOWS = 96,
     ROWS = 8192,
     PATCH = 32768 / sizeof(real),
+    STRIP = 262144 / sizeof(real),
+    BLOCK = 32 * NAC_MR,
     PIXELS = 256,
     RUNS = 512,
     PARTS = 16,
     SLICE = 1024,
-    STRIP = 262144 / sizeof(real),
-    BLOCK = 32 * NAC_MR,
     PART_BYTES = 1 << 24
 };
 
@@ -238,10 +239,11 @@ static int64_t strip_lines(const nac_conv *s)
 static bool is_regular(const nac_conv *s)
 {
     const int64_t segments = s->dilation[2] == 1 ? s->k[1] : taps(s);
-    /* Depthwise there is too little to compute to pay for the zeros around small images. */
     const int64_t padded = reach(s, 1, s->out[1]) * reach(s, 2, s->out[2]);
-    return (is_depthwise(s) ? 4 * padded <= 5 * in_pixels(s) : s->groups == 1 && segments * BLOCK <= ROWS) && s->in[0] == 1 && s->k[0] == 1 && s->pad[0] == 0 && s->pad[1] >= 0 &&
-           s->pad[2] >= 0 && strip_lines(s) > 0;
+    if (s->in[0] != 1 || s->k[0] != 1 || s->pad[0] != 0 || s->pad[1] < 0 || s->pad[2] < 0 || strip_lines(s) == 0)
+        return false;
+    /* Depthwise there is too little to compute to pay for the zeros around small images. */
+    return is_depthwise(s) ? 4 * padded <= 5 * in_pixels(s) : s->groups == 1 && segments * BLOCK <= ROWS;
 }
 
 /* Lines [h0, h0 + lines) of x, which may lie outside, as wide as `reach` says. */

@@ -2,8 +2,20 @@
 #include "kernels/tile.h"
 
 /* Blocks of k and of copied rows of A: a panel of B streams from the first cache, a block of A stays in the second, as
-   do KEPT_A numbers that need no copy. */
-enum { KC = 512 / sizeof(real), MC = 288, KEPT_A = 524288 / sizeof(real), SHARED_B = 65536 / sizeof(real), AHEAD = 16, GROUP = 4, COPIED = 8, FAR = 8192 / sizeof(real), NEAR = 1 << 21, LINE = 64 / sizeof(real) };
+   do KEPT_A numbers that need no copy. Of what is larger than NEAR bytes, GROUP panels of B are packed at once, and rows of A^T
+   from FAR numbers on are copied COPIED at a time. */
+enum {
+    KC = 512 / sizeof(real),
+    MC = 288,
+    KEPT_A = 524288 / sizeof(real),
+    SHARED_B = 65536 / sizeof(real),
+    AHEAD = 16,
+    NEAR = 1 << 21,
+    GROUP = 4,
+    FAR = 8192 / sizeof(real),
+    COPIED = 8,
+    LINE = 64 / sizeof(real)
+};
 
 NAC_INLINE void tile_finish(const int mr, const int nv, int64_t n, vec acc[NAC_MR][NAC_NV], const nac_finish *f,
                             real *const *c)
@@ -322,7 +334,7 @@ static void copy_a(const product *g, int64_t i0, int64_t i1, int64_t tile, int64
         }
 }
 
-/* Long pieces of B's rows at a time, which the processor sees coming: the latency of far memory, not its bandwidth, is what packing would wait for. */
+/* Long pieces of B's rows, which the processor sees coming: packing would wait for the latency of far memory, not for its bandwidth. */
 static void pack_group(const product *g, int64_t p0, int64_t kc, int64_t j0, int64_t j1, real *dst)
 {
     const int64_t whole = g->tb ? j0 : j0 + (j1 - j0) / NAC_NR * NAC_NR;
