@@ -2,12 +2,15 @@
 #include "kernels/tile.h"
 
 /* Bounds of what a thread keeps on its stack: pixel tiles that share a panel of weights, rows of A for them, copied
-   border windows, pixels of one weight-gradient step and their runs in memory; and how sums of weights are cut. */
+   border windows, lines with their zeros and output pixels of them at once, pixels of one weight-gradient step and their runs in
+   memory; and how sums of weights are cut. */
 enum {
     TILES = 8,
     WINDOWS = 96,
     ROWS = 8192,
     PATCH = 32768 / sizeof(real),
+    STRIP = 262144 / sizeof(real),
+    BLOCK = 32 * NAC_MR,
     PIXELS = 256,
     RUNS = 512,
     PARTS = 16,
@@ -208,6 +211,148 @@ static void forward_pixels(const forward_job *j, int64_t p0, int64_t p1)
     }
 }
 
+/* Where windows are nowhere cut by the border, or can be kept from it: the lines of x that a few lines of y need, with the zeros around them, fit a
+   strip. Then all windows look alike. */
+static bool all_inside(const nac_conv *s)
+{
+    for (int i = 0; i < 3; i++)
+        if (s->pad[i] != 0 || (s->out[i] - 1) * s->stride[i] + (s->k[i] - 1) * s->dilation[i] >= s->in[i])
+            return false;
+    return true;
+}
+
+/* What `count` outputs of an axis need. */
+static int64_t reach(const nac_conv *s, int axis, int64_t count)
+{
+    return (count - 1) * s->stride[axis] + (s->k[axis] - 1) * s->dilation[axis] + 1;
+}
+
+/* Lines of y at a time; 0 if they do not fit. */
+static int64_t strip_lines(const nac_conv *s)
+{
+    if (all_inside(s))
+        return s->out[1];
+    const int64_t fit = (STRIP - NAC_W) / (reach(s, 2, s->out[2]) * s->c_in) - reach(s, 1, 1);
+    return fit < 0 ? 0 : nac_min(fit / s->stride[1] + 1, s->out[1]);
+}
+
+static bool is_regular(const nac_conv *s)
+{
+    const int64_t segments = s->dilation[2] == 1 ? s->k[1] : taps(s);
+    const int64_t padded = reach(s, 1, s->out[1]) * reach(s, 2, s->out[2]);
+    if (s->in[0] != 1 || s->k[0] != 1 || s->pad[0] != 0 || s->pad[1] < 0 || s->pad[2] < 0 || strip_lines(s) == 0)
+        return false;
+    /* Depthwise there is too little to compute to pay for the zeros around small images. */
+    return is_depthwise(s) ? 4 * padded <= 5 * in_pixels(s) : s->groups == 1 && segments * BLOCK <= ROWS;
+}
+
+/* Lines [h0, h0 + lines) of x, which may lie outside, as wide as `reach` says. */
+static void fill_strip(const nac_conv *s, const real *x, int64_t h0, int64_t lines, real *to)
+{
+    const int64_t c = s->c_in, wide = reach(s, 2, s->out[2]), left = nac_min(s->pad[2], wide), middle = nac_min(s->in[2], wide - left);
+    for (int64_t h = h0; h < h0 + lines; h++, to += wide * c) {
+        if (h < 0 || h >= s->in[1]) {
+            memset(to, 0, (size_t)(wide * c) * sizeof(real));
+            continue;
+        }
+        memset(to, 0, (size_t)(left * c) * sizeof(real));
+        memcpy(to + left * c, x + h * s->in[2] * c, (size_t)(middle * c) * sizeof(real));
+        memset(to + (left + middle) * c, 0, (size_t)((wide - left - middle) * c) * sizeof(real));
+    }
+}
+
+/* The windows of consecutive output pixels [at, p1), strip by strip. */
+typedef struct {
+    const nac_conv *s;
+    const real     *x, *from;       /* the first window of the line where `at` is */
+    int64_t         at, p1, last, pitch, lines;
+    bool            inside;
+    alignas(64) real strip[STRIP];
+} strip_walk;
+
+static void start_strips(const forward_job *j, int64_t p0, int64_t p1, strip_walk *k)
+{
+    const nac_conv *s = k->s = j->s;
+    k->x = j->x;
+    k->at = k->last = p0;
+    k->p1 = p1;
+    k->inside = all_inside(s);
+    k->pitch = (k->inside ? s->in[2] : reach(s, 2, s->out[2])) * s->c_in;
+    k->lines = strip_lines(s);
+}
+
+/* Where the next windows begin, at most `most` of them. */
+static int64_t next_windows(strip_walk *k, int64_t most, const real **first)
+{
+    const nac_conv *s = k->s;
+    if (k->at == k->last) {
+        const int64_t image = k->at / pixels(s), line = k->at % pixels(s) / s->out[2];
+        k->last = nac_min(k->p1, image * pixels(s) + nac_min(line + k->lines, s->out[1]) * s->out[2]);
+        k->from = k->x + (image * s->in[1] + line * s->stride[1]) * s->in[2] * s->c_in;
+        if (!k->inside) {
+            const int64_t lines = (k->last - 1) % pixels(s) / s->out[2] - line + 1;
+            fill_strip(s, k->x + image * in_pixels(s) * s->c_in, line * s->stride[1] - s->pad[1], reach(s, 1, lines), k->strip);
+            k->from = k->strip;
+        }
+    }
+    const int64_t count = nac_min(k->last - k->at, most);
+    int64_t       w = k->at % s->out[2];
+    for (int64_t i = 0; i < count; i++) {
+        first[i] = k->from + w * s->stride[2] * s->c_in;
+        if (++w == s->out[2]) {
+            w = 0;
+            k->from += s->stride[1] * k->pitch;
+        }
+    }
+    k->at += count;
+    return count;
+}
+
+/* As list_segments does. */
+NAC_INLINE void list_regular(const int tile, const strip_walk *k, const real *const *first, int64_t count, bool merged, int64_t s0, int64_t s1,
+                             const real **list)
+{
+    const nac_conv *s = k->s;
+    const int64_t   per_row = merged ? 1 : s->k[2], segments = s1 - s0;
+    for (int64_t seg = s0; seg < s1; seg++) {
+        const int64_t delta = seg / per_row * s->dilation[1] * k->pitch + seg % per_row * s->dilation[2] * s->c_in;
+        for (int64_t i = 0; i < count; i += tile) {
+            const real **to = list + (i * segments + (seg - s0) * tile);
+            NAC_UNROLL
+            for (int e = 0; e < tile; e++)
+                to[e] = first[i + e] + delta;
+        }
+    }
+}
+
+/* The same as forward_pixels, of one group. */
+static void regular_pixels(const forward_job *j, int64_t p0, int64_t p1)
+{
+    const nac_conv *s = j->s;
+    const bool      merged = s->dilation[2] == 1;
+    const int64_t   panels = panels_of(s->c_out), segments = merged ? s->k[1] : taps(s), len = merged ? s->k[2] * s->c_in : s->c_in;
+    const real     *list[ROWS], *first[BLOCK];
+    strip_walk      walk;
+    start_strips(j, p0, p1, &walk);
+    for (int64_t block; p0 < p1; p0 += block) {
+        block = next_windows(&walk, BLOCK, first);
+        for (int64_t i = block; i % NAC_MR > 0; i++)
+            first[i] = first[0];
+        list_regular(NAC_MR, &walk, first, block, merged, 0, segments, list);
+        for (int64_t panel = 0; panel < panels; panel++) {
+            const int64_t    n = nac_min(s->c_out - panel * NAC_NR, NAC_NR), column = panel * NAC_NR;
+            const nac_finish f = {1, 0, j->bias ? j->bias + column : NULL, j->relu};
+            for (int64_t i = 0; i < block; i += NAC_MR) {
+                const int mr = (int)nac_min(block - i, NAC_MR);
+                real     *to[NAC_MR];
+                for (int r = 0; r < mr; r++)
+                    to[r] = j->y + (p0 + i + r) * s->c_out + column;
+                NAC_K(tile_rows)(mr, n, segments, list + i * segments, len, j->packed + panel * taps(s) * s->c_in * NAC_NR, nac_width(n), &f, to);
+            }
+        }
+    }
+}
+
 static double work_of(const nac_conv *s)
 {
     return (double)s->n * (double)pixels(s) * (double)taps(s) * (double)s->c_out * (double)(s->c_in / s->groups);
@@ -216,71 +361,115 @@ static double work_of(const nac_conv *s)
 /* Depthwise ---------------------------------------------------------------------------------------------------
    Weights are packed by multiplier, (multiplier, taps, c_in), so that every loop runs over neighbouring channels. */
 
-enum { DW_PIXELS = 6 };
+enum { DW_PIXELS = 6, DW_V = 2 };
 
-/* y[i * y_step] = sum of taps of rows[tap * DW_PIXELS + i] times w (taps, channels), n channels of one vector. */
-NAC_INLINE void depthwise_tile(const int mr, int64_t count, const real *const *rows, const real *w, int64_t w_step, int64_t channel,
-                               int64_t n, vec acc[DW_PIXELS])
+/* Sums over taps of rows[tap * DW_PIXELS + i] times w (taps, channels): nv vectors of channels, `last` numbers of the last. */
+NAC_INLINE void depthwise_tile(const int nv, int64_t last, int64_t count, const real *const *rows, const real *w, int64_t w_step, int64_t channel,
+                               vec acc[DW_PIXELS][DW_V])
 {
     NAC_UNROLL
-    for (int i = 0; i < mr; i++)
-        acc[i] = (vec){0};
-    if (n == NAC_W) {
-        for (int64_t t = 0; t < count; t++, rows += DW_PIXELS) {
-            const vec v = nac_load(w + t * w_step + channel);
-            NAC_UNROLL
-            for (int i = 0; i < mr; i++)
-                acc[i] += v * nac_load(rows[i] + channel);
-        }
-        return;
-    }
-    for (int64_t t = 0; t < count; t++, rows += DW_PIXELS) {
-        const vec v = nac_load_part(w + t * w_step + channel, n);
+    for (int i = 0; i < DW_PIXELS; i++)
         NAC_UNROLL
-        for (int i = 0; i < mr; i++)
-            acc[i] += v * nac_load_part(rows[i] + channel, n);
+        for (int v = 0; v < nv; v++)
+            acc[i][v] = (vec){0};
+    for (int64_t t = 0; t < count; t++, rows += DW_PIXELS, w += w_step) {
+        vec wv[DW_V];
+        NAC_UNROLL
+        for (int v = 0; v < nv; v++)
+            wv[v] = v < nv - 1 || last == NAC_W ? nac_load(w + channel + v * NAC_W) : nac_load_part(w + channel + v * NAC_W, last);
+        NAC_UNROLL
+        for (int i = 0; i < DW_PIXELS; i++)
+            NAC_UNROLL
+            for (int v = 0; v < nv; v++) {
+                const real *x = rows[i] + channel + v * NAC_W;
+                acc[i][v] += wv[v] * (v < nv - 1 || last == NAC_W ? nac_load(x) : nac_load_part(x, last));
+            }
     }
 }
 
-static void depthwise_pixels(const forward_job *j, int64_t p0, int64_t p1)
+/* The same, finished: y (pixels, channels). */
+NAC_INLINE void depthwise_finish(const int nv, int64_t last, int64_t here, const nac_finish *f, vec acc[DW_PIXELS][DW_V], real *y, int64_t y_step)
+{
+    NAC_UNROLL
+    for (int v = 0; v < nv; v++) {
+        const int64_t n = v < nv - 1 ? NAC_W : last;
+        const vec     bias = f->bias ? nac_load_part(f->bias + v * NAC_W, n) : (vec){0};
+        NAC_UNROLL
+        for (int i = 0; i < DW_PIXELS; i++) {
+            real *to = y + i * y_step + v * NAC_W;
+            vec   r = acc[i][v] + bias;
+            if (i >= here)
+                continue;
+            if (f->beta != 0)
+                r += nac_load_part(to, n);
+            if (f->relu)
+                r = nac_select(r < 0, (vec){0}, r);
+            if (n == NAC_W)
+                nac_store(to, r);
+            else
+                nac_store_part(to, r, n);
+        }
+    }
+}
+
+static void depthwise_pixels(const forward_job *j, int64_t p0, int64_t p1, bool regular)
 {
     const nac_conv *s = j->s;
     const int64_t   multiplier = s->c_out / s->c_in, count = taps(s), most = TILES * DW_PIXELS, chunk = nac_min(count, ROWS / most);
-    const real     *list[ROWS];
+    const real     *list[ROWS], *first[TILES * DW_PIXELS];
     windows         ws;
+    strip_walk      walk;
+    if (regular)
+        start_strips(j, p0, p1, &walk);
     for (int64_t block; p0 < p1; p0 += block) {
-        block = nac_min(p1 - p0, most);
-        find_windows(s, j->x, p0, block, &ws);
+        if (regular) {
+            block = next_windows(&walk, most, first);
+            for (int64_t i = block; i % DW_PIXELS > 0; i++)
+                first[i] = first[0];
+        } else {
+            block = nac_min(p1 - p0, most);
+            find_windows(s, j->x, p0, block, &ws);
+        }
         for (int64_t t0 = 0; t0 < count; t0 += chunk) {
             const int64_t t1 = nac_min(t0 + chunk, count);
             const bool    last = t1 == count;
-            list_segments(DW_PIXELS, j, &ws, block, false, t0, t1, 0, list, NULL);
+            if (regular)
+                list_regular(DW_PIXELS, &walk, first, block, false, t0, t1, list);
+            else
+                list_segments(DW_PIXELS, j, &ws, block, false, t0, t1, 0, list, NULL);
             for (int64_t i0 = 0; i0 < block; i0 += DW_PIXELS) {
                 const real  **rows = list + i0 * (t1 - t0);
                 const int64_t here = nac_min(block - i0, DW_PIXELS);
                 for (int64_t t = 0; here < DW_PIXELS && t < t1 - t0; t++)
                     for (int64_t i = here; i < DW_PIXELS; i++)
                         rows[t * DW_PIXELS + i] = j->zeros;
-                for (int64_t m = 0; m < multiplier; m++)
+                const real *w = j->packed + t0 * s->c_in;
+                vec         acc[DW_PIXELS][DW_V];
+                if (multiplier == 1) {
+                    nac_finish f = {1, t0 > 0, last && j->bias ? j->bias : NULL, last && j->relu};
+                    real      *to = j->y + (p0 + i0) * s->c_out;
+                    int64_t    ch = 0;
+                    for (; ch + DW_V * NAC_W <= s->c_in; ch += DW_V * NAC_W, to += DW_V * NAC_W) {
+                        depthwise_tile(DW_V, NAC_W, t1 - t0, rows, w, s->c_in, ch, acc);
+                        depthwise_finish(DW_V, NAC_W, here, &f, acc, to, s->c_out);
+                        f.bias += f.bias ? DW_V * NAC_W : 0;
+                    }
+                    for (; ch < s->c_in; ch += NAC_W, to += NAC_W) {
+                        const int64_t n = nac_min(s->c_in - ch, NAC_W);
+                        depthwise_tile(1, n, t1 - t0, rows, w, s->c_in, ch, acc);
+                        depthwise_finish(1, n, here, &f, acc, to, s->c_out);
+                        f.bias += f.bias ? NAC_W : 0;
+                    }
+                    continue;
+                }
+                for (int64_t m = 0; m < multiplier; m++, w += count * s->c_in)
                     for (int64_t ch = 0; ch < s->c_in; ch += NAC_W) {
                         const int64_t n = nac_min(s->c_in - ch, NAC_W);
-                        vec           acc[DW_PIXELS], bias = {0};
-                        depthwise_tile(DW_PIXELS, t1 - t0, rows, j->packed + (m * count + t0) * s->c_in, s->c_in, ch, n, acc);
-                        if (multiplier == 1 && last && j->bias)
-                            bias = nac_load_part(j->bias + ch, n);
+                        depthwise_tile(1, n, t1 - t0, rows, w, s->c_in, ch, acc);
                         for (int64_t i = 0; i < here; i++) {
                             real *to = j->y + (p0 + i0 + i) * s->c_out + ch * multiplier + m;
-                            if (multiplier == 1) {
-                                vec r = acc[i] + bias;
-                                if (t0 > 0)
-                                    r += nac_load_part(to, n);
-                                if (last && j->relu)
-                                    r = nac_select(r < 0, (vec){0}, r);
-                                nac_store_part(to, r, n);
-                                continue;
-                            }
                             for (int64_t e = 0; e < n; e++, to += multiplier) {
-                                real v = acc[i][e];
+                                real v = acc[i][0][e];
                                 if (t0 > 0)
                                     v += *to;
                                 if (last && j->bias)
@@ -307,12 +496,15 @@ static void run_forward(const forward_job *j, bool depthwise)
 {
     const nac_conv *s = j->s;
     const int       team = nac_team(work_of(s));
+    const bool      regular = is_regular(s);
     const int64_t   tile = depthwise ? DW_PIXELS : NAC_MR, all = s->n * pixels(s), tiles = nac_ceil_div(all, tile);
 #pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
     for (int t = 0; t < team; t++) {
         const int64_t p0 = nac_cut(tiles, team, t) * tile, p1 = nac_min(nac_cut(tiles, team, t + 1) * tile, all);
         if (depthwise)
-            depthwise_pixels(j, p0, p1);
+            depthwise_pixels(j, p0, p1, regular);
+        else if (regular)
+            regular_pixels(j, p0, p1);
         else
             forward_pixels(j, p0, p1);
     }
@@ -352,9 +544,8 @@ void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *bi
 
 size_t NAC_K(conv_grad_x_scratch)(const nac_conv *s)
 {
-    if (is_depthwise(s))
-        return (size_t)(zeros_size(s) + taps(s) * s->c_out) * sizeof(real);
-    return (size_t)(s->groups * panels_of(s->c_in / s->groups) * taps(s) * (s->c_out / s->groups) * NAC_NR) * sizeof(real);
+    const int64_t packed = is_depthwise(s) ? 0 : s->groups * panels_of(s->c_in / s->groups) * (s->c_out / s->groups) * NAC_NR;
+    return (size_t)(zeros_size(s) + taps(s) * nac_max(packed, s->c_out)) * sizeof(real);
 }
 
 /* Panels [q0, q1) of dx's columns, counted through the groups, of one image. */
@@ -424,29 +615,47 @@ static void depthwise_grad_x_image(const nac_conv *s, const real *dy, const real
         }
 }
 
+/* The gradient as a convolution of dy with the window turned about: whether it is one, and worth multiplying the zeros around dy. */
+static bool turns_about(const nac_conv *s, nac_conv *turned)
+{
+    *turned = *s;
+    turned->c_in = s->c_out;
+    turned->c_out = s->c_in;
+    for (int i = 0; i < 3; i++) {
+        turned->in[i] = s->out[i];
+        turned->out[i] = s->in[i];
+        turned->pad[i] = (s->k[i] - 1) * s->dilation[i] - s->pad[i];
+    }
+    if (s->stride[0] * s->stride[1] * s->stride[2] != 1)
+        return false;
+    if (is_depthwise(s))
+        return s->c_out == s->c_in;
+    return is_regular(turned) && (s->c_in <= NAC_W || (s->c_out < 2 * NAC_NR && 4 * in_pixels(s) <= 5 * pixels(s)));
+}
+
 void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *dx, void *scratch)
 {
     const int     team = nac_team(work_of(s));
     const int64_t image = in_pixels(s) * s->c_in, dy_image = pixels(s) * s->c_out;
-    real         *packed = scratch;
+    real         *zeros = scratch, *packed = zeros + zeros_size(s);
     if (is_product(s)) {
         NAC_K(gemm)(false, true, s->n * pixels(s), s->c_in, s->c_out, 1, dy, s->c_out, w, s->c_out, 0, dx, s->c_in, NULL, false);
         return;
     }
-    if (is_depthwise(s) && s->c_out == s->c_in && s->stride[0] * s->stride[1] * s->stride[2] == 1) {
-        /* A convolution of dy with the window turned about. */
-        nac_conv      turned = *s;
-        const int64_t count = taps(s);
-        real         *zeros = packed + count * s->c_in;
-        for (int i = 0; i < 3; i++) {
-            turned.in[i] = s->out[i];
-            turned.out[i] = s->in[i];
-            turned.pad[i] = (s->k[i] - 1) * s->dilation[i] - s->pad[i];
+    const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(cg), all = s->groups * panels, count = taps(s);
+    nac_conv      turned;
+    const bool    turns = turns_about(s, &turned);
+    for (int64_t q = 0; q < all && !is_depthwise(s); q++)
+        for (int64_t t = 0; t < count; t++) {
+            const int64_t column = q % panels * NAC_NR, n = nac_min(cg - column, NAC_NR);
+            NAC_K(tile_pack)(true, og, n, (const real *)w + ((turns ? count - 1 - t : t) * cg + column) * s->c_out + q / panels * og, s->c_out,
+                             packed + q * count * og * NAC_NR + t * og * nac_width(n));
         }
-        for (int64_t t = 0; t < count; t++)
+    if (turns) {
+        for (int64_t t = 0; t < count && is_depthwise(s); t++)
             memcpy(packed + t * s->c_in, (const real *)w + (count - 1 - t) * s->c_in, (size_t)s->c_in * sizeof(real));
         memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
-        run_forward(&(forward_job){&turned, dy, packed, zeros, NULL, false, false, dx}, true);
+        run_forward(&(forward_job){&turned, dy, packed, zeros, NULL, false, false, dx}, is_depthwise(s));
         return;
     }
     if (is_depthwise(s)) {
@@ -456,13 +665,6 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
             depthwise_grad_x_image(s, (const real *)dy + i * dy_image, packed, (real *)dx + i * image);
         return;
     }
-    const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(cg), all = s->groups * panels;
-    for (int64_t q = 0; q < all; q++)
-        for (int64_t t = 0; t < taps(s); t++) {
-            const int64_t column = q % panels * NAC_NR, n = nac_min(cg - column, NAC_NR);
-            NAC_K(tile_pack)(true, og, n, (const real *)w + (t * cg + column) * s->c_out + q / panels * og, s->c_out,
-                             packed + q * taps(s) * og * NAC_NR + t * og * nac_width(n));
-        }
     const int64_t parts = s->n >= 4 * team ? 1 : all;
 #pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
     for (int64_t i = 0; i < s->n * parts; i++) {

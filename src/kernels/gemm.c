@@ -2,8 +2,20 @@
 #include "kernels/tile.h"
 
 /* Blocks of k and of copied rows of A: a panel of B streams from the first cache, a block of A stays in the second, as
-   do KEPT_A numbers that need no copy. */
-enum { KC = 512 / sizeof(real), MC = 288, KEPT_A = 524288 / sizeof(real), SHARED_B = 65536 / sizeof(real), AHEAD = 16 };
+   do KEPT_A numbers that need no copy. Of what is larger than NEAR bytes, GROUP panels of B are packed at once, and rows of A^T
+   from FAR numbers on are copied COPIED at a time. */
+enum {
+    KC = 512 / sizeof(real),
+    MC = 288,
+    KEPT_A = 524288 / sizeof(real),
+    SHARED_B = 65536 / sizeof(real),
+    AHEAD = 16,
+    NEAR = 1 << 21,
+    GROUP = 4,
+    FAR = 8192 / sizeof(real),
+    COPIED = 8,
+    LINE = 64 / sizeof(real)
+};
 
 NAC_INLINE void tile_finish(const int mr, const int nv, int64_t n, vec acc[NAC_MR][NAC_NV], const nac_finish *f,
                             real *const *c)
@@ -295,7 +307,7 @@ typedef struct {
 /* Rows of A that lie far apart, above all at a power of two, push each other out of the cache: copy them. */
 static bool copies(const product *g)
 {
-    return g->ta || (g->n > 2 * NAC_NR && (g->lda * (int64_t)sizeof(real) >= 8192 || g->lda * sizeof(real) % 2048 == 0));
+    return g->ta || (g->n > 2 * NAC_NR && (g->lda >= FAR || g->lda * sizeof(real) % 2048 == 0));
 }
 
 static void copy_a(const product *g, int64_t i0, int64_t i1, int64_t tile, int64_t p0, int64_t kc, int64_t stride, real *dst)
@@ -305,18 +317,37 @@ static void copy_a(const product *g, int64_t i0, int64_t i1, int64_t tile, int64
             memcpy(dst, g->a + i * g->lda + p0, (size_t)kc * sizeof(real));
         return;
     }
-    for (int64_t i = i0; i < i1; i += tile, dst += tile * stride) {
-        const real *src = g->a + p0 * g->lda + i;
-        const int   rows = (int)nac_min(tile, i1 - i);
-        real       *d = dst;
-        if (rows == NAC_MR)
-            for (int64_t p = 0; p < kc; p++, src += g->lda, d += NAC_MR)
-                memcpy(d, src, NAC_MR * sizeof(real));
-        else
-            for (int64_t p = 0; p < kc; p++, src += g->lda, d += rows)
-                for (int r = 0; r < rows; r++)
-                    d[r] = src[r];
+    /* Of long rows of A^T a few at a time: a line is still in the first cache when the next tile takes its rest. */
+    const int64_t step = g->lda >= FAR ? COPIED : kc;
+    for (int64_t p = 0; p < kc; p += step)
+        for (int64_t i = i0; i < i1; i += tile) {
+            const int64_t rows = nac_min(tile, i1 - i);
+            for (int64_t q = p; q < nac_min(p + step, kc); q++) {
+                const real *src = g->a + (p0 + q) * g->lda + i;
+                real       *d = dst + (i - i0) * stride + q * rows;
+                if (rows == NAC_MR)
+                    memcpy(d, src, NAC_MR * sizeof(real));
+                else
+                    for (int64_t r = 0; r < rows; r++)
+                        d[r] = src[r];
+            }
+        }
+}
+
+/* Long pieces of B's rows, which the processor sees coming: packing would wait for the latency of far memory, not for its bandwidth. */
+static void pack_group(const product *g, int64_t p0, int64_t kc, int64_t j0, int64_t j1, real *dst)
+{
+    const int64_t whole = g->tb ? j0 : j0 + (j1 - j0) / NAC_NR * NAC_NR;
+    for (int64_t p = 0; p < kc; p++) {
+        const real *b = g->b + (p0 + p) * g->ldb;
+        real       *d = dst + p * NAC_NR;
+        for (int64_t j = j0; j < whole; j += NAC_NR, d += kc * NAC_NR)
+            NAC_UNROLL
+            for (int v = 0; v < NAC_NV; v++)
+                nac_store(d + v * NAC_W, nac_load(b + j + v * NAC_W));
     }
+    for (int64_t j = whole; j < j1; j += NAC_NR)
+        NAC_K(tile_pack)(g->tb, kc, nac_min(j1 - j, NAC_NR), g->tb ? g->b + j * g->ldb + p0 : g->b + p0 * g->ldb + j, g->ldb, dst + (j - j0) * kc);
 }
 
 /* Rows [i0, i1) and columns [j0, j1) of C; at most MC rows if A is copied. */
@@ -325,7 +356,9 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
     const bool    copied = copies(g);
     const int64_t tiles = nac_ceil_div(i1 - i0, NAC_MR), tile = nac_ceil_div(i1 - i0, tiles);
     const int64_t kc_max = g->packed ? g->k : nac_ceil_div(nac_ceil_div(g->k, nac_ceil_div(g->k, KC)), 8) * 8;
-    alignas(64) real b_panel[KC * NAC_NR];
+    const int64_t group = g->k * g->n * (int64_t)sizeof(real) < NEAR ? NAC_NR : GROUP * NAC_NR;
+    const bool    far_c = g->m * g->ldc * (int64_t)sizeof(real) >= NEAR;
+    alignas(64) real b_panel[GROUP * KC * NAC_NR];
     alignas(64) real a_block[MC * (KC + NAC_W)];
 
     for (int64_t p0 = 0; p0 < g->k; p0 += kc_max) {
@@ -333,31 +366,38 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
         const bool    last = p0 + kc == g->k;
         if (copied)
             copy_a(g, i0, i1, tile, p0, kc, stride, a_block);
-        for (int64_t j = j0; j < j1; j += NAC_NR) {
-            const int64_t n = nac_min(j1 - j, NAC_NR);
-            const real   *b = b_panel;
-            int64_t       bstep = nac_width(n);
+        for (int64_t j = j0, jn; j < j1; j = jn) {
+            const real *b = b_panel;
+            int64_t     bstep = 0;
+            jn = nac_min(j + group, j1);
             if (g->packed) {
                 b = g->packed + j * g->k;
-            } else if (!g->tb && tiles <= 2 && n % NAC_W == 0) {
+            } else if (!g->tb && tiles <= 2 && (jn - j) % NAC_W == 0) {
                 b = g->b + p0 * g->ldb + j;
                 bstep = g->ldb;
             } else {
-                NAC_K(tile_pack)(g->tb, kc, n, g->tb ? g->b + j * g->ldb + p0 : g->b + p0 * g->ldb + j, g->ldb, b_panel);
+                pack_group(g, p0, kc, j, jn, b_panel);
             }
-            const nac_finish f = {g->alpha, p0 ? 1 : g->beta, last && g->bias ? g->bias + j : NULL, last && g->relu};
             for (int64_t i = i0; i < i1; i += tile) {
                 const int mr = (int)nac_min(tile, i1 - i);
-                real     *c[NAC_MR];
-                for (int r = 0; r < mr; r++)
-                    c[r] = g->c + (i + r) * g->ldc + j;
-                if (g->ta) {
-                    NAC_K(tile_cols)(mr, n, 1, &(nac_run){a_block + (i - i0) * stride, b, kc}, mr, bstep, &f, c);
-                } else {
-                    const real *rows[NAC_MR];
-                    for (int r = 0; r < mr; r++)
-                        rows[r] = copied ? a_block + (i - i0 + r) * stride : g->a + (i + r) * g->lda + p0;
-                    NAC_K(tile_rows)(mr, n, 1, rows, kc, b, bstep, &f, c);
+                for (int64_t jp = j; jp < jn; jp += NAC_NR) {
+                    const int64_t    n = nac_min(jn - jp, NAC_NR), step = bstep ? bstep : nac_width(n);
+                    const real      *bp = b + (jp - j) * (bstep ? 1 : kc);
+                    const nac_finish f = {g->alpha, p0 ? 1 : g->beta, last && g->bias ? g->bias + jp : NULL, last && g->relu};
+                    real            *c[NAC_MR];
+                    for (int r = 0; r < mr; r++) {
+                        c[r] = g->c + (i + r) * g->ldc + jp;
+                        for (int64_t e = 0; far_c && e < n; e += LINE)
+                            __builtin_prefetch(c[r] + e, 1);
+                    }
+                    if (g->ta) {
+                        NAC_K(tile_cols)(mr, n, 1, &(nac_run){a_block + (i - i0) * stride, bp, kc}, mr, step, &f, c);
+                    } else {
+                        const real *rows[NAC_MR];
+                        for (int r = 0; r < mr; r++)
+                            rows[r] = copied ? a_block + (i - i0 + r) * stride : g->a + (i + r) * g->lda + p0;
+                        NAC_K(tile_rows)(mr, n, 1, rows, kc, bp, step, &f, c);
+                    }
                 }
             }
         }
