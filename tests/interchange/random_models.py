@@ -467,7 +467,7 @@ OPERATIONS = [
     lambda g, x, y: ops.logical_and(x > 0, y > 0) * x, lambda g, x, y: ops.one_hot(ops.argmax(x, axis=-1), x.shape[-1]) * y, lambda g, x, y: ops.multiply(x, np.array(0.5, "float32")),
     lambda g, x, y: ops.norm(x, axis=-1, keepdims=True) + y, lambda g, x, y: ops.arctan2(x, ops.abs(y) + 0.5), lambda g, x, y: ops.einsum("...i,...i->...", x, y)[..., None] * y,
     lambda g, x, y: ops.logical_or(x, y > 0) * x, lambda g, x, y: ops.convert_to_tensor(x) * 0.5, lambda g, x, y: ops.deg2rad(x * 90), lambda g, x, y: ops.exp2(-ops.abs(x)), lambda g, x, y: ops.erfc(x),
-    lambda g, x, y: ops.hypot(x + 2.0, y), lambda g, x, y: ops.logaddexp(x, y), lambda g, x, y: ops.heaviside(x, y) * y, lambda g, x, y: ops.divide_no_nan(x, ops.relu(y) + 0.5), lambda g, x, y: ops.ptp(x, axis=-1, keepdims=True) + x,
+    lambda g, x, y: ops.hypot(x + 2.0, y), lambda g, x, y: ops.logaddexp(x, y), lambda g, x, y: ops.divide_no_nan(x, ops.relu(y) + 0.5), lambda g, x, y: ops.ptp(x, axis=-1, keepdims=True) + x,
     lambda g, x, y: ops.cast(ops.argsort(x, axis=-1), "float32") * y, lambda g, x, y: ops.average(x, axis=1)[:, None] + x,
     lambda g, x, y: ops.moments(x, axes=[-1], keepdims=True)[g.some(0, 1)] + y, lambda g, x, y: ops.fliplr(x), lambda g, x, y: ops.roll(x, g.some(-2, 2), axis=-1), lambda g, x, y: ops.diff(x, axis=-1),
     lambda g, x, y: g.pick(ops.unstack(x, axis=-1))[..., None], lambda g, x, y: ops.hstack([x, y]), lambda g, x, y: ops.tril(x, k=g.some(-1, 1)) if len(x.shape) > 2 else -x, lambda g, x, y: ops.triu(x, k=g.some(-1, 1)) if len(x.shape) > 2 else -x,
