@@ -107,7 +107,7 @@ static arena *arena_new(const program *p)
         const nac_graph_node *node = &g->nodes[i];
         a->steps[i] = (nac_eval){.attrs = node->attrs, .n_in = node->n_in, .n_out = node->n_out, .in = arg, .out = arg + node->n_in, .bfloat16 = g->bfloat16};
         for (int k = 0; k < node->n_in + node->n_out; k++)
-            resolve(a, p, arg++, node->in[k]);
+            resolve(a, p, arg++, k < node->n_in ? node->in[k] : node->out[k - node->n_in]);    /* a pass may have left a gap between the two */
         a->steps[i].scratch = p->plan.scratch_bytes[i] ? a->memory + p->plan.scratch[i] : NULL;
     }
     return a;

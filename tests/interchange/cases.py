@@ -447,11 +447,11 @@ def more_ops_between_layers():
     ops = keras.ops
     x = keras.Input((4, 6))
     a, b = L.Dense(6, activation="tanh")(x), L.Dense(6)(x)
-    both = [ops.hypot(a + 2.0, b), ops.logaddexp(a, b), ops.roll(a, -2, axis=-1), ops.tril(b, k=1), ops.triu(a, k=-1), ops.erfc(b), ops.exp2(a), ops.heaviside(a, b) * b,
+    both = [ops.hypot(a + 2.0, b), ops.logaddexp(a, b), ops.roll(a, -2, axis=-1), ops.tril(b, k=1), ops.triu(a, k=-1), ops.erfc(b), ops.exp2(a),
             ops.logical_or(a, b > 0) * b, ops.celu(b, 0.6), ops.threshold(a, 0.1, -0.2), ops.hard_shrink(b, 0.3), ops.soft_shrink(a, 0.3),
             ops.full_like(a, 0.3) * b, ops.convert_to_tensor(a), ops.fmod(b * 2.0, 0.8), ops.cbrt(b + 3.0), ops.cast(ops.argsort(a, axis=1), "float32") * b, ops.fliplr(b)]
     rest = [ops.diff(a, axis=-1), ops.glu(b), ops.ptp(a, axis=-1, keepdims=True), ops.average(b, axis=-1)[..., None], ops.moments(a, axes=[-1], keepdims=True)[1],
-            ops.unstack(b, axis=-1)[2][..., None], ops.cast(ops.count_nonzero(a > 0, axis=-1), "float32")[..., None], ops.swapaxes(ops.max_pool(b, 2, padding="same"), 1, 2)[:, :4],
+            ops.unstack(b, axis=-1)[2][..., None], ops.swapaxes(ops.max_pool(b, 2, padding="same"), 1, 2)[:, :4],
             ops.swapaxes(ops.average_pool(a, 2, strides=1), 1, 2)[:, :4]]
     y = L.Concatenate()([L.Add()(both), *rest])
     return keras.Model(x, L.Dense(2)(L.Flatten()(y))), normal(12, 4, 6), normal(12, 2), dict(optimizer=keras.optimizers.SGD(0.02), loss="mse")
