@@ -174,7 +174,9 @@ static void forward_pixels(const forward_job *j, int64_t p0, int64_t p1)
 {
     const nac_conv *s = j->s;
     const int64_t   cg = s->c_in / s->groups, og = s->c_out / s->groups, depth = taps(s) * cg, panels = panels_of(og);
-    const bool      patches = j->merged && depth * NAC_MR <= PATCH;
+    /* Where a sum is cut may depend neither on the block, which ends where a thread's work does, nor on whether rows of a window are merged there. */
+    const int64_t   room = ROWS / (TILES * NAC_MR), rows = room / s->k[2];
+    const bool      mergeable = j->merged && rows > 0, patches = mergeable && depth * NAC_MR <= PATCH;
     alignas(64) real patch[PATCH];
     const real *list[ROWS];
     windows     ws;
@@ -184,12 +186,12 @@ static void forward_pixels(const forward_job *j, int64_t p0, int64_t p1)
         if (patches)
             block = nac_min(block, PATCH / depth / NAC_MR * NAC_MR);
         find_windows(s, j->x, p0, block, &ws);
-        bool merged = j->merged;
+        bool merged = mergeable;
         for (int64_t i = 0; i < block && merged && !patches && !ws.all_inside; i++)
             merged = ws.at[i][2] >= 0 && ws.at[i][2] + s->k[2] <= s->in[2];
         const int64_t tiles = nac_ceil_div(block, NAC_MR);
         const int64_t segments = merged ? s->k[0] * s->k[1] : taps(s), len = merged ? s->k[2] * cg : cg;
-        const int64_t step = nac_min(segments, ROWS / (tiles * NAC_MR));
+        const int64_t step = merged ? rows : rows > 0 ? rows * s->k[2] : room;
         for (int64_t g = 0; g < s->groups; g++)
             for (int64_t s0 = 0; s0 < segments; s0 += step) {
                 const int64_t s1 = nac_min(s0 + step, segments);
