@@ -62,7 +62,7 @@ void NAC_K(adam)(const nac_adam_step *s, int64_t n, void *w_, void *m_, void *v_
 {
     real *w = w_, *m = m_, *v = v_, *vhat = vhat_, b1 = (real)s->beta_1, b2 = (real)s->beta_2, t = (real)s->step;
     const real *g = g_;
-    adam_rates r = {(real)s->lr * R(sqrt)(1 - R(pow)(b2, t)) / (1 - R(pow)(b1, t)), 1 - b1, 1 - b2, (real)s->epsilon};
+    adam_rates r = {(real)s->lr * R(sqrt)(1 - R(pow)(b2, t)) / (1 - R(pow)(b1, t)), (real)(1 - s->beta_1), (real)(1 - s->beta_2), (real)s->epsilon};
     NAC_SHARE(n > 4 * BLOCK, b, BLOCKS(n), adam_some(&r, b * BLOCK, LENGTH(n, b), w, m, v, vhat, g));
 }
 

@@ -39,8 +39,7 @@ typedef struct {
     model    *m;
     nac_list  layers;                   /* in the order of first visits */
     int      *layer_depth, *node_depth;
-    int       cap;
-    nac_list  visiting;
+    nac_list  met;                      /* the nodes in the order in which their depths were first known */
 } mapper;
 
 /* Symbolic tensors among a call's inputs: arguments first, then states and masks by name. */
@@ -89,7 +88,7 @@ static int index_in(const nac_list *list, const void *item)
 }
 
 /* Depths from the outputs: a layer lies as deep as its deepest call. */
-static void measure(mapper *map)
+static bool measure(mapper *map)
 {
     nac_tensor *in[NAC_MAX_IO];
     model *m = map->m;
@@ -97,13 +96,36 @@ static void measure(mapper *map)
         const layer_node *node = m->nodes.items[k];
         int l = index_in(&map->layers, node->layer), depth = map->node_depth[k] > map->layer_depth[l] ? map->node_depth[k] : map->layer_depth[l];
         map->node_depth[k] = map->layer_depth[l] = depth;
+        if (!nac_list_has(&map->met, node) && !nac_list_add(&map->met, m->nodes.items[k]))
+            return false;
         int n = edges(node, in);
         for (int i = 0; i < n; i++) {
             int parent = index_in(&m->nodes, in[i]->node);
             if (parent >= 0 && map->node_depth[parent] < depth + 1)
                 map->node_depth[parent] = depth + 1;
+            if (parent >= 0 && !nac_list_has(&map->met, in[i]->node) && !nac_list_add(&map->met, in[i]->node))
+                return false;
         }
     }
+    return true;
+}
+
+/* The order of calls, deepest first. It shows where a call leaves something behind: a mask that it takes, a state that two calls share. */
+static bool schedule(mapper *map)
+{
+    model *m = map->m;
+    int n = 0, deepest = 0;
+    if (!(m->order = nac_calloc((size_t)m->nodes.n, sizeof *m->order)))
+        return false;
+    for (int k = 0; k < m->nodes.n; k++)
+        deepest = map->node_depth[k] > deepest ? map->node_depth[k] : deepest;
+    for (int depth = deepest; depth >= 0; depth--)
+        for (int i = 0; i < map->met.n; i++) {
+            int k = index_in(&m->nodes, map->met.items[i]);
+            if (map->node_depth[k] == depth)
+                m->order[n++] = k;
+        }
+    return true;
 }
 
 /* Deepest first, then as visited; inputs that nothing uses come with depth 0 before the others of that depth. */
@@ -168,8 +190,7 @@ bool nac_model_connect(model *m, nac_tensor *inputs, nac_tensor *outputs)
         map.node_depth = nac_calloc((size_t)m->nodes.n + 1, sizeof(int));
         ok = map.layer_depth && map.node_depth;
     }
-    if (ok)
-        measure(&map);
+    ok = ok && measure(&map) && schedule(&map);
     if (ok && !m->sequential)
         ok = attach_in_order(&map);
     ok = ok && unique_names(m);
@@ -182,6 +203,7 @@ bool nac_model_connect(model *m, nac_tensor *inputs, nac_tensor *outputs)
             m->layer.build_type[i] = m->flat_in[i]->type;
     }
     nac_list_clear(&map.layers);
+    nac_list_clear(&map.met);
     nac_free(map.layer_depth);
     nac_free(map.node_depth);
     return ok;
@@ -245,9 +267,9 @@ static bool call(nac_layer *self, nac_layer_call *c)
     bool ok = s.values;
     for (int i = 0; ok && i < c->n_in; i++)
         ok = (c->in[i] = nac_with_mask(adapt(m, i, c->in[i]), c->mask[i]));
-    for (int k = 0; ok && k < m->nodes.n; k++) {
+    for (int i = 0; ok && i < m->nodes.n; i++) {
+        int input, k = m->order[i];
         const layer_node *node = m->nodes.items[k];
-        int input;
         if (!node->structure) {
             const nac_tensor probe = {.node = (nac_node *)node, .slot = 0};
             nac_model_source(m, &probe, &input);
@@ -320,6 +342,8 @@ static bool sequential_build(nac_layer *self, int n_in, const nac_type *in)
 static void disconnect(model *m)
 {
     nac_list_clear(&m->nodes);
+    nac_free(m->order);
+    m->order = NULL;
     nac_release(m->inputs);
     nac_release(m->outputs);
     cJSON_Delete(m->in_keys);

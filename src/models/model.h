@@ -9,7 +9,8 @@ typedef struct {
     nac_layer   layer;
     bool        sequential;
     nac_layer  *input_layer;            /* of a sequential model, or NULL */
-    nac_list    nodes;                  /* layer_node, in an order in which they can be run */
+    nac_list    nodes;                  /* layer_node, each after those that it depends on */
+    int        *order;                  /* that in which Keras runs them, as numbers in nodes */
     nac_tensor *inputs, *outputs;       /* symbolic; NULL while a sequential model is not built */
     nac_tensor *flat_in[NAC_MAX_IO], *flat_out[NAC_MAX_IO];     /* borrowed from the two */
     int         n_in, n_out;

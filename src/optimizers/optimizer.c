@@ -285,6 +285,8 @@ static bool clip(const common *c, int n, nac_tensor **grads)
         sum = sum ? nac_add(sum, square) : square;
     }
     nac_tensor *global = sum ? nac_sqrt(sum) : NULL;
+    if (sum)                            /* one that is not finite leaves nothing finite, as in Keras */
+        global = nac_add(global, nac_subtract(global, global));
     for (int i = 0; i < n; i++) {
         if (!isnan(c->clipnorm))
             grads[i] = scaled_to(grads[i], nac_norm(grads[i]), c->clipnorm);

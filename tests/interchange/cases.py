@@ -433,6 +433,20 @@ def masks_that_attention_takes():
 
 
 @case
+def calls_by_depth():
+    """What a call leaves behind is found by those that lie less deep: the masks that attention took, the statistics of a layer that two calls share."""
+    t, x = keras.Input((7,), dtype="int32"), keras.Input((7, 4))
+    e = L.Embedding(9, 4, mask_zero=True)(t)
+    norm = L.BatchNormalization(momentum=0.6)
+    first = L.Dense(2)(norm(e))
+    second = L.Dense(2)(L.MultiHeadAttention(2, 3)(L.Dense(4)(norm(L.Dense(4, activation="tanh")(L.Dense(4)(x)))), e))
+    tokens = rng.integers(1, 9, (12, 7)).astype("int32")
+    tokens[::2, 5:] = 0
+    return keras.Model([t, x], [first, second]), [tokens, normal(12, 7, 4)], [normal(12, 7, 2), normal(12, 7, 2)], dict(
+        optimizer=keras.optimizers.SGD(0.05), loss=["mse", "mse"])
+
+
+@case
 def unknown_time():
     x = keras.Input((None, 3))
     h = L.EinsumDense("abc,cde->abde", (None, 2, 3), bias_axes="de", activation="tanh")(x)

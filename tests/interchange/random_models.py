@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import layers as L
 from keras import ops
+from keras.src.applications import convnext, inception_resnet_v2
 
 SAMPLES = 12
 RULES = {}      # layer class: (ranks of its input with the batch, function of the generator and the input)
@@ -23,7 +24,8 @@ class Unfit(Exception):
 def rule(*ranks):
     def put(make):
         for name in make.__doc__.split():
-            RULES[name] = ranks, lambda g, x, name=name: make(g, x, getattr(L, name))
+            new = next(getattr(m, name) for m in (L, convnext, inception_resnet_v2) if hasattr(m, name))
+            RULES[name] = ranks, lambda g, x, new=new: make(g, x, new)
         return make
     return put
 
@@ -125,7 +127,9 @@ def global_pooling(g, x, new):
 def adaptive_pooling(g, x, new):
     """AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D"""
     need(f"{len(x.shape) - 2}D" in new.__name__)
-    return new(tuple(g.some(1, min(3, d)) for d in known(x)[:-1]))
+    size = tuple(g.some(1, min(3, d)) for d in known(x)[:-1])
+    need("Max" not in new.__name__ or not g.ties(x))
+    return new(size)
 
 
 @rule(2, 3, 4, 5)
@@ -301,6 +305,14 @@ def normalization(g, x, new):
 def rescaling(g, x, new):
     """Rescaling"""
     return new(g.pick([0.5, -1.25]), offset=g.pick([0.0, 0.1]))
+
+
+@rule(2, 3, 4, 5)
+def of_applications(g, x, new):
+    """LayerScale StochasticDepth CustomScaleLayer"""
+    if new is convnext.LayerScale:
+        return new(g.pick([0.3, 1.5]), known(x)[-1])
+    return new(g.rate()) if new is convnext.StochasticDepth else new(0.4)([x, g.alike(x)])
 
 
 @rule(3)
@@ -587,6 +599,15 @@ class Generator:
         need(rate or keras.backend.backend() != "torch" or not self.masked(x))
         return rate
 
+    def ties(self, x):
+        """Whether values of one channel are equal: on PyTorch the first of them has the gradient of an adaptive maximum, on JAX, TensorFlow and in Nacre they share it."""
+        if keras.backend.backend() != "torch":
+            return False
+        data = [v if v is not None else np.random.default_rng(0).normal(size=(2, *t.shape[1:])).astype("float32") for t, v in self.inputs]
+        y = np.asarray(keras.ops.convert_to_numpy(keras.Model([t for t, _ in self.inputs], x)(data)))
+        rows = np.sort(np.moveaxis(y, -1, 1).reshape(-1, int(np.prod(y.shape[1:-1]))))
+        return bool(np.any(rows[:, 1:] == rows[:, :-1]))
+
     def format(self, x):
         return {"data_format": "channels_first"} if len(x.shape) > 3 and self.maybe(0.1) else {}
 
@@ -704,7 +725,7 @@ class Generator:
         if dice < 0.12:
             return self.pick(OPERATIONS)(self, x, self.alike(x))
         if dice < 0.2:
-            shared = [layer for layer, seen in self.made if seen.shape == x.shape and seen.dtype == x.dtype and seen is not x]
+            shared = [layer for layer, seen in self.made if seen.shape == x.shape and seen.dtype == x.dtype and seen is not x and "AdaptiveMax" not in type(layer).__name__]
             return self.pick(shared)(x)
         if dice < 0.32 and x.shape[1:].count(None) == 0:
             return self.nested(x)
@@ -715,8 +736,8 @@ class Generator:
     def nested(self, x):
         """x through a model in the model, now and then twice or beside a tensor of the same shape."""
         inside = keras.Input(x.shape[1:])
-        live, leaves, made, masked = self.live, self.leaves, self.made, self.masked_inside
-        self.live, self.leaves, self.made, self.masked_inside = [inside], [inside], [], self.masked(x)
+        outside = self.live, self.leaves, self.made, self.masked_inside, self.inputs
+        self.live, self.leaves, self.made, self.masked_inside, self.inputs = [inside], [inside], [], self.masked(x), [(inside, None)]
         try:
             if self.maybe(0.4):
                 chain, y = [], inside
@@ -732,7 +753,7 @@ class Generator:
                 outs = [y] + [t for t in self.leaves if t is not y and t is not inside][:1]
                 model = keras.Model(inside, outs if len(outs) > 1 else y)
         finally:
-            self.live, self.leaves, self.made, self.masked_inside = live, leaves, made, masked
+            self.live, self.leaves, self.made, self.masked_inside, self.inputs = outside
         alike = [t for t in self.live if t.shape == x.shape and t.dtype == x.dtype and t is not x]
         ys = model(x)
         if isinstance(ys, (list, tuple)):
@@ -808,7 +829,7 @@ class Generator:
         units = self.some(2, 4) if kind not in ("binary", "sign", "real", "positive") or self.maybe(0.6) else 1
         if kind == "real" and loss == "CosineSimilarity":
             units = self.some(2, 4)
-        y = L.UnitNormalization()(L.Dense(units + 1)(x)) if act == "unit" else L.Dense(max(units, 3) if kind == "words" else units, activation=act)(x)
+        y = L.UnitNormalization()(L.Dense(units + 1, bias_initializer="ones")(x)) if act == "unit" else L.Dense(max(units, 3) if kind == "words" else units, activation=act)(x)
         if self.maybe(0.5) and kind != "label":
             o["reduction"] = self.pick(["sum", "mean_with_sample_weight", "sum_over_batch_size", "mean"])
         return y, kind, getattr(keras.losses, loss)(**o)

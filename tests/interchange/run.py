@@ -88,9 +88,9 @@ def fit(model, x, y, epochs, **more):
 
 
 def state(model, x):
-    """What a trained model is: predictions, weights, optimizer."""
+    """What a trained model is: predictions, weights, optimizer. A weight without a name, as LayerScale's, is numbered by each process."""
     found = {f"prediction {i} after training": p for i, p in enumerate(listed(model.predict(fed(model, x), verbose=0)))}
-    found |= {f"weight {i} {w.name}": keras.ops.convert_to_numpy(w.value) for i, w in enumerate(model.weights)}
+    found |= {f"weight {i} {w.name.rstrip('_0123456789')}": keras.ops.convert_to_numpy(w.value) for i, w in enumerate(model.weights)}
     return found | {f"optimizer variable {i}": keras.ops.convert_to_numpy(v.value) for i, v in enumerate(model.optimizer.variables)}
 
 

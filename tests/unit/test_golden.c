@@ -535,6 +535,21 @@ START_TEST(optimizers)
 }
 END_TEST
 
+/* What the tolerance of the others would let through. */
+START_TEST(optimizers_exactly)
+{
+    nac_list state = {0};
+    nac_variable *v[] = {nac_variable_new("v", nac_scalar(1), true), nac_variable_new("w", nac_scalar(1), true)};
+    nac_optimizer *adam = nac_adam(), *clipped = nac_sgd(.global_clipnorm = 1);
+    WORKS(nac_apply_gradients(adam, 1, (nac_tensor *[]){nac_scalar(1)}, v) && nac_optimizer_variables(adam, 1, v, &state));
+    const float *moments[] = {nac_tensor_data(nac_value(state.items[state.n - 2])), nac_tensor_data(nac_value(state.items[state.n - 1]))};
+    ck_assert(*moments[0] == (float)(1 - 0.9) && *moments[1] == (float)(1 - 0.999));    /* not 1 less the rounded number */
+    nac_list_clear(&state);
+    WORKS(nac_apply_gradients(clipped, 2, (nac_tensor *[]){nac_scalar(INFINITY), nac_scalar(1)}, v));
+    ck_assert(isnan(nac_item(nac_value(v[0]))) && isnan(nac_item(nac_value(v[1]))));
+}
+END_TEST
+
 /* ---- whole runs ---- */
 
 static void same_figures(const char *what, int epoch, const nac_logs *found, const cJSON *expected)
@@ -657,6 +672,7 @@ int main(void)
     tcase_add_loop_test(tests, metrics, 0, cJSON_GetArraySize(metric_cases));
     tcase_add_loop_test(tests, parts, 0, cJSON_GetArraySize(part_cases));
     tcase_add_loop_test(tests, optimizers, 0, cJSON_GetArraySize(optimizer_cases));
+    tcase_add_test(tests, optimizers_exactly);
     tcase_add_loop_test(tests, training, 0, cJSON_GetArraySize(training_cases));
     tcase_add_test(tests, every_class_has_a_case);
     suite_add_tcase(suite, tests);
