@@ -468,4 +468,4 @@ def more_ops_between_layers():
             ops.unstack(b, axis=-1)[2][..., None], ops.swapaxes(ops.max_pool(b, 2, padding="same"), 1, 2)[:, :4],
             ops.swapaxes(ops.average_pool(a, 2, strides=1), 1, 2)[:, :4]]
     y = L.Concatenate()([L.Add()(both), *rest])
-    return keras.Model(x, L.Dense(2)(L.Flatten()(y))), normal(12, 4, 6), normal(12, 2), dict(optimizer=keras.optimizers.SGD(0.02), loss="mse")
+    return keras.Model(x, L.Dense(2)(L.Flatten()(y))), normal(12, 4, 6), normal(12, 2), dict(optimizer=keras.optimizers.SGD(1e-4), loss="mse")

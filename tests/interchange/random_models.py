@@ -829,7 +829,9 @@ class Generator:
         units = self.some(2, 4) if kind not in ("binary", "sign", "real", "positive") or self.maybe(0.6) else 1
         if kind == "real" and loss == "CosineSimilarity":
             units = self.some(2, 4)
-        y = L.UnitNormalization()(L.Dense(units + 1, bias_initializer="ones")(x)) if act == "unit" else L.Dense(max(units, 3) if kind == "words" else units, activation=act)(x)
+        # The gradient of a zero vector's direction is NaN by PyTorch and JAX, and large by TensorFlow and Nacre.
+        directed = {"bias_initializer": "ones"} if loss == "CosineSimilarity" else {}
+        y = L.UnitNormalization()(L.Dense(units + 1, bias_initializer="ones")(x)) if act == "unit" else L.Dense(max(units, 3) if kind == "words" else units, activation=act, **directed)(x)
         if self.maybe(0.5) and kind != "label":
             o["reduction"] = self.pick(["sum", "mean_with_sample_weight", "sum_over_batch_size", "mean"])
         return y, kind, getattr(keras.losses, loss)(**o)
