@@ -72,6 +72,11 @@ static inline int32_t float_to_bits(float f)
     return i;
 }
 
+static inline float power_of_2(int32_t k)
+{
+    return bits_to_float((int32_t)((uint32_t)(k + 127) << 23));
+}
+
 /* 2^n p(r), |r| <= ln 2 / 2; 1 ulp */
 static inline float fast_exp(float x)
 {
@@ -88,7 +93,7 @@ static inline float fast_exp(float x)
     p = p * r + 5.0000001201e-1f;
     p = p * (r * r) + r + 1.0f;
     int32_t half = k / 2;               /* two steps, so that the largest and subnormal results come out */
-    float y = p * bits_to_float((half + 127) * 0x800000) * bits_to_float((k - half + 127) * 0x800000);
+    float y = p * power_of_2(half) * power_of_2(k - half);
     y = x > 88.72284f ? INFINITY : x < -103.97f ? 0 : y;
     return x == x ? y : x;
 }
