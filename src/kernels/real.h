@@ -103,7 +103,7 @@ static inline float fast_log(float x)
 {
     bool small = x < 1.17549435e-38f;
     float v = small ? x * 8388608.0f : x;
-    int32_t b = float_to_bits(v) - 0x3f3504f3;
+    int32_t b = (int32_t)((uint32_t)float_to_bits(v) - 0x3f3504f3u);
     int32_t e = b >> 23;
     float m = bits_to_float((b & 0x7fffff) + 0x3f3504f3) - 1.0f;
     float k = (float)(small ? e - 23 : e);
