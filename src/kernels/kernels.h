@@ -35,6 +35,7 @@ typedef enum {
     NAC_RELU6_GRAD,                 /* (dy, y) -> 0 < y && y < 6 ? dy : 0 */
     NAC_SIGMOID_GRAD,               /* (dy, y) -> dy y (1 - y) */
     NAC_TANH_GRAD,                  /* (dy, y) -> dy (1 - y y) */
+    NAC_GELU_GRAD,                  /* (dy, x) -> dy (cdf(x) + x pdf(x)) */
     NAC_BINARY_COUNT
 } nac_binary_kind;                  /* MOD and FLOOR_DIV have Python's signs; ROUND above is half to even */
 
