@@ -95,6 +95,21 @@ BODY(sums_of_one, return nac_exp(nac_sum(nac_reshape(X, 6, 1), .axis = 1)))
 BODY(spread_operand, return nac_add(nac_broadcast_to(Y, NAC_SHAPE(2, 6)), nac_reshape(nac_concatenate(nac_list(X, X), 0), 2, 6)))
 BODY(spread_result, nac_tensor *two = nac_broadcast_to(nac_scalar(2), NAC_SHAPE(2, 6)); return nac_list(two, nac_exp(nac_neg(nac_broadcast_to(X, NAC_SHAPE(2, 6))))))
 BODY(spread_both, return nac_multiply(nac_broadcast_to(X, NAC_SHAPE(2, 6)), nac_broadcast_to(Y, NAC_SHAPE(2, 6))))
+/* relu's gradient before the one of the maxima; not where that is needed itself. At the end of X a maximum that is 0 and a window of what is not positive. */
+static nac_tensor *gate(nac_tensor *x, nac_tensor *dy, bool keeps)
+{
+    nac_tape *tape = nac_tape_begin(false);
+    nac_tensor *image = nac_reshape(nac_concatenate(nac_list(x, nac_neg(nac_relu(x))), 0), 1, 12, 1);
+    nac_tape_watch(tape, image);
+    nac_tensor *seen = nac_relu(image);
+    nac_tape_watch(tape, seen);
+    nac_tensor *most = nac_max_pool(seen, (nac_size){{3}}, (nac_size){{2}}, "same", NULL), *weight = nac_reshape(dy, 1, 6, 1);
+    nac_tensor *both = nac_tape_gradient(tape, nac_multiply(most, weight), nac_list(image, seen));
+    return keeps ? both : nac_at(both, 0);
+}
+BODY(gated, return gate(X, Y, false))
+BODY(gated_kept, return gate(X, Y, true))
+BODY(maxima, return nac_max_pool(nac_reshape(X, 1, 6, 1), (nac_size){{2}}, (nac_size){{2}}, "valid", NULL))
 
 START_TEST(cleaning_up)
 {
@@ -110,6 +125,23 @@ START_TEST(cleaning_up)
             "  return %t3 %t6\n");
     becomes(spread_both, x, y, nac_pass_cleanup,
             "  %t2: float32 (2, 6) = broadcast_to %i1\n  %t3: float32 (2, 6) = multiply %i0 %t2\n  return %t3\n");
+    becomes(gated, x, y, nac_pass_cleanup,
+            "  %t2: float32 (6,) = relu %i0\n  %t3: float32 (6,) = neg %t2\n  %t4: float32 (12,) = concatenate %i0 %t3\n"
+            "  %t5: float32 (1, 12, 1) = reshape %t4\n  %t6: float32 (1, 12, 1) = relu %t5\n"
+            "  %t7: float32 (1, 6, 1), %t8: int32 (1, 6, 1) = max_pool %t6\n  %t9: float32 (1, 6, 1) = reshape %i1\n"
+            "  %t10: float32 (1, 6, 1) = relu_grad %t9 %t7\n  %t11: float32 (1, 12, 1) = max_pool_grad %t10 %t8\n  return %t11\n");
+    becomes(gated_kept, x, y, nac_pass_cleanup,
+            "  %t2: float32 (6,) = relu %i0\n  %t3: float32 (6,) = neg %t2\n  %t4: float32 (12,) = concatenate %i0 %t3\n"
+            "  %t5: float32 (1, 12, 1) = reshape %t4\n  %t6: float32 (1, 12, 1) = relu %t5\n"
+            "  %t7: float32 (1, 6, 1), %t8: int32 (1, 6, 1) = max_pool %t6\n  %t9: float32 (1, 6, 1) = reshape %i1\n"
+            "  %t10: float32 (1, 12, 1) = max_pool_grad %t9 %t8\n  %t11: float32 (1, 12, 1) = relu_grad %t10 %t6\n  return %t11 %t10\n");
+    becomes(maxima, x, y, nac_pass_cleanup,
+            "  %t2: float32 (1, 6, 1) = reshape %i0\n  %t3: float32 (1, 3, 1) = max_pool %t2\n  return %t3\n");
+    nac_function_body bodies[] = {gated, gated_kept, maxima};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        nac_tensor *in = nac_list(x, y), *found = nac_function_call(nac_function_new(bodies[i], NULL), in), *expected = bodies[i](NULL, in);
+        ck_assert_msg(same(nac_at(found, 0), nac_at(expected, 0)), "body %zu", i);
+    }
 }
 END_TEST
 
