@@ -438,6 +438,25 @@ static nac_tensor *repeated(void *context, nac_tensor *x)
     return nac_multiply(nac_add(a, b), nac_exp(nac_mul_scalar(nac_scalar(2), 0.5)));
 }
 
+static nac_tensor *predicted(void *context, nac_tensor *x)
+{
+    return nac_mul_scalar(nac_predict(context, x, .batch_size = 2), 2);
+}
+
+START_TEST(predictions_in_a_trace)
+{
+    nac_model *m = nac_sequential(nac_input_layer(3), nac_dense(2));
+    nac_tensor *x = noise(1, NAC_SHAPE(5, 3)), *y = nac_mul_scalar(nac_predict(m, x), 2);
+    for (int eager = 0; eager < 2; eager++) {
+        WORKS(nac_compile(m, .optimizer = "sgd", .loss = "mse", .run_eagerly = eager));
+        nac_tensor *found = nac_function_call(nac_function_new(predicted, m), x);
+        WORKS(found);
+        for (int i = 0; i < 10; i++)
+            NEAR(nac_item_at(found, i), nac_item_at(y, i));
+    }
+}
+END_TEST
+
 START_TEST(passes)
 {
     nac_function *f = nac_function_new(repeated, NULL);
@@ -1215,6 +1234,7 @@ int main(void)
     tcase_add_test(t, no_more_than_64_signatures);
     tcase_add_test(t, bodies_that_fail);
     tcase_add_test(t, traced_tensors_do_not_leave);
+    tcase_add_test(t, predictions_in_a_trace);
     tcase_add_test(t, passes);
     tcase_add_test(t, printing);
     tcase_add_test(t, updates_in_place);
