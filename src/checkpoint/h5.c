@@ -660,8 +660,10 @@ static herr_t source_write(H5FD_t *f, H5FD_mem_t type, hid_t transfer, haddr_t a
     return -1;
 }
 
+/* Registered once and for all: closing a file, libhdf5 lets go of its driver before the driver closes it. The host may have closed the library. */
 static hid_t source_driver(void)
 {
+    static hid_t registered = -1;
     static const H5FD_class_t driver = {
 #ifdef H5FD_CLASS_VERSION
         .version = H5FD_CLASS_VERSION, .value = (H5FD_class_value_t)600,
@@ -669,7 +671,9 @@ static hid_t source_driver(void)
         .name = "nacre", .maxaddr = INT64_MAX, .fc_degree = H5F_CLOSE_WEAK, .fapl_size = sizeof(source), .open = source_open, .close = source_close,
         .cmp = source_compare, .query = source_features, .get_eoa = source_end, .set_eoa = source_set_end, .get_eof = source_size, .read = source_read, .write = source_write,
         .fl_map = H5FD_FLMAP_DICHOTOMY};
-    return H5FDregister(&driver);
+    if (H5Iget_type(registered) != H5I_VFL)
+        registered = H5FDregister(&driver);
+    return registered;
 }
 
 static nac_h5 *new_h5(bool writing, uint64_t size)
@@ -708,7 +712,7 @@ nac_h5 *nac_h5_read_from(nac_h5_source *read, void *context, uint64_t size)
     nac_h5 *h5 = usable(&locked) ? new_h5(false, size) : NULL;
     if (!h5)
         return NULL;
-    ID driver = source_driver();
+    hid_t driver = source_driver();
     ID access = H5Pcreate(H5P_FILE_ACCESS);
     source from = {read, context, size};
     if (driver >= 0 && access >= 0 && H5Pset_driver(access, driver, &from) >= 0)
