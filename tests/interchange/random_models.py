@@ -268,7 +268,9 @@ def batch_normalization(g, x, new):
 @rule(2, 3, 4, 5)
 def layer_normalization(g, x, new):
     """LayerNormalization"""
-    axis = g.pick([-1, 1] + ([[-2, -1], [1, -1]] if len(x.shape) > 3 else []))
+    # On PyTorch Keras hands one axis that is not the last to a kernel that knows only the last: an error, or other numbers where both are of one extent.
+    one = [-1, 1] if keras.backend.backend() != "torch" or len(x.shape) == 2 else [-1]
+    axis = g.pick(one + ([[-2, -1], [1, -1]] if len(x.shape) > 3 else []))
     need(all(x.shape[a] for a in np.atleast_1d(axis)) and x.shape[np.atleast_1d(axis)[0]] > 1)
     return new(axis=axis, epsilon=g.pick([1e-3, 1e-2]), **g.center("beta", "gamma"), **g.weight("beta", 1), **g.weight("gamma", 1))
 
