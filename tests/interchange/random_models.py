@@ -962,7 +962,9 @@ class Generator:
         elif several and self.maybe(0.5):
             how["loss_weights"] = [self.pick([0.5, 1.5]) for _ in outputs]
         more = {"noisy": self.noisy}
-        if self.maybe(0.25) and not any(kind == "label" for _, kind, _ in outputs):
+        # On PyTorch a loss multiplies the weights by its mask in place, and weighted metrics after it have that instead of the weights.
+        spoilt = keras.backend.backend() == "torch" and "weighted_metrics" in how and any(getattr(loss, "ignore_class", None) is not None or self.masked(y) for y, _, loss in outputs)
+        if self.maybe(0.25) and not spoilt and not any(kind == "label" for _, kind, _ in outputs):
             timed = not several and predicted[0].ndim == 3 and self.maybe(0.5)
             more["sample_weight"] = (0.5 + self.data.random(predicted[0].shape[:2] if timed else SAMPLES)).astype("float32")
         # In Keras's backends other than JAX this optimizer takes a new value where its source means the one before; Nacre does as the source.
