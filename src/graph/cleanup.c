@@ -112,6 +112,38 @@ static void sink_broadcast(cleaner *c, int i)
     }
 }
 
+/* A gate of the gradient by what a pooling saw: before the pooled gradient is spread it is by the maxima, of which there are fewer. */
+static void gate_maxima(cleaner *c, int i)
+{
+    nac_graph *g = c->g;
+    nac_graph_node *gate = &g->nodes[i], *spread = maker(g, gate->in[0], &nac_op_max_pool_grad);
+    nac_graph_node *pool = spread ? maker(g, spread->in[1], &nac_op_max_pool) : NULL;
+    if (!pool || pool->in[0] != gate->in[1] || c->uses[gate->in[0]] > 1)
+        return;
+    const nac_op *op = gate->op;
+    void *attrs = gate->attrs;
+    gate->op = spread->op;
+    gate->attrs = spread->attrs;
+    gate->in[1] = spread->in[1];
+    spread->op = op;
+    spread->attrs = attrs;
+    spread->in[1] = pool->out[0];
+    *type_of(g, gate->in[0]) = *type_of(g, spread->in[0]);
+    c->changed = true;
+}
+
+/* Outputs behind the first that nobody reads need not be made. */
+static void leave_out(const cleaner *c, nac_graph_node *node)
+{
+    bool read = !node->op->alone;
+    for (int k = 1; k < node->n_out; k++)
+        read |= c->uses[node->out[k]] > 0;
+    if (!read) {
+        node->op = node->op->alone;
+        node->n_out = 1;
+    }
+}
+
 static void count_uses(cleaner *c)
 {
     const nac_graph *g = c->g;
@@ -140,6 +172,9 @@ static bool clean(cleaner *c, int i)
             return false;
         else
             node->in[0] = from->in[0];
+    leave_out(c, node);
+    if (node->op == &nac_op_relu_grad || node->op == &nac_op_relu6_grad)
+        gate_maxima(c, i);
     int same = same_as(g, node);
     if (same >= 0)
         c->to[node->out[0]] = same;

@@ -151,24 +151,26 @@ NAC_INLINE void store_where(int32_t *p, lanes where, int64_t n)
             p[i] = v[i];
 }
 
-/* The maximum over listed cells of n channels; goes on from *best unless `start`. */
+/* The maximum over listed cells of n channels; goes on from *best unless `start`. where may be NULL. */
 NAC_INLINE void max_cells(const real *x, const pool_cell *list, int64_t count, int64_t n, bool start, vec *best, lanes *where)
 {
     int64_t i = 0;
     if (start) {
         *best = load_some(x + list[0].offset, n);
-        *where = (lanes){0} + (nac_lane)list[0].cell;
+        if (where)
+            *where = (lanes){0} + (nac_lane)list[0].cell;
         i = 1;
     }
     for (; i < count; i++) {
         const vec   v = load_some(x + list[i].offset, n);
         const lanes better = (v > *best) | ((v != v) & (*best == *best));
         *best = nac_select(better, v, *best);
-        *where = (better & (nac_lane)list[i].cell) | (~better & *where);
+        if (where)
+            *where = (better & (nac_lane)list[i].cell) | (~better & *where);
     }
 }
 
-static void max_window(pool_walk *k, int64_t channels, const real *x, real *y, int32_t *where)
+NAC_INLINE void max_window(pool_walk *k, int64_t channels, const real *x, real *y, int32_t *where)
 {
     int64_t first = 0, count;
     for (; (count = cells_from(k, first)) > 0; first += count)
@@ -182,9 +184,9 @@ static void max_window(pool_walk *k, int64_t channels, const real *x, real *y, i
                     cell = load_where(where + c, n);
             }
             if (n == NAC_W)
-                max_cells(x + k->w.base + c, k->list, count, NAC_W, first == 0, &best, &cell);
+                max_cells(x + k->w.base + c, k->list, count, NAC_W, first == 0, &best, where ? &cell : NULL);
             else
-                max_cells(x + k->w.base + c, k->list, count, n, first == 0, &best, &cell);
+                max_cells(x + k->w.base + c, k->list, count, n, first == 0, &best, where ? &cell : NULL);
             store_some(y + c, best, n);
             if (where)
                 store_where(where + c, cell, n);
@@ -226,8 +228,14 @@ void NAC_K(max_pool)(const nac_pool *s, const void *x, void *y, int32_t *where)
         const int64_t p0 = line % per_image * s->out[2], row = line * s->out[2] * s->c;
         pool_walk     k;
         start_walk(s, p0, &k);
-        for (int64_t i = 0; i < s->out[2]; i++, next_window(s, p0 + i, &k.w))
-            max_window(&k, s->c, (const real *)x + line / per_image * in_size(s), (real *)y + row + i * s->c, where ? where + row + i * s->c : NULL);
+        for (int64_t i = 0; i < s->out[2]; i++, next_window(s, p0 + i, &k.w)) {
+            const real *from = (const real *)x + line / per_image * in_size(s);
+            real       *to = (real *)y + row + i * s->c;
+            if (where)
+                max_window(&k, s->c, from, to, where + row + i * s->c);
+            else
+                max_window(&k, s->c, from, to, NULL);
+        }
     }
 }
 

@@ -541,7 +541,7 @@ static bool pool_infer(nac_infer *i)
 static void max_eval(const nac_eval *e)
 {
     nac_pool s = pool_shape(e->attrs, e->in[0].type);
-    nac_kernels_for(e->in[0].type->dtype)->max_pool(&s, e->in[0].data, e->out[0].data, e->out[1].data);
+    nac_kernels_for(e->in[0].type->dtype)->max_pool(&s, e->in[0].data, e->out[0].data, e->n_out > 1 ? e->out[1].data : NULL);
 }
 
 static void avg_eval(const nac_eval *e)
@@ -605,8 +605,8 @@ static bool max_grad_vjp(nac_vjp *v)
     return !v->need[0] || (v->din[0] = NAC_APPLY(&nac_op_pool_pick, &a, v->dout[0], v->in[1]));
 }
 
-static const nac_op nac_op_max_pool_grad = {.name = "max_pool_grad", .n_in = 2, .n_out = 1, .attrs_size = sizeof(pool_attrs), .infer = pool_grad_infer,
-                                            .eval = max_grad_eval, .vjp = max_grad_vjp};
+const nac_op nac_op_max_pool_grad = {.name = "max_pool_grad", .n_in = 2, .n_out = 1, .attrs_size = sizeof(pool_attrs), .infer = pool_grad_infer,
+                                     .eval = max_grad_eval, .vjp = max_grad_vjp};
 static bool avg_vjp(nac_vjp *v);
 static const nac_op nac_op_average_pool = {.name = "average_pool", .n_in = 1, .n_out = 1, .attrs_size = sizeof(pool_attrs), .infer = pool_infer,
                                            .eval = avg_eval, .vjp = avg_vjp};
@@ -641,8 +641,9 @@ static bool avg_vjp(nac_vjp *v)
     return (v->din[0] = NAC_APPLY(&nac_op_average_pool_grad, &a, v->dout[0]));
 }
 
-static const nac_op nac_op_max_pool = {.name = "max_pool", .n_in = 1, .n_out = 2, .attrs_size = sizeof(pool_attrs), .infer = pool_infer,
-                                       .eval = max_eval, .vjp = max_vjp};
+static const nac_op nac_op_maxima = {.name = "max_pool", .n_in = 1, .n_out = 1, .attrs_size = sizeof(pool_attrs), .infer = pool_infer, .eval = max_eval};
+const nac_op nac_op_max_pool = {.name = "max_pool", .n_in = 1, .n_out = 2, .attrs_size = sizeof(pool_attrs), .infer = pool_infer, .eval = max_eval,
+                                .vjp = max_vjp, .alone = &nac_op_maxima};
 
 static nac_tensor *pool(const nac_op *op, nac_tensor *x, const nac_size *pool_size, const nac_size *strides, const char *padding, const char *data_format)
 {

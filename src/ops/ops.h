@@ -51,7 +51,8 @@ typedef struct {
 } nac_along_attrs;
 
 /* Ops that the compiler knows. */
-extern const nac_op nac_op_add, nac_op_multiply, nac_op_divide, nac_op_relu, nac_op_reshape, nac_op_broadcast_to, nac_op_scale_shift_last;
+extern const nac_op nac_op_add, nac_op_multiply, nac_op_divide, nac_op_relu, nac_op_relu_grad, nac_op_relu6_grad, nac_op_reshape, nac_op_broadcast_to,
+    nac_op_scale_shift_last, nac_op_max_pool, nac_op_max_pool_grad;
 
 bool nac_is_reduction(const nac_op *op);        /* sum, mean, max, min, prod, any, all: with nac_reduce_attrs, and of one number that number */
 

@@ -95,6 +95,21 @@ BODY(sums_of_one, return nac_exp(nac_sum(nac_reshape(X, 6, 1), .axis = 1)))
 BODY(spread_operand, return nac_add(nac_broadcast_to(Y, NAC_SHAPE(2, 6)), nac_reshape(nac_concatenate(nac_list(X, X), 0), 2, 6)))
 BODY(spread_result, nac_tensor *two = nac_broadcast_to(nac_scalar(2), NAC_SHAPE(2, 6)); return nac_list(two, nac_exp(nac_neg(nac_broadcast_to(X, NAC_SHAPE(2, 6))))))
 BODY(spread_both, return nac_multiply(nac_broadcast_to(X, NAC_SHAPE(2, 6)), nac_broadcast_to(Y, NAC_SHAPE(2, 6))))
+/* relu's gradient before the one of the maxima; not where that is needed itself. At the end of X a maximum that is 0 and a window of what is not positive. */
+static nac_tensor *gate(nac_tensor *x, nac_tensor *dy, bool keeps)
+{
+    nac_tape *tape = nac_tape_begin(false);
+    nac_tensor *image = nac_reshape(nac_concatenate(nac_list(x, nac_neg(nac_relu(x))), 0), 1, 12, 1);
+    nac_tape_watch(tape, image);
+    nac_tensor *seen = nac_relu(image);
+    nac_tape_watch(tape, seen);
+    nac_tensor *most = nac_max_pool(seen, (nac_size){{3}}, (nac_size){{2}}, "same", NULL), *weight = nac_reshape(dy, 1, 6, 1);
+    nac_tensor *both = nac_tape_gradient(tape, nac_multiply(most, weight), nac_list(image, seen));
+    return keeps ? both : nac_at(both, 0);
+}
+BODY(gated, return gate(X, Y, false))
+BODY(gated_kept, return gate(X, Y, true))
+BODY(maxima, return nac_max_pool(nac_reshape(X, 1, 6, 1), (nac_size){{2}}, (nac_size){{2}}, "valid", NULL))
 
 START_TEST(cleaning_up)
 {
@@ -110,6 +125,23 @@ START_TEST(cleaning_up)
             "  return %t3 %t6\n");
     becomes(spread_both, x, y, nac_pass_cleanup,
             "  %t2: float32 (2, 6) = broadcast_to %i1\n  %t3: float32 (2, 6) = multiply %i0 %t2\n  return %t3\n");
+    becomes(gated, x, y, nac_pass_cleanup,
+            "  %t2: float32 (6,) = relu %i0\n  %t3: float32 (6,) = neg %t2\n  %t4: float32 (12,) = concatenate %i0 %t3\n"
+            "  %t5: float32 (1, 12, 1) = reshape %t4\n  %t6: float32 (1, 12, 1) = relu %t5\n"
+            "  %t7: float32 (1, 6, 1), %t8: int32 (1, 6, 1) = max_pool %t6\n  %t9: float32 (1, 6, 1) = reshape %i1\n"
+            "  %t10: float32 (1, 6, 1) = relu_grad %t9 %t7\n  %t11: float32 (1, 12, 1) = max_pool_grad %t10 %t8\n  return %t11\n");
+    becomes(gated_kept, x, y, nac_pass_cleanup,
+            "  %t2: float32 (6,) = relu %i0\n  %t3: float32 (6,) = neg %t2\n  %t4: float32 (12,) = concatenate %i0 %t3\n"
+            "  %t5: float32 (1, 12, 1) = reshape %t4\n  %t6: float32 (1, 12, 1) = relu %t5\n"
+            "  %t7: float32 (1, 6, 1), %t8: int32 (1, 6, 1) = max_pool %t6\n  %t9: float32 (1, 6, 1) = reshape %i1\n"
+            "  %t10: float32 (1, 12, 1) = max_pool_grad %t9 %t8\n  %t11: float32 (1, 12, 1) = relu_grad %t10 %t6\n  return %t11 %t10\n");
+    becomes(maxima, x, y, nac_pass_cleanup,
+            "  %t2: float32 (1, 6, 1) = reshape %i0\n  %t3: float32 (1, 3, 1) = max_pool %t2\n  return %t3\n");
+    nac_function_body bodies[] = {gated, gated_kept, maxima};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        nac_tensor *in = nac_list(x, y), *found = nac_function_call(nac_function_new(bodies[i], NULL), in), *expected = bodies[i](NULL, in);
+        ck_assert_msg(same(nac_at(found, 0), nac_at(expected, 0)), "body %zu", i);
+    }
 }
 END_TEST
 
@@ -304,16 +336,26 @@ START_TEST(printed_passes)
 }
 END_TEST
 
-/* ---- whole models ---- */
+/* ---- the workloads of bench/, without repeated blocks ---- */
 
 static nac_tensor *normalized(nac_tensor *x, int filters, int stride)
 {
     return nac_call(nac_batch_normalization(), nac_call(nac_conv2d(filters, 3, .strides = stride, .padding = "same", .use_bias = false), x));
 }
 
-static nac_model *mlp(void)
+static nac_model *mlp_small(void)
 {
     return nac_sequential(nac_input_layer(784), nac_dense(128, .activation = "relu"), nac_dense(10));
+}
+
+static nac_model *mlp_medium(void)
+{
+    return nac_sequential(nac_input_layer(784), nac_dense(512, .activation = "relu"), nac_dense(512, .activation = "relu"), nac_dense(10));
+}
+
+static nac_model *mlp_large(void)
+{
+    return nac_sequential(nac_input_layer(4096), nac_dense(4096, .activation = "relu"), nac_dense(4096, .activation = "relu"), nac_dense(10));
 }
 
 static nac_model *cnn(void)
@@ -350,13 +392,29 @@ static nac_model *lstm(void)
     return nac_sequential(nac_input_layer(28, 28), nac_lstm(128), nac_dense(10));
 }
 
-static nac_model *transformer(void)         /* of one block */
+static nac_model *charlstm(void)
 {
-    nac_tensor *start = nac_input(64, .input_dtype = "int64"), *x = nac_call(nac_embedding(96, 128), start);
-    x = nac_call(nac_layer_normalization(), nac_call(nac_add_layer(), nac_list(x, nac_call(nac_multi_head_attention(4, 32), nac_list(x, x)))));
-    nac_tensor *h = nac_call(nac_dense(128), nac_call(nac_dense(512, .activation = "gelu"), x));
+    return nac_sequential(nac_input_layer(64, .input_dtype = "int64"), nac_embedding(96, 64), nac_lstm(256, .return_sequences = true),
+                          nac_lstm(256, .return_sequences = true), nac_dense(96));
+}
+
+static nac_model *encoder(int64_t d, int64_t heads, int64_t length)         /* of one block */
+{
+    nac_tensor *start = nac_input(length, .input_dtype = "int64"), *x = nac_call(nac_embedding(96, d), start);
+    x = nac_call(nac_layer_normalization(), nac_call(nac_add_layer(), nac_list(x, nac_call(nac_multi_head_attention(heads, d / heads), nac_list(x, x)))));
+    nac_tensor *h = nac_call(nac_dense(d), nac_call(nac_dense(4 * d, .activation = "gelu"), x));
     x = nac_call(nac_layer_normalization(), nac_call(nac_add_layer(), nac_list(x, h)));
     return nac_functional(start, nac_call(nac_dense(10), nac_call(nac_global_average_pooling1d(), x)));
+}
+
+static nac_model *transformer_small(void)
+{
+    return encoder(128, 4, 64);
+}
+
+static nac_model *transformer_large(void)
+{
+    return encoder(512, 8, 256);
 }
 
 static nac_model *vae(void)
@@ -378,7 +436,8 @@ static nac_model *conv1d(void)
 static const struct {
     const char *name;
     nac_model *(*make)(void);
-} models[] = {{"mlp", mlp}, {"cnn", cnn}, {"resnet", resnet}, {"mobilenet", mobilenet}, {"lstm", lstm}, {"transformer", transformer}, {"vae", vae}, {"conv1d", conv1d}};
+} models[] = {{"mlp-small", mlp_small}, {"mlp-medium", mlp_medium}, {"mlp-large", mlp_large}, {"cnn", cnn}, {"resnet", resnet}, {"mobilenet", mobilenet}, {"lstm", lstm},
+              {"charlstm", charlstm}, {"transformer-small", transformer_small}, {"transformer-large", transformer_large}, {"vae", vae}, {"conv1d", conv1d}};
 
 /* The lines of nodes; memory differs between instruction sets. */
 static void copy_nodes(nac_function *f, FILE *to)
@@ -422,10 +481,12 @@ START_TEST(whole_models)
     else
         WORKS(nac_compile(m, .optimizer = "adam", .loss = nac_sparse_categorical_crossentropy(.from_logits = true), .metrics = {"accuracy"}));
     nac_tensor *like = nac_model_inputs(m);
-    nac_shape shape = nac_shape_of_tensor(like);
-    shape.d[0] = 32;
-    nac_tensor *x = nac_zeros(nac_dtype_of(like), shape), *y = nac_zeros(NAC_INT64, NAC_SHAPE(32));
-    WORKS(nac_train_on_batch(m, x, two ? nac_list(x, nac_zeros(NAC_FLOAT32, NAC_SHAPE(32, 1))) : y, NULL, NULL) && nac_predict(m, x));
+    nac_shape shape = nac_shape_of_tensor(like), out = nac_shape_of_tensor(nac_at(nac_model_outputs(m), 0));
+    shape.d[0] = out.d[0] = 32;
+    out.rank--;
+    nac_tensor *x = nac_zeros(nac_dtype_of(like), shape), *y = nac_zeros(NAC_INT64, out);
+    WORKS(nac_prepare_training(m, x, two ? nac_list(x, nac_zeros(NAC_FLOAT32, NAC_SHAPE(32, 1))) : y, NULL));
+    WORKS(nac_predict(m, x));
     FILE *file = open_memstream(&text, &size);
     fprintf(file, "train\n");
     copy_nodes(nac_model_train_function(m), file);
