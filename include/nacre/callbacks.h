@@ -1,4 +1,5 @@
-/* Callbacks for fit: {.callbacks = {nac_early_stopping(.patience = 3), nac_model_checkpoint("best.keras", .save_best_only = true)}}. */
+/* Callbacks for fit: {.callbacks = {nac_early_stopping(.patience = 3), nac_model_checkpoint("best.keras", .save_best_only = true)}}.
+   Where a callback's `monitor` is not among the figures of an epoch (loss, val_loss, the metrics), stderr says so, once a run, with those that are. */
 #ifndef NACRE_CALLBACKS_H
 #define NACRE_CALLBACKS_H
 

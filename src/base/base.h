@@ -116,7 +116,9 @@ void *nac_resolve(nac_kind kind, nac_spec spec, const char *where, bool *ok);
 
 /* Config objects. get: {"name": value, ...} of the options' current values; NULL on failure. */
 cJSON *nac_options_to_json(const nac_class *cls, const void *options);
-/* {"module", "class_name", "config", "registered_name"}; strings for built-in activations. */
+/* {"module", "class_name", "config", "registered_name"}; takes the config, NULL gives NULL. */
+cJSON *nac_class_json(const nac_class *cls, cJSON *config);
+/* The same of an instance; strings for built-in activations. */
 cJSON *nac_instance_to_json(const void *instance);
 /* What a JSON value in a config means for that kind: null, a name, an envelope. The result belongs to the caller. */
 void *nac_instance_from_json(nac_kind kind, const cJSON *json, const char *where, bool *ok);

@@ -587,6 +587,21 @@ cJSON *nac_options_to_json(const nac_class *cls, const void *options)
     return config ? config : nac_fail(NAC_E_MEMORY, "out of memory: the config of %s", cls->name);
 }
 
+cJSON *nac_class_json(const nac_class *cls, cJSON *config)
+{
+    const char *registered = cls->registered_name ? cls->registered_name : cls->module ? NULL : cls->name;
+    cJSON *json = config ? cJSON_CreateObject() : NULL;
+    if (!json) {
+        cJSON_Delete(config);
+        return NULL;
+    }
+    cJSON_AddItemToObject(json, "module", cls->module ? cJSON_CreateString(cls->module) : cJSON_CreateNull());
+    cJSON_AddStringToObject(json, "class_name", cls->name);
+    cJSON_AddItemToObject(json, "config", config);
+    cJSON_AddItemToObject(json, "registered_name", registered ? cJSON_CreateString(registered) : cJSON_CreateNull());
+    return json;
+}
+
 cJSON *nac_instance_to_json(const void *instance)
 {
     const nac_instance *self = instance;
@@ -594,22 +609,7 @@ cJSON *nac_instance_to_json(const void *instance)
         return cJSON_CreateNull();
     if (nac_hooks[self->cls->kind].to_json)
         return nac_hooks[self->cls->kind].to_json(instance);
-    cJSON *config = nac_options_to_json(self->cls, self->options), *json = config ? cJSON_CreateObject() : NULL;
-    if (!json) {
-        cJSON_Delete(config);
-        return NULL;
-    }
-    if (self->cls->module)
-        cJSON_AddStringToObject(json, "module", self->cls->module);
-    else
-        cJSON_AddNullToObject(json, "module");
-    cJSON_AddStringToObject(json, "class_name", self->cls->name);
-    cJSON_AddItemToObject(json, "config", config);
-    if (self->cls->module)
-        cJSON_AddNullToObject(json, "registered_name");
-    else
-        cJSON_AddStringToObject(json, "registered_name", self->cls->registered_name ? self->cls->registered_name : self->cls->name);
-    return json;
+    return nac_class_json(self->cls, nac_options_to_json(self->cls, self->options));
 }
 
 /* ---- from JSON ---- */

@@ -7,6 +7,7 @@ typedef struct {
     double       best;
     int64_t      wait, best_epoch;
     bool         rises, found, any;     /* any: best is a value */
+    bool         warned;
     nac_list     variables, values;     /* the best weights */
 } early_stopping;
 
@@ -32,7 +33,7 @@ static bool on_train_begin(nac_callback *self, nac_training *t)
     early_stopping *e = (early_stopping *)self;
     (void)t;
     e->wait = e->best_epoch = 0;
-    e->found = e->any = false;
+    e->found = e->any = e->warned = false;
     forget(e);
     return true;
 }
@@ -47,7 +48,7 @@ static bool on_epoch_end(nac_callback *self, nac_training *t, int64_t epoch, nac
     early_stopping *e = (early_stopping *)self;
     const nac_early_stopping_options *o = self->base.options;
     double value;
-    if (!nac_find_log(logs, o->monitor, &value) || epoch < o->start_from_epoch)
+    if (!nac_monitored(self, o->monitor, logs, &e->warned, &value) || epoch < o->start_from_epoch)
         return true;
     e->rises = nac_rises(t->model, o->mode, o->monitor);
     if (o->restore_best_weights && !e->found && !keep_weights(e, t->model))

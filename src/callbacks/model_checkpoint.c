@@ -9,7 +9,7 @@
 typedef struct {
     nac_callback base;
     double       best;
-    bool         any;                   /* best is a value */
+    bool         any, warned;           /* any: best is a value */
     int64_t      epoch, batches;
 } model_checkpoint;
 
@@ -82,7 +82,7 @@ static bool save(model_checkpoint *c, nac_training *t, int64_t batch, const nac_
     double value;
     if (!expand(o->filepath, c->epoch + 1, batch + 1, logs, path, sizeof path))
         return false;
-    if (o->save_best_only && nac_find_log(logs, o->monitor, &value)) {
+    if (o->save_best_only && nac_monitored(&c->base, o->monitor, logs, &c->warned, &value)) {
         bool improved = !c->any || (nac_rises(t->model, o->mode, o->monitor) ? value > c->best : value < c->best);
         char best[32] = "None";
         if (c->any)
@@ -106,6 +106,7 @@ static bool on_train_begin(nac_callback *self, nac_training *t)
     model_checkpoint *c = (model_checkpoint *)self;
     const nac_model_checkpoint_options *o = self->base.options;
     (void)t;
+    c->warned = false;
     if (!c->any) {
         c->any = !isnan(o->initial_value_threshold);
         c->best = o->initial_value_threshold;

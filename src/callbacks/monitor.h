@@ -16,6 +16,21 @@ static inline bool nac_find_log(const nac_logs *logs, const char *name, double *
     return false;
 }
 
+/* A figure that a callback cannot do without; when it is not there stderr says so, once a run of fit, with those that are. */
+static inline bool nac_monitored(const nac_callback *c, const char *name, const nac_logs *logs, bool *warned, double *value)
+{
+    if (nac_find_log(logs, name, value))
+        return true;
+    if (!*warned) {
+        fprintf(stderr, "nacre: %s: monitor: there is no figure called \"%s\"; there are", c->base.cls->name, name);
+        for (int i = 0; i < logs->n; i++)
+            fprintf(stderr, "%s \"%s\"", i ? "," : "", logs->name[i]);
+        fputs(logs->n ? "\n" : " none\n", stderr);
+    }
+    *warned = true;
+    return false;
+}
+
 /* A figure of the callback's own, seen by those after it, the progress bar and the history. */
 static inline void nac_put_log(nac_logs *logs, const char *name, double value)
 {

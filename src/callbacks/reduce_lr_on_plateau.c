@@ -5,7 +5,7 @@
 typedef struct {
     nac_callback base;
     double       best;
-    bool         any;                   /* best is a value */
+    bool         any, warned;           /* any: best is a value */
     int64_t      wait, cooldown;        /* epochs without improvement; that are left of the pause */
 } reduce_lr;
 
@@ -13,7 +13,7 @@ static bool on_train_begin(nac_callback *self, nac_training *t)
 {
     reduce_lr *r = (reduce_lr *)self;
     (void)t;
-    r->any = false;
+    r->any = r->warned = false;
     r->wait = r->cooldown = 0;
     return true;
 }
@@ -43,7 +43,7 @@ static bool on_epoch_end(nac_callback *self, nac_training *t, int64_t epoch, nac
     nac_optimizer *optimizer = nac_model_optimizer(t->model);
     double value, rate = nac_learning_rate(optimizer);
     nac_put_log(logs, "learning_rate", rate);
-    if (!nac_find_log(logs, o->monitor, &value))
+    if (!nac_monitored(self, o->monitor, logs, &r->warned, &value))
         return true;
     if (r->cooldown > 0) {
         r->cooldown--;

@@ -201,6 +201,8 @@ static size_t batch_bytes(const nac_tensor *t, int64_t n)
 static bool worthwhile(const nac_batches *b)
 {
     const char *say = getenv("NACRE_PREFETCH");
+    if (b->data->make)
+        return false;
     bool worth = say ? *say == '1' : omp_get_num_procs() > omp_get_max_threads() && batch_bytes(b->data->inputs, b->batch_size) >= WORTHWHILE;
     return worth && b->order && b->batch_size < b->end - b->at;
 }
@@ -256,7 +258,7 @@ static void drop_slots(nac_batches *b)
 
 void nac_batches_open(nac_batches *b, nac_dataset *data, int64_t batch_size)
 {
-    *b = (nac_batches){.data = nac_retain(data), .batch_size = batch_size, .end = data->size};
+    *b = (nac_batches){.data = nac_retain(data), .batch_size = data->make ? 1 : batch_size, .end = data->size};
 }
 
 void nac_batches_close(nac_batches *b)
@@ -313,6 +315,42 @@ bool nac_batches_restart(nac_batches *b, bool shuffle, uint64_t seed, uint64_t e
     return !b->feeder || begin_pass(b);
 }
 
+/* ---- batches that a function makes ---- */
+
+static bool same_samples(const nac_tensor *t, int64_t number, int64_t *n)
+{
+    char text[128];
+    for (int i = 0; i < t->n_items; i++)
+        if (!same_samples(t->items[i], number, n))
+            return false;
+    if (t->n_items)
+        return true;
+    if (!t->buffer || t->type.rank < 1)
+        return nac_fail(NAC_E_SHAPE, "batch %lld: expected arrays with samples along their first axis, found %s", (long long)number,
+                        nac_type_text(&t->type, text, sizeof text));
+    *n = *n < 0 ? t->type.dim[0] : *n;
+    return t->type.dim[0] == *n
+           || nac_fail(NAC_E_SHAPE, "batch %lld: expected %lld samples in each of its arrays, found %lld", (long long)number, (long long)*n, (long long)t->type.dim[0]);
+}
+
+static nac_tensor *make(nac_batches *b)
+{
+    int64_t number = b->order ? b->order[b->at] : b->at, samples = -1;
+    nac_scope scope = nac_scope_begin();
+    nac_tensor *batch = b->data->make(b->data->context, number);
+    if (!batch && nac_ok())
+        nac_fail(NAC_E_ARGUMENT, "batch %lld: the dataset's function gave none", (long long)number);
+    else if (batch && !nac_is_list(batch))
+        batch = nac_list_of(1, &batch);
+    else if (batch && batch->n_items > 3)
+        batch = nac_fail(NAC_E_ARGUMENT, "batch %lld: expected inputs, targets and sample weights, found a list of %d", (long long)number, batch->n_items);
+    bool ok = batch && same_samples(batch, number, &samples);
+    nac_release(b->last);
+    b->last = ok ? nac_retain(batch) : nac_trail("in the function of a dataset");
+    nac_scope_end(&scope);
+    return b->last;
+}
+
 nac_tensor *nac_batches_next(nac_batches *b, bool *ok)
 {
     *ok = true;
@@ -320,7 +358,9 @@ nac_tensor *nac_batches_next(nac_batches *b, bool *ok)
         return NULL;
     int64_t n = samples_at(b, b->at);
     nac_tensor **slot = slot_of(b, 0, n), *batch = NULL;
-    if (b->feeder)
+    if (b->data->make)
+        batch = make(b);
+    else if (b->feeder)
         batch = take(b, n);
     else if (have_room(b, slot, n))
         fill(b, batch = *slot, b->at, n);

@@ -6,9 +6,11 @@
 #include "nacre/data.h"
 
 struct nac_dataset {
-    nac_object  obj;
-    int64_t     size;
-    nac_tensor *inputs, *targets, *weights;     /* retained; the last two may be NULL */
+    nac_object      obj;
+    int64_t         size;
+    nac_tensor     *inputs, *targets, *weights;     /* retained; the last two may be NULL */
+    nac_batch_maker make;                           /* instead of arrays; size counts batches */
+    void           *context;
 };
 
 enum { NAC_BATCHES_AHEAD = 4 };

@@ -1,4 +1,4 @@
-/* Datasets of arrays in memory. */
+/* Datasets: arrays in memory, and batches that a function makes. */
 #include <string.h>
 #include "data/data.h"
 #include "kernels/kernels.h"
@@ -27,9 +27,10 @@ static bool check(const nac_tensor *t, const char *what, int64_t *size)
     return t->type.dim[0] == *size || nac_fail(NAC_E_SHAPE, "nac_arrays: %s: expected %lld samples, found %lld", what, (long long)*size, (long long)t->type.dim[0]);
 }
 
+static const nac_object_type type = {NAC_KIND_DATASET, destroy};
+
 nac_dataset *nac_arrays_with(const nac_arrays_arguments *a)
 {
-    static const nac_object_type type = {NAC_KIND_DATASET, destroy};
     int64_t size = -1;
     if (!a->inputs || !check(a->inputs, "inputs", &size) || (a->targets && !check(a->targets, "targets", &size))
         || (a->sample_weight && !check(a->sample_weight, "sample_weight", &size)))
@@ -40,6 +41,20 @@ nac_dataset *nac_arrays_with(const nac_arrays_arguments *a)
         d->inputs = nac_retain(a->inputs);
         d->targets = nac_retain(a->targets);
         d->weights = nac_retain(a->sample_weight);
+    }
+    return d;
+}
+
+nac_dataset *nac_dataset_of(int64_t batches, nac_batch_maker make, void *context)
+{
+    if (batches < 0 || !make)
+        return nac_fail(NAC_E_ARGUMENT, "nac_dataset_of: expected a number of batches and a function that makes them, found %lld and %s", (long long)batches,
+                        make ? "a function" : "NULL");
+    nac_dataset *d = nac_object_new(&type, sizeof *d);
+    if (d) {
+        d->size = batches;
+        d->make = make;
+        d->context = context;
     }
     return d;
 }
@@ -87,9 +102,14 @@ static nac_tensor *part(nac_tensor *t, int64_t from, int64_t to, const int64_t *
     return copy;
 }
 
+static bool is_arrays(const nac_dataset *d, const char *who)
+{
+    return !d->make || nac_fail(NAC_E_ARGUMENT, "%s: expected a dataset of arrays, found one whose batches a function makes", who);
+}
+
 nac_dataset *nac_dataset_slice(nac_dataset *d, int64_t from, int64_t to)
 {
-    if (!d)
+    if (!d || !is_arrays(d, "nac_dataset_slice"))
         return NULL;
     if (from < 0 || to > d->size || from > to)
         return nac_fail(NAC_E_ARGUMENT, "nac_dataset_slice: samples %lld to %lld of %lld", (long long)from, (long long)to, (long long)d->size);
@@ -98,7 +118,7 @@ nac_dataset *nac_dataset_slice(nac_dataset *d, int64_t from, int64_t to)
 
 nac_dataset *nac_dataset_take(nac_dataset *d, nac_tensor *ids)
 {
-    const int64_t *id = d ? nac_data_i64(ids) : NULL;
+    const int64_t *id = d && is_arrays(d, "nac_dataset_take") ? nac_data_i64(ids) : NULL;
     if (!id)
         return NULL;
     int64_t n = nac_size_of(ids);

@@ -59,7 +59,7 @@ static nac_tensor *read_idx(gzFile file, const char *path)
 nac_tensor *nac_load_idx(const char *path)
 {
     if (!path)
-        return NULL;
+        return nac_fail(NAC_E_ARGUMENT, "nac_load_idx: path: expected a text, found NULL");
     gzFile file = gzopen(path, "rb");
     if (!file)
         return nac_fail(errno == ENOENT ? NAC_E_NOT_FOUND : NAC_E_IO, "%s: %s", path, errno ? strerror(errno) : "cannot be opened");
@@ -73,7 +73,7 @@ nac_dataset *nac_fashion_mnist(const char *part)
     const char *folder = getenv("NACRE_FASHION_MNIST"), *name = !part ? NULL : strcmp(part, "train") == 0 ? "train" : strcmp(part, "test") == 0 ? "t10k" : NULL;
     char images[1024], labels[1024];
     if (!part)
-        return NULL;
+        return nac_fail(NAC_E_ARGUMENT, "nac_fashion_mnist: expected \"train\" or \"test\", found NULL");
     if (!name)
         return nac_fail(NAC_E_ARGUMENT, "nac_fashion_mnist: expected \"train\" or \"test\", found \"%s\"", part);
     folder = folder ? folder : "/usr/share/datasets/fashion-mnist";

@@ -112,6 +112,8 @@ static void binary_block(nac_binary_kind kind, nac_binary_shape shape, int64_t n
     case NAC_RELU6_GRAD: ZIP(q > 0 && q < 6 ? p : 0);
     case NAC_SIGMOID_GRAD: ZIP(p *q * (1 - q));
     case NAC_TANH_GRAD: ZIP(p *(1 - q * q));
+    case NAC_GELU_GRAD:
+        ZIP(p * ((real)0.5 * (1 + fast_erf(q * (real)0.70710678118654752440)) + q * (real)0.39894228040143267794 * fast_exp((real)-0.5 * q * q)));
     case NAC_BINARY_COUNT: break;
     }
 }

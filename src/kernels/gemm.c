@@ -404,6 +404,14 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
     }
 }
 
+/* Block t of the down x across that C is cut into. */
+static void block_of(const product *g, int64_t down, int64_t across, int64_t t)
+{
+    const int64_t panels = nac_ceil_div(g->n, NAC_NR), i = t % down, j = t / down;
+    block(g, nac_cut(g->m, down, i), nac_cut(g->m, down, i + 1), nac_cut(panels, across, j) * NAC_NR,
+          nac_min(nac_cut(panels, across, j + 1) * NAC_NR, g->n));
+}
+
 static void multiply(int team, product *g)
 {
     alignas(64) real shared_b[SHARED_B];
@@ -428,17 +436,7 @@ static void multiply(int team, product *g)
         if (down * across < team)
             down = nac_min(nac_ceil_div(g->m, NAC_MR), nac_ceil_div(team, across));
     }
-    const int64_t blocks = down * across;
-    if (blocks == 1) {
-        block(g, 0, g->m, 0, g->n);
-        return;
-    }
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int64_t t = 0; t < blocks; t++) {
-        const int64_t i = t % down, j = t / down;
-        block(g, nac_cut(g->m, down, i), nac_cut(g->m, down, i + 1), nac_cut(panels, across, j) * NAC_NR,
-              nac_min(nac_cut(panels, across, j + 1) * NAC_NR, g->n));
-    }
+    NAC_SHARE(team > 1 && down * across > 1, t, down * across, block_of(g, down, across, t));
 }
 
 /* One row of results: y (n) = x (k) times B. */
@@ -535,33 +533,35 @@ NAC_INLINE void row_dots(const int rows, const row_product *g, const real *b, re
         out[r] = sum_lanes(acc[r][0] + acc[r][1]);
 }
 
+enum { CHUNK = ROW_V * NAC_W };
+
+static void row_chunk(const row_product *g, int64_t j0)
+{
+    const int64_t n = nac_min(g->n - j0, CHUNK);
+    alignas(64) real out[CHUNK];
+    if (g->t) {
+        int64_t j = 0;
+        for (; j + 4 <= n; j += 4)
+            row_dots(4, g, g->b + (j0 + j) * g->ldb, out + j);
+        for (; j < n; j++)
+            row_dots(1, g, g->b + (j0 + j) * g->ldb, out + j);
+    } else {
+        row_columns(g, n, g->b + j0, out);
+    }
+    for (int64_t j = 0; j < n; j++) {
+        real *y = g->y + (j0 + j) * g->y_step;
+        real  r = g->alpha * out[j];
+        if (g->beta != 0)
+            r += g->beta * *y;
+        if (g->bias)
+            r += g->bias[(j0 + j) * g->bias_step];
+        *y = g->relu && r < 0 ? 0 : r;
+    }
+}
+
 static void row_times(int team, const row_product *g)
 {
-    enum { CHUNK = ROW_V * NAC_W };
-    const int64_t chunks = nac_ceil_div(g->n, CHUNK);
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int64_t t = 0; t < chunks; t++) {
-        const int64_t j0 = t * CHUNK, n = nac_min(g->n - j0, CHUNK);
-        alignas(64) real out[CHUNK];
-        if (g->t) {
-            int64_t j = 0;
-            for (; j + 4 <= n; j += 4)
-                row_dots(4, g, g->b + (j0 + j) * g->ldb, out + j);
-            for (; j < n; j++)
-                row_dots(1, g, g->b + (j0 + j) * g->ldb, out + j);
-        } else {
-            row_columns(g, n, g->b + j0, out);
-        }
-        for (int64_t j = 0; j < n; j++) {
-            real *y = g->y + (j0 + j) * g->y_step;
-            real  r = g->alpha * out[j];
-            if (g->beta != 0)
-                r += g->beta * *y;
-            if (g->bias)
-                r += g->bias[(j0 + j) * g->bias_step];
-            *y = g->relu && r < 0 ? 0 : r;
-        }
-    }
+    NAC_SHARE(team > 1, t, nac_ceil_div(g->n, CHUNK), row_chunk(g, t * CHUNK));
 }
 
 static void scale_only(const product *g)
@@ -612,12 +612,6 @@ void NAC_K(gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, in
         return;
     }
     const bool across = team > 1 && batch >= team;
-#pragma omp parallel for num_threads(team) if (across) schedule(static)
-    for (int64_t i = 0; i < batch; i++) {
-        product g = all;
-        g.a += i * stride_a;
-        g.b += i * stride_b;
-        g.c += i * m * n;
-        gemm_team(across ? 1 : team, &g);
-    }
+    NAC_SHARE(across, i, batch, gemm_team(across ? 1 : team, &(product){ta, tb, m, n, k, all.a + i * stride_a, all.b + i * stride_b, NULL,
+                                                                        all.lda, all.ldb, n, all.c + i * m * n, 1, 0, NULL, false}));
 }

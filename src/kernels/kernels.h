@@ -35,6 +35,7 @@ typedef enum {
     NAC_RELU6_GRAD,                 /* (dy, y) -> 0 < y && y < 6 ? dy : 0 */
     NAC_SIGMOID_GRAD,               /* (dy, y) -> dy y (1 - y) */
     NAC_TANH_GRAD,                  /* (dy, y) -> dy (1 - y y) */
+    NAC_GELU_GRAD,                  /* (dy, x) -> dy (cdf(x) + x pdf(x)) */
     NAC_BINARY_COUNT
 } nac_binary_kind;                  /* MOD and FLOOR_DIV have Python's signs; ROUND above is half to even */
 
@@ -204,6 +205,8 @@ typedef struct nac_kernels {
 
     /* NAC_PHILOX words of the stream (key, hi): the four of counter lo, of lo + 1, .. */
     void (*philox)(uint64_t key, uint64_t hi, uint64_t lo, uint32_t *y);
+    /* NAC_PHILOX / 4 standard normal numbers, by Box and Muller: one of the four words of counter lo, of lo + 1, .. The same for every build. */
+    void (*normal)(uint64_t key, uint64_t hi, uint64_t lo, double *y);
     /* Inverted dropout: y = keep ? x / (1 - rate) : 0, where element i is kept when its uniform number (of 24 bits) is >= rate; y may be x. */
     void (*dropout)(uint64_t key, uint64_t counter, int64_t n, double rate, const void *x, void *y);
 } nac_kernels;

@@ -1,35 +1,130 @@
-/* Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). */
+/* Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), and what is drawn with it. Built without multiply-adds in
+   one: every build rounds alike. */
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 #include "kernels/real.h"
 
-#define LANES (NAC_PHILOX / 4)          /* counters at once: a loop that compilers vectorise */
+#define LANES (NAC_PHILOX / 4)          /* counters at once: 16, a vector of AVX-512 */
+
+/* The four words of each counter. */
+typedef struct {
+    uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
+} words;
+
+#ifdef __AVX512F__
+/* The halves of the products with m: compilers take products of 64 bits, which cost three times as much. */
+static inline void multiply(__m512i x, uint32_t m, __m512i *high, __m512i *low)
+{
+    __m512i by = _mm512_set1_epi64(m), even = _mm512_mul_epu32(x, by), odd = _mm512_mul_epu32(_mm512_srli_epi64(x, 32), by);
+    *high = _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), 0xaaaa, odd);
+    *low = _mm512_mask_mov_epi32(even, 0xaaaa, _mm512_slli_epi64(odd, 32));
+}
+
+static inline void round_of(words *w, uint32_t k0, uint32_t k1)
+{
+    __m512i high0, low0, high2, low2;
+    multiply(_mm512_loadu_si512(w->c0), 0xd2511f53, &high0, &low0);
+    multiply(_mm512_loadu_si512(w->c2), 0xcd9e8d57, &high2, &low2);
+    _mm512_storeu_si512(w->c0, _mm512_xor_si512(_mm512_xor_si512(high2, _mm512_loadu_si512(w->c1)), _mm512_set1_epi32((int)k0)));
+    _mm512_storeu_si512(w->c1, low2);
+    _mm512_storeu_si512(w->c2, _mm512_xor_si512(_mm512_xor_si512(high0, _mm512_loadu_si512(w->c3)), _mm512_set1_epi32((int)k1)));
+    _mm512_storeu_si512(w->c3, low0);
+}
+#else
+static inline void round_of(words *w, uint32_t k0, uint32_t k1)
+{
+#pragma omp simd
+    for (int i = 0; i < LANES; i++) {
+        uint64_t p0 = (uint64_t)0xd2511f53 * w->c0[i], p1 = (uint64_t)0xcd9e8d57 * w->c2[i];
+        w->c0[i] = (uint32_t)(p1 >> 32) ^ w->c1[i] ^ k0;
+        w->c1[i] = (uint32_t)p1;
+        w->c2[i] = (uint32_t)(p0 >> 32) ^ w->c3[i] ^ k1;
+        w->c3[i] = (uint32_t)p0;
+    }
+}
+#endif
+
+static inline void draw(uint64_t key, uint64_t hi, uint64_t lo, words *w)
+{
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    for (int i = 0; i < LANES; i++) {
+        w->c0[i] = (uint32_t)(lo + (uint64_t)i);
+        w->c1[i] = (uint32_t)((lo + (uint64_t)i) >> 32);
+        w->c2[i] = (uint32_t)hi;
+        w->c3[i] = (uint32_t)(hi >> 32);
+    }
+    for (int round = 0; round < 10; round++, k0 += 0x9e3779b9, k1 += 0xbb67ae85)
+        round_of(w, k0, k1);
+}
 
 void NAC_K(philox)(uint64_t key, uint64_t hi, uint64_t lo, uint32_t *y)
 {
-    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32), c0[LANES], c1[LANES], c2[LANES], c3[LANES];
+    words w;
+    draw(key, hi, lo, &w);
     for (int i = 0; i < LANES; i++) {
-        c0[i] = (uint32_t)(lo + (uint64_t)i);
-        c1[i] = (uint32_t)((lo + (uint64_t)i) >> 32);
-        c2[i] = (uint32_t)hi;
-        c3[i] = (uint32_t)(hi >> 32);
+        y[4 * i] = w.c0[i];
+        y[4 * i + 1] = w.c1[i];
+        y[4 * i + 2] = w.c2[i];
+        y[4 * i + 3] = w.c3[i];
     }
-    for (int round = 0; round < 10; round++) {
+}
+
+/* In [0, 1), of 53 bits. There are vectors of conversions from int32 alone. */
+static inline double unit(uint32_t a, uint32_t b)
+{
+    double high = (double)(int32_t)(a ^ 0x80000000u) + 0x1p31;
+    return (high * 0x1p21 + (double)(int32_t)(b >> 11)) * 0x1p-53;
+}
+
+/* Of x in [2^-53, 1]: x = 2^e m, m in [sqrt 1/2, sqrt 2), and log m = 2 artanh s, s = (m - 1) / (m + 1), as a series. */
+static inline double log_unit(double x)
+{
+    uint64_t bits, of_e, of_m;
+    double m, e;
+    memcpy(&bits, &x, 8);
+    uint64_t shifted = bits - 0x3fe6a09e667f3bcdu;          /* of sqrt 1/2; x < 1 makes it negative, and 64 the more to its e keep that positive */
+    of_e = ((shifted + ((uint64_t)64 << 52)) >> 52) | 0x4330000000000000u;
+    of_m = (shifted & 0xfffffffffffffu) + 0x3fe6a09e667f3bcdu;
+    memcpy(&e, &of_e, 8);
+    memcpy(&m, &of_m, 8);
+    e -= 0x1p52 + 64;
+    double s = (m - 1) / (m + 1), z = s * s, p = 2.0 / 21;
+    p = p * z + 2.0 / 19;
+    p = p * z + 2.0 / 17;
+    p = p * z + 2.0 / 15;
+    p = p * z + 2.0 / 13;
+    p = p * z + 2.0 / 11;
+    p = p * z + 2.0 / 9;
+    p = p * z + 2.0 / 7;
+    p = p * z + 2.0 / 5;
+    p = p * z + 2.0 / 3;
+    return e * 0.693147180559945309417 + (p * z * s + 2 * s);
+}
+
+/* cos(2 pi v) for v in [0, 1): the sine of an angle within a quarter of a turn, as a series. */
+static inline double cos_turns(double v)
+{
+    double t = v < 0.5 ? 0.25 - v : v - 0.75, x = t * 6.283185307179586477, z = x * x, p = 1 / 51090942171709440000.0;
+    p = p * z - 1 / 121645100408832000.0;
+    p = p * z + 1 / 355687428096000.0;
+    p = p * z - 1 / 1307674368000.0;
+    p = p * z + 1 / 6227020800.0;
+    p = p * z - 1 / 39916800.0;
+    p = p * z + 1 / 362880.0;
+    p = p * z - 1 / 5040.0;
+    p = p * z + 1 / 120.0;
+    p = p * z - 1 / 6.0;
+    return p * z * x + x;
+}
+
+void NAC_K(normal)(uint64_t key, uint64_t hi, uint64_t lo, double *y)
+{
+    words w;
+    draw(key, hi, lo, &w);
 #pragma omp simd
-        for (int i = 0; i < LANES; i++) {
-            uint64_t p0 = (uint64_t)0xd2511f53 * c0[i], p1 = (uint64_t)0xcd9e8d57 * c2[i];
-            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
-            c1[i] = (uint32_t)p1;
-            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
-            c3[i] = (uint32_t)p0;
-        }
-        k0 += 0x9e3779b9;
-        k1 += 0xbb67ae85;
-    }
-    for (int i = 0; i < LANES; i++) {
-        y[4 * i] = c0[i];
-        y[4 * i + 1] = c1[i];
-        y[4 * i + 2] = c2[i];
-        y[4 * i + 3] = c3[i];
-    }
+    for (int i = 0; i < LANES; i++)
+        y[i] = sqrt(-2 * log_unit(1 - unit(w.c0[i], w.c1[i]))) * cos_turns(unit(w.c2[i], w.c3[i]));
 }
 
 /* Without a branch, which would be taken at random. */

@@ -33,7 +33,7 @@ static double unit_f64(uint32_t a, uint32_t b)
 /* The same with the four words of counter i in `r`. */
 #define FOR_WORDS(n, body)                                                                                                           \
     const nac_kernels *kernels = nac_kernels_f32();                                                                                  \
-    _Pragma("omp parallel for schedule(static) if (n > 4096)") for (int64_t b = 0; b < GROUPS(n, LANES); b++)                        \
+    _Pragma("omp parallel for schedule(static) if (n > 16384)") for (int64_t b = 0; b < GROUPS(n, LANES); b++)                        \
     {                                                                                                                                \
         uint32_t words[NAC_PHILOX];                                                                                                  \
         kernels->philox(key, counter, (uint64_t)(b * LANES), words);                                                                 \
@@ -58,41 +58,46 @@ void nac_random_uniform_f64(uint64_t key, uint64_t counter, int64_t n, double lo
     FOR_WORDS((n + 1) / 2, for (int64_t k = 0; k < 2 && 2 * i + k < n; k++) y[2 * i + k] = lo + (hi - lo) * unit_f64(r[2 * k], r[2 * k + 1]))
 }
 
-/* Box and Muller, in double so that every machine rounds alike. */
-static double normal(const uint32_t *r)
-{
-    double u = unit_f64(r[0], r[1]), v = unit_f64(r[2], r[3]);
-    return sqrt(-2 * log(1 - u)) * cos(6.283185307179586477 * v);
-}
+/* The same with a standard normal number of counter i in `v`. */
+#define FOR_NORMALS(n, body)                                                                                                         \
+    const nac_kernels *kernels = nac_kernels_f32();                                                                                  \
+    _Pragma("omp parallel for schedule(static) if (n > 16384)") for (int64_t b = 0; b < GROUPS(n, LANES); b++)                       \
+    {                                                                                                                                \
+        double normals[LANES];                                                                                                       \
+        kernels->normal(key, counter, (uint64_t)(b * LANES), normals);                                                               \
+        for (int64_t i = b * LANES, end = END(n, b, LANES); i < end; i++) {                                                          \
+            double v = normals[i - b * LANES];                                                                                       \
+            body;                                                                                                                    \
+        }                                                                                                                            \
+    }
 
 void nac_random_normal_f64(uint64_t key, uint64_t counter, int64_t n, double mean, double stddev, double *y)
 {
-    FOR_WORDS(n, y[i] = mean + stddev * normal(r))
+    FOR_NORMALS(n, y[i] = mean + stddev * v)
 }
 
 void nac_random_normal_f32(uint64_t key, uint64_t counter, int64_t n, float mean, float stddev, float *y)
 {
-    FOR_WORDS(n, y[i] = (float)(mean + stddev * normal(r)))
+    FOR_NORMALS(n, y[i] = (float)(mean + stddev * v))
 }
 
 /* Further tries of element i take counters far beyond any element. */
-static double truncated(const nac_kernels *kernels, uint64_t key, uint64_t counter, uint64_t i, const uint32_t *r)
+static double truncated(const nac_kernels *kernels, uint64_t key, uint64_t counter, uint64_t i, double v)
 {
-    double v = normal(r);
-    uint32_t again[NAC_PHILOX];
+    double again[LANES];
     for (uint64_t attempt = 1; fabs(v) > 2; attempt++) {
-        kernels->philox(key, counter, i + (attempt << 48), again);
-        v = normal(again);
+        kernels->normal(key, counter, i + (attempt << 48), again);
+        v = *again;
     }
     return v;
 }
 
 void nac_random_truncated_normal_f64(uint64_t key, uint64_t counter, int64_t n, double mean, double stddev, double *y)
 {
-    FOR_WORDS(n, y[i] = mean + stddev * truncated(kernels, key, counter, (uint64_t)i, r))
+    FOR_NORMALS(n, y[i] = mean + stddev * truncated(kernels, key, counter, (uint64_t)i, v))
 }
 
 void nac_random_truncated_normal_f32(uint64_t key, uint64_t counter, int64_t n, float mean, float stddev, float *y)
 {
-    FOR_WORDS(n, y[i] = (float)(mean + stddev * truncated(kernels, key, counter, (uint64_t)i, r)))
+    FOR_NORMALS(n, y[i] = (float)(mean + stddev * truncated(kernels, key, counter, (uint64_t)i, v)))
 }

@@ -35,7 +35,6 @@ typedef nac_lane lanes __attribute__((vector_size(NAC_VECTOR_BYTES)));
 #else
 #define NAC_UNROLL _Pragma("GCC unroll 16")
 #endif
-#define NAC_INLINE static inline __attribute__((always_inline))
 
 NAC_INLINE int64_t nac_min(int64_t a, int64_t b)
 {

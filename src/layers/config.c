@@ -26,6 +26,8 @@ cJSON *nac_plain_config(nac_layer *l)
     cJSON_AddStringToObject(config, "name", l->name);
     cJSON_AddBoolToObject(config, "trainable", l->trainable);
     cJSON_AddItemToObject(config, "dtype", dtype_policy(l->dtype));
+    for (const cJSON *item = config->child; item; item = item->next)
+        cJSON_DeleteItemFromObjectCaseSensitive(options, item->string);
     while (options->child) {
         cJSON *item = cJSON_DetachItemViaPointer(options, options->child);
         cJSON_AddItemToObject(config, item->string, item);

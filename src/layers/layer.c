@@ -599,8 +599,8 @@ static bool build_for(nac_layer *self, const nac_layer_call *c)
         return !self->n_expected || nac_expect_inputs(self, c->n_in, self->n_expected);
     for (int i = 0; i < c->n_in; i++) {
         types[i] = c->in[i]->type;
-        if (types[i].rank > 0)
-            types[i].dim[0] = -1;       /* weights do not depend on the batch */
+        if (types[i].rank > 0 && !nac_this_thread()->abstract)
+            types[i].dim[0] = -1;       /* weights do not depend on the batch; what a model is drawn up with stays: in the file of a stateful layer Keras wants it */
     }
     return nac_build_layer(self, c->n_in, types);
 }

@@ -9,6 +9,14 @@ typedef struct {
     int        axes[NAC_MAX_RANK], n_axes;      /* of the inputs: where attention goes along */
 } attention;
 
+static bool init(void *self)
+{
+    nac_layer *l = self;
+    nac_release(l->activity_regularizer);       /* it is the projections' */
+    l->activity_regularizer = NULL;
+    return true;
+}
+
 /* "abc,cde->abde" for free 2, bound 1, made 2: the last `bound` axes become `made` others, along which a bias lies. */
 static nac_layer *projection(attention *l, const char *attribute, const char *name, const char *activation, int bound, int made, const int64_t *made_dim,
                              const nac_type *in)
@@ -54,8 +62,6 @@ static bool build(nac_layer *self, int n_in, const nac_type *in)
     const nac_multi_head_attention_options *o = nac_options(self);
     attention *l = (attention *)self;
     char query[128], found[128];
-    nac_release(self->activity_regularizer);    /* it is the projections' */
-    self->activity_regularizer = NULL;
     if (n_in < 2 || n_in > 3)
         return nac_fail(NAC_E_ARGUMENT, "MultiHeadAttention \"%s\": expected a query and a value, and perhaps a key; found %d inputs", self->name, n_in);
     for (int i = 0; i < n_in; i++) {
@@ -169,12 +175,13 @@ static nac_tensor *by_scores(nac_layer *self, nac_layer_call *c, nac_tensor *q, 
     nac_tensor *mask = mask_of(self, c, c->use_causal_mask, &ok), *scores;
     if (!ok)
         return NULL;
-    equations(l, nac_rank(q), product, combine);
     q = nac_mul_scalar(q, 1 / sqrt((double)o->key_dim));
-    if (plain)
+    if (plain) {
         scores = nac_matmul_t(nac_transpose(q, 0, 2, 1, 3), false, nac_transpose(k, 0, 2, 1, 3), true);
-    else
+    } else {
+        equations(l, nac_rank(q), product, combine);
         scores = nac_einsum(product, k, q);
+    }
     if (mask && scores)                 /* where, not a sum: the scores of a query without keys have no gradient */
         scores = nac_where(mask, scores, nac_scalar_of(self->dtype, -1e30));
     scores = softmax_along(scores, l->n_axes);
@@ -212,5 +219,5 @@ static bool call(nac_layer *self, nac_layer_call *c)
     return c->out[0];
 }
 
-NAC_DEFINE_LAYER(multi_head_attention, NAC_MULTI_HEAD_ATTENTION_OPTIONS, (.name = "MultiHeadAttention", .size = sizeof(attention)), .build = build,
-                 .call = call, .compute_mask = compute_mask, .build_shapes = "query_shape value_shape key_shape")
+NAC_DEFINE_LAYER(multi_head_attention, NAC_MULTI_HEAD_ATTENTION_OPTIONS, (.name = "MultiHeadAttention", .size = sizeof(attention), .init = init),
+                 .build = build, .call = call, .compute_mask = compute_mask, .build_shapes = "query_shape value_shape key_shape")

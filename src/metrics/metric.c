@@ -160,15 +160,12 @@ const char *nac_metric_name(const nac_metric *m)
 cJSON *nac_metric_to_json(const void *metric)
 {
     const nac_metric *m = metric;
-    cJSON *options = nac_options_to_json(m->base.cls, m->base.options), *json = cJSON_CreateObject(), *config;
-    if (!options || !json) {
+    cJSON *options = nac_options_to_json(m->base.cls, m->base.options), *config = options ? cJSON_CreateObject() : NULL;
+    if (!config) {
         cJSON_Delete(options);
-        cJSON_Delete(json);
         return NULL;
     }
-    cJSON_AddItemToObject(json, "module", m->base.cls->module ? cJSON_CreateString(m->base.cls->module) : cJSON_CreateNull());
-    cJSON_AddStringToObject(json, "class_name", m->base.cls->name);
-    config = cJSON_AddObjectToObject(json, "config");
+    cJSON_DeleteItemFromObjectCaseSensitive(options, "name");
     cJSON_AddStringToObject(config, "name", m->name);
     if (!nac_option_find(m->base.cls, "dtype"))
         cJSON_AddStringToObject(config, "dtype", "float32");
@@ -177,8 +174,7 @@ cJSON *nac_metric_to_json(const void *metric)
         cJSON_AddItemToObject(config, item->string, item);
     }
     cJSON_Delete(options);
-    cJSON_AddItemToObject(json, "registered_name", m->base.cls->module ? cJSON_CreateNull() : cJSON_CreateString(m->base.cls->name));
-    return json;
+    return nac_class_json(m->base.cls, config);
 }
 
 /* The config without name and dtype, unless the class has one. MeanMetricWrapper holds a function by its name: the class of that name takes
@@ -187,15 +183,17 @@ void *nac_metric_from_json(const cJSON *json, const char *where)
 {
     const cJSON *class_name = cJSON_GetObjectItemCaseSensitive(json, "class_name"), *config = cJSON_GetObjectItemCaseSensitive(json, "config");
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(config, "name"), *fn = cJSON_GetObjectItemCaseSensitive(config, "fn");
+    const cJSON *registered = cJSON_GetObjectItemCaseSensitive(json, "registered_name");
     if (cJSON_IsObject(fn))
         fn = cJSON_GetObjectItemCaseSensitive(fn, "config");
     if (cJSON_IsString(class_name) && strcmp(class_name->valuestring, "MeanMetricWrapper") == 0)
         class_name = fn;
     if (!cJSON_IsString(class_name))
         return nac_fail(NAC_E_FORMAT, "%s: expected a metric: a name or an object with class_name", where);
-    const nac_class *cls = nac_class_find(NAC_KIND_METRIC, class_name->valuestring);
+    const nac_class *cls = cJSON_IsString(registered) ? nac_class_find(NAC_KIND_METRIC, registered->valuestring) : NULL;
+    cls = cls ? cls : nac_class_find(NAC_KIND_METRIC, class_name->valuestring);
     if (!cls)
-        return nac_fail(NAC_E_NOT_FOUND, "%s: unknown metric \"%.100s\"", where, class_name->valuestring);
+        return nac_fail(NAC_E_NOT_FOUND, "%s: unknown metric \"%.100s\"; register it with nac_register_class", where, class_name->valuestring);
     cJSON *rest = cJSON_Duplicate(config, true);
     if (!rest)
         return nac_fail(NAC_E_MEMORY, "out of memory: the config of a metric");

@@ -321,6 +321,8 @@ nac_tensor *nac_predict_with(const nac_predict_arguments *a)
 {
     if (!a->model || !a->x)
         return NULL;
+    if (nac_tracing())                  /* there are no numbers yet that could be cut into batches */
+        return nac_call(a->model, a->x, .training = false);
     nac_scope scope = nac_scope_begin();
     trainer *t = at_least("predict: batch_size", 1, a->batch_size) ? nac_trainer(a->model) : NULL;
     nac_dataset *data = t ? nac_arrays(a->x) : NULL;

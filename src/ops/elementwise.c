@@ -62,13 +62,6 @@ static nac_tensor *gauss(nac_tensor *x, double scale)          /* scale exp(-x^2
     return nac_mul_scalar(nac_exp(nac_neg(nac_square(x))), scale);
 }
 
-static nac_tensor *gelu_slope(nac_tensor *x)            /* cdf(x) + x pdf(x) */
-{
-    nac_tensor *cdf = nac_mul_scalar(nac_add_scalar(nac_erf(nac_mul_scalar(x, 0.70710678118654752440)), 1), 0.5);
-    nac_tensor *pdf = nac_mul_scalar(nac_exp(nac_mul_scalar(nac_square(x), -0.5)), 0.39894228040143267794);
-    return nac_add(cdf, nac_multiply(x, pdf));
-}
-
 static nac_tensor *gelu_tanh_slope(nac_tensor *x)       /* y = x (1 + tanh(c (x + a x^3))) / 2 */
 {
     const double c = 0.79788456080286535588, a = 0.044715;
@@ -120,7 +113,7 @@ static nac_tensor *grad_of(nac_tensor *dy, nac_tensor *y, nac_binary_kind kind);
     O(relu6, NAC_RELU6, infer_float, grad_of(DY, Y, NAC_RELU6_GRAD))                                                                 \
     O(erf, NAC_ERF, infer_float, nac_multiply(DY, gauss(X, 1.1283791670955125739)))                                                  \
     O(silu, NAC_SILU, infer_float, nac_multiply(DY, silu_slope(X)))                                                                  \
-    O(gelu_exact, NAC_GELU, infer_float, nac_multiply(DY, gelu_slope(X)))                                                            \
+    O(gelu_exact, NAC_GELU, infer_float, grad_of(DY, X, NAC_GELU_GRAD))                                                             \
     O(gelu_tanh, NAC_GELU_TANH, infer_float, nac_multiply(DY, gelu_tanh_slope(X)))                                                   \
     Z(floor, NAC_FLOOR, infer_number)                                                                                          \
     Z(ceil, NAC_CEIL, infer_number)                                                                                            \
@@ -390,14 +383,21 @@ nac_tensor *nac_divide(nac_tensor *a, nac_tensor *b)
     return promoted(&nac_op_divide, a, b);
 }
 
-/* Derivatives of activations, as one pass over (dy, y). */
+static nac_tensor *gelu_slope_slope(nac_tensor *x)      /* (2 - x^2) pdf(x) */
+{
+    nac_tensor *x2 = nac_square(x), *pdf = nac_mul_scalar(nac_exp(nac_mul_scalar(x2, -0.5)), 0.39894228040143267794);
+    return nac_multiply(nac_rsub_scalar(x2, 2), pdf);
+}
+
+/* Derivatives of activations, as one pass over (dy, y), that of gelu over (dy, x). */
 #define GRADS(O)                                                                                                                     \
     O(relu_grad, NAC_RELU_GRAD, grad_of(DY, B, NAC_RELU_GRAD), nac_zeros_like(B))                                                    \
     O(relu6_grad, NAC_RELU6_GRAD, grad_of(DY, B, NAC_RELU6_GRAD), nac_zeros_like(B))                                                 \
     O(sigmoid_grad, NAC_SIGMOID_GRAD, nac_multiply(DY, nac_multiply(B, nac_rsub_scalar(B, 1))),                                      \
       nac_multiply(nac_multiply(DY, A), nac_rsub_scalar(nac_mul_scalar(B, 2), 1)))                                                   \
     O(tanh_grad, NAC_TANH_GRAD, nac_multiply(DY, nac_rsub_scalar(nac_square(B), 1)),                                                 \
-      nac_multiply(nac_multiply(DY, A), nac_mul_scalar(B, -2)))
+      nac_multiply(nac_multiply(DY, A), nac_mul_scalar(B, -2)))                                                                      \
+    O(gelu_grad, NAC_GELU_GRAD, grad_of(DY, B, NAC_GELU_GRAD), nac_multiply(nac_multiply(DY, A), gelu_slope_slope(B)))
 #define DEFINE_GRAD(opname, kind, da, db) DEFINE_BINARY(opname, kind, infer_floats, da, db)
 GRADS(DEFINE_GRAD)
 
@@ -406,6 +406,7 @@ static nac_tensor *grad_of(nac_tensor *dy, nac_tensor *y, nac_binary_kind kind)
     const nac_op *op = kind == NAC_RELU_GRAD    ? &nac_op_relu_grad
                        : kind == NAC_RELU6_GRAD ? &nac_op_relu6_grad
                        : kind == NAC_TANH_GRAD  ? &nac_op_tanh_grad
+                       : kind == NAC_GELU_GRAD  ? &nac_op_gelu_grad
                                                 : &nac_op_sigmoid_grad;
     return NAC_APPLY(op, NULL, dy, y);
 }

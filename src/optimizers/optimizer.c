@@ -98,16 +98,7 @@ cJSON *nac_optimizer_to_json(const void *optimizer)
     nac_rate *rate = nac_option_of(&o->base, "learning_rate");
     if (o->learning_rate && rate)
         rate->value = *(const float *)nac_tensor_data(o->learning_rate->value);
-    cJSON *config = nac_options_to_json(o->base.cls, o->base.options), *json = config ? cJSON_CreateObject() : NULL;
-    if (!json) {
-        cJSON_Delete(config);
-        return NULL;
-    }
-    cJSON_AddItemToObject(json, "module", o->base.cls->module ? cJSON_CreateString(o->base.cls->module) : cJSON_CreateNull());
-    cJSON_AddStringToObject(json, "class_name", o->base.cls->name);
-    cJSON_AddItemToObject(json, "config", config);
-    cJSON_AddItemToObject(json, "registered_name", o->base.cls->module ? cJSON_CreateNull() : cJSON_CreateString(o->base.cls->name));
-    return json;
+    return nac_class_json(o->base.cls, nac_options_to_json(o->base.cls, o->base.options));
 }
 
 /* ---- slots ---- */

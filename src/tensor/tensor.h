@@ -94,7 +94,7 @@ struct nac_variable {
     nac_type    type;
     nac_tensor *value;                  /* replaced by an eager assignment; written in place by a compiled function that nobody shares it with */
     bool        trainable, created_trainable;
-    nac_spec    initializer, regularizer, constraint;   /* instances, or NULL */
+    nac_spec    regularizer, constraint;                /* instances, or NULL */
 };
 
 nac_variable *nac_variable_alloc(const char *name, const nac_type *type, nac_tensor *value, bool trainable);    /* belongs to the scope */

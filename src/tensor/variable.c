@@ -8,7 +8,6 @@ static void destroy(void *object)
     nac_free(v->name);
     nac_free(v->path);
     nac_release(v->value);
-    nac_release(v->initializer);
     nac_release(v->regularizer);
     nac_release(v->constraint);
 }

@@ -73,6 +73,13 @@ static void recurrent(void)
     finish(m, nac_tensor_new(NAC_INT32, NAC_SHAPE(4, 6), words), nac_tensor_new(NAC_FLOAT32, NAC_SHAPE(4, 1), ((float[]){0, 1, 0, 1})), "made_recurrent");
 }
 
+static void stateful(void)
+{
+    nac_tensor *x = nac_input(5, 3, .batch_size = 4);
+    nac_tensor *h = nac_call(nac_bidirectional(nac_gru(2, .stateful = true, .return_sequences = true)), x);
+    finish(nac_functional(x, nac_call(nac_lstm(3, .stateful = true), h)), numbers(13, NAC_SHAPE(4, 5, 3)), NULL, "made_stateful");
+}
+
 static void transformer(void)
 {
     nac_tensor *x = nac_input(5, 8);
@@ -119,6 +126,7 @@ int main(int argc, char **argv)
     classifier();
     branches();
     recurrent();
+    stateful();
     transformer();
     nested();
     cut_and_frozen();

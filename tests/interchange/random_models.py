@@ -268,7 +268,9 @@ def batch_normalization(g, x, new):
 @rule(2, 3, 4, 5)
 def layer_normalization(g, x, new):
     """LayerNormalization"""
-    axis = g.pick([-1, 1] + ([[-2, -1], [1, -1]] if len(x.shape) > 3 else []))
+    # On PyTorch Keras hands one axis that is not the last to a kernel that knows only the last: an error, or other numbers where both are of one extent.
+    one = [-1, 1] if keras.backend.backend() != "torch" or len(x.shape) == 2 else [-1]
+    axis = g.pick(one + ([[-2, -1], [1, -1]] if len(x.shape) > 3 else []))
     need(all(x.shape[a] for a in np.atleast_1d(axis)) and x.shape[np.atleast_1d(axis)[0]] > 1)
     return new(axis=axis, epsilon=g.pick([1e-3, 1e-2]), **g.center("beta", "gamma"), **g.weight("beta", 1), **g.weight("gamma", 1))
 
@@ -960,7 +962,9 @@ class Generator:
         elif several and self.maybe(0.5):
             how["loss_weights"] = [self.pick([0.5, 1.5]) for _ in outputs]
         more = {"noisy": self.noisy}
-        if self.maybe(0.25) and not any(kind == "label" for _, kind, _ in outputs):
+        # On PyTorch a loss multiplies the weights by its mask in place, and weighted metrics after it have that instead of the weights.
+        spoilt = keras.backend.backend() == "torch" and "weighted_metrics" in how and any(getattr(loss, "ignore_class", None) is not None or self.masked(y) for y, _, loss in outputs)
+        if self.maybe(0.25) and not spoilt and not any(kind == "label" for _, kind, _ in outputs):
             timed = not several and predicted[0].ndim == 3 and self.maybe(0.5)
             more["sample_weight"] = (0.5 + self.data.random(predicted[0].shape[:2] if timed else SAMPLES)).astype("float32")
         # In Keras's backends other than JAX this optimizer takes a new value where its source means the one before; Nacre does as the source.

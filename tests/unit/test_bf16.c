@@ -419,10 +419,18 @@ START_TEST(compute_dtype_of_functions)
 }
 END_TEST
 
+/* Tests that share a process (CK_FORK=no) share no error and no names. */
+static void setup(void)
+{
+    nac_error_clear();
+    nac_clear_session();
+}
+
 int main(void)
 {
     Suite *s = suite_create("bf16");
     TCase *t = tcase_create("products");
+    tcase_add_checked_fixture(t, setup, NULL);
     tcase_set_timeout(t, 300);
     tcase_add_test(t, rounding);
     tcase_add_loop_test(t, products, 0, ISAS);

@@ -154,21 +154,28 @@ static nac_dataset *four(void)
 }
 
 /* What is printed from begin to end. */
-static int stdout_before;
+static FILE *captured;
+static int captured_before;
+
+static void capture(FILE *stream)
+{
+    captured = stream;
+    fflush(stream);
+    captured_before = dup(fileno(stream));
+    ck_assert_ptr_nonnull(freopen(in_folder("stdout"), "w", stream));
+}
 
 static void begin_capture(void)
 {
-    fflush(stdout);
-    stdout_before = dup(STDOUT_FILENO);
-    ck_assert_ptr_nonnull(freopen(in_folder("stdout"), "w", stdout));
+    capture(stdout);
 }
 
 static char *end_capture(void)
 {
     size_t size;
-    fflush(stdout);
-    dup2(stdout_before, STDOUT_FILENO);
-    close(stdout_before);
+    fflush(captured);
+    dup2(captured_before, fileno(captured));
+    close(captured_before);
     return contents(in_folder("stdout"), &size);
 }
 
@@ -343,6 +350,23 @@ START_TEST(refusals)
 END_TEST
 
 /* Callbacks that stand in each other's way: what one logs the next one sees, and the history. */
+START_TEST(a_figure_that_is_not_there)
+{
+    nac_model *m = model(nac_sgd());
+    nac_callback *stop = nac_early_stopping(), *best = nac_model_checkpoint(in_folder("m.keras"), .monitor = "val_accuracy", .save_best_only = true);
+    capture(stderr);
+    bool ok = nac_fit(m, four(), .epochs = 3, .verbose = 0, .callbacks = {stop, nac_model_checkpoint(in_folder("m.keras")), nac_early_stopping(.monitor = "accuracy")});
+    ok = ok && nac_fit(m, four(), .epochs = 3, .verbose = 0, .callbacks = {stop, best, nac_reduce_lr_on_plateau(.monitor = "acuracy")});
+    char *found = end_capture();
+    ck_assert_msg(ok, "%s", nac_error());
+    assert_text("stderr", found, "nacre: EarlyStopping: monitor: there is no figure called \"val_loss\"; there are \"accuracy\", \"loss\"\n"
+                                 "nacre: EarlyStopping: monitor: there is no figure called \"val_loss\"; there are \"accuracy\", \"loss\"\n"
+                                 "nacre: ModelCheckpoint: monitor: there is no figure called \"val_accuracy\"; there are \"accuracy\", \"loss\"\n"
+                                 "nacre: ReduceLROnPlateau: monitor: there is no figure called \"acuracy\"; there are \"accuracy\", \"loss\", \"learning_rate\"\n");
+    remove(in_folder("m.keras"));
+}
+END_TEST
+
 START_TEST(the_learning_rate_is_logged)
 {
     const char *name = "the learning rate";
@@ -379,6 +403,7 @@ int main(void)
     tcase_add_loop_test(t, as_keras_does, 0, cJSON_GetArraySize(cases));
     tcase_add_test(t, refusals);
     tcase_add_test(t, the_learning_rate_is_logged);
+    tcase_add_test(t, a_figure_that_is_not_there);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

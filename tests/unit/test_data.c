@@ -162,6 +162,107 @@ START_TEST(fit_is_the_same)
 }
 END_TEST
 
+/* ---- batches that a function makes ---- */
+
+enum { MADE = 13 };
+
+typedef struct {
+    nac_dataset *arrays;
+    int          n, asked[8 * MADE];
+    int64_t      bad;                   /* that batch is not as it should be: 0 none, 1 NULL, 2 an error of its own, 3 four parts, 4 unequal parts, 5 a number */
+} source;
+
+static nac_tensor *make_batch(void *context, int64_t i)
+{
+    source *s = context;
+    s->asked[s->n++] = (int)i;
+    int64_t to = 3 * (i + 1) < nac_dataset_size(s->arrays) ? 3 * (i + 1) : nac_dataset_size(s->arrays);
+    nac_dataset *d = nac_dataset_slice(s->arrays, 3 * i, to);
+    nac_tensor *x = nac_dataset_inputs(d), *y = nac_dataset_targets(d);
+    switch (i == 2 ? s->bad : 0) {
+    case 1: return NULL;
+    case 2: return nac_fail(NAC_E_IO, "the disk is gone");
+    case 3: return nac_list(x, y, y, y);
+    case 4: return nac_list(x, nac_ones(NAC_FLOAT32, NAC_SHAPE(2)));
+    case 5: return nac_scalar(1);
+    default: return nac_list(x, y);
+    }
+}
+
+static nac_model *fitted(nac_dataset *d, bool shuffle, float *weights)
+{
+    nac_clear_session();
+    nac_set_random_seed(5);
+    nac_model *m = nac_sequential(nac_input_layer(WIDTH), nac_dense(3, .activation = "tanh"), nac_dense(1));
+    nac_compile(m, .optimizer = "adam", .loss = "mse");
+    if (nac_fit(m, d, .batch_size = 3, .epochs = 2, .verbose = 0, .shuffle = shuffle, .shuffle_seed = 3))
+        memcpy(weights, nac_data(nac_value(nac_weight(m, 0))), 15 * sizeof *weights);
+    return m;
+}
+
+START_TEST(made_batches)
+{
+    float a[15], b[15];
+    nac_tensor *x = nac_mul_scalar(nac_index(nac_reshape(nac_at(nac_dataset_inputs(make_data()), 0), 1, SAMPLES, WIDTH), 0), 1.0 / 600);
+    x = nac_slice_axis(x, 0, 0, 38, 1);
+    nac_dataset *arrays = nac_arrays(x, .targets = nac_sum(x, .axis = 1));
+    source s = {.arrays = arrays};
+    nac_dataset *d = nac_dataset_of(MADE, make_batch, &s);
+    ck_assert(nac_dataset_size(d) == MADE && !nac_dataset_inputs(d));
+    fitted(s.arrays, false, a);
+    nac_model *m = fitted(d, false, b);
+    ck_assert_msg(nac_ok(), "%s", nac_error());
+    ck_assert_int_eq(memcmp(a, b, sizeof a), 0);
+    ck_assert_double_eq(nac_evaluate(m, d), nac_evaluate(m, s.arrays, .batch_size = 3));
+
+    s.n = 0;
+    fitted(d, true, a);
+    int asked[2 * MADE], times[2][MADE] = {0};
+    ck_assert_int_eq(s.n, 2 * MADE);
+    memcpy(asked, s.asked, sizeof asked);
+    for (int i = 0; i < 2 * MADE; i++)
+        times[i / MADE][asked[i]]++;
+    for (int i = 0; i < MADE; i++)
+        ck_assert(times[0][i] == 1 && times[1][i] == 1);
+    ck_assert(memcmp(asked, asked + MADE, MADE * sizeof *asked) != 0);
+    s.n = 0;
+    fitted(d, true, b);
+    ck_assert(memcmp(a, b, sizeof a) == 0 && memcmp(asked, s.asked, sizeof asked) == 0);
+}
+END_TEST
+
+START_TEST(made_batches_that_are_wrong)
+{
+    static const char *const expected[] = {
+        "batch 2: the dataset's function gave none; in the function of a dataset", "the disk is gone; in the function of a dataset",
+        "batch 2: expected inputs, targets and sample weights, found a list of 4", "batch 2: expected 3 samples in each of its arrays, found 2",
+        "batch 2: expected arrays with samples along their first axis, found float32 ()"};
+    float weights[15];
+    nac_tensor *x = nac_ones(NAC_FLOAT32, NAC_SHAPE(9, WIDTH));
+    nac_dataset *arrays = nac_arrays(x, .targets = nac_sum(x, .axis = 1));
+    source s = {.arrays = arrays};
+    nac_dataset *d = nac_dataset_of(3, make_batch, &s);
+    for (s.bad = 1; s.bad <= 5; s.bad++) {
+        s.n = 0;
+        fitted(d, false, weights);
+        ck_assert_msg(nac_error() && strstr(nac_error(), expected[s.bad - 1]), "%d: %s", (int)s.bad, nac_error());
+        nac_error_clear();
+    }
+    ck_assert(!nac_dataset_slice(d, 0, 1) && strstr(nac_error(), "nac_dataset_slice: expected a dataset of arrays, found one whose batches a function makes"));
+    nac_error_clear();
+    ck_assert(!nac_dataset_of(3, NULL, NULL) && strstr(nac_error(), "nac_dataset_of: expected a number of batches and a function"));
+    nac_error_clear();
+    nac_model *m = nac_sequential(nac_input_layer(WIDTH), nac_dense(1));
+    nac_compile(m, .optimizer = "sgd", .loss = "mse");
+    ck_assert(!nac_fit(m, d, .verbose = 0, .class_weight = {{1, 2}}) && strstr(nac_error(), "class_weight: needs one array of targets"));
+    nac_error_clear();
+    ck_assert(!nac_fit(m, d, .verbose = 0, .validation_split = 0.4) && strstr(nac_error(), "expected a dataset of arrays"));
+    nac_error_clear();
+    ck_assert(!nac_fit(m, nac_dataset_of(0, make_batch, &s), .verbose = 0) && strstr(nac_error(), "there are no samples"));
+    nac_error_clear();
+}
+END_TEST
+
 START_TEST(predict_wants_a_row_a_sample)
 {
     nac_tensor *x = nac_input(2), *twice[] = {x, x};
@@ -200,6 +301,8 @@ int main(void)
     tcase_add_test(c, a_batch_that_is_kept_stays);
     tcase_add_test(c, a_pass_may_be_left);
     tcase_add_test(c, fit_is_the_same);
+    tcase_add_test(c, made_batches);
+    tcase_add_test(c, made_batches_that_are_wrong);
     tcase_add_test(c, predict_wants_a_row_a_sample);
     tcase_add_test(c, predictions_are_kept);
     suite_add_tcase(s, c);

@@ -796,7 +796,8 @@ START_TEST(null_goes_through)
     SILENT(nac_save_weights(NULL, "m.weights.h5"));
     SILENT(nac_load_weights(NULL, "m.weights.h5"));
     SILENT(nac_model_to_json(NULL) || nac_model_from_json(NULL));
-    SILENT(nac_load_idx(NULL) || nac_fashion_mnist(NULL));
+    FAILS(nac_load_idx(NULL), NAC_E_ARGUMENT, "nac_load_idx: path: expected a text, found NULL");
+    FAILS(nac_fashion_mnist(NULL), NAC_E_ARGUMENT, "nac_fashion_mnist: expected \"train\" or \"test\", found NULL");
     nac_text_free(NULL);
     ck_assert(lives());
 }

@@ -139,6 +139,57 @@ START_TEST(a_loss_of_ones_own)
 END_TEST
 
 /* The same as fit's step, with more weights than a list of tensors may have; and none. */
+/* ---- a metric ---- */
+
+#define FURTHEST_OPTIONS(O, S)                                                                                                       \
+    O(S, FLOAT, scale, 1, NAC_ABOVE(0))                                                                                              \
+    O(S, STRING, name, "furthest", NAC_OR_NONE)
+NAC_OWN_OPTIONS(furthest, FURTHEST_OPTIONS)
+
+static bool furthest_build(nac_metric *m)
+{
+    return nac_metric_state(m, "most", NAC_SHAPE(1));
+}
+
+static bool furthest_update(nac_metric *m, nac_tensor *y_true, nac_tensor *y_pred, nac_tensor *sample_weight)
+{
+    const furthest_options *o = m->base.options;
+    (void)sample_weight;
+    nac_tensor *most = nac_mul_scalar(nac_max(nac_abs(nac_subtract(y_true, y_pred))), o->scale);
+    return nac_assign(m->state[0], nac_maximum(nac_value(m->state[0]), most));
+}
+
+static nac_tensor *furthest_result(nac_metric *m)
+{
+    return nac_index(nac_value(m->state[0]), 0);
+}
+
+static const nac_metric_type furthest_type = {.cls = {.kind = NAC_KIND_METRIC, .name = "Furthest", .registered_name = "tests>Furthest", .size = sizeof(nac_metric),
+                                                      NAC_OWN_CLASS(furthest)},
+                                              .build = furthest_build, .update = furthest_update, .result = furthest_result};
+
+START_TEST(a_metric_of_ones_own)
+{
+    nac_model *m = nac_sequential(nac_input_layer(2), nac_dense(1));
+    nac_dataset *data = nac_arrays(nac_ones(NAC_FLOAT32, NAC_SHAPE(3, 2)), .targets = nac_reshape(nac_vector(1, 20, 3), 3, 1));
+    furthest_options o = furthest_defaults;
+    o.scale = 2;
+    o.name = "far";
+    nac_compile(m, .optimizer = "sgd", .loss = "mse", .metrics = {nac_spec_new(&furthest_type.cls, &o), nac_spec_new(&furthest_type.cls, NULL)});
+    nac_logs logs[2];
+    nac_evaluate(m, data, .logs = &logs[0]);
+    ck_assert(nac_save(m, path));
+    ck_assert_ptr_null(nac_load(path));
+    assert_error("unknown metric \"Furthest\"; register it");
+    nac_register_class(&furthest_type.cls);
+    nac_evaluate(nac_load(path), data, .logs = &logs[1]);
+    ck_assert_msg(nac_ok(), "%s", nac_error());
+    ck_assert_double_eq(nac_log_value(&logs[0], "far"), 2 * nac_log_value(&logs[0], "furthest"));
+    ck_assert_double_eq(nac_log_value(&logs[0], "far"), nac_log_value(&logs[1], "far"));
+    ck_assert_double_eq(nac_log_value(&logs[0], "furthest"), nac_log_value(&logs[1], "furthest"));
+}
+END_TEST
+
 START_TEST(minimize_is_fits_step)
 {
     nac_tensor *x = nac_random_normal(nac_seed(1, 1), NAC_FLOAT32, NAC_SHAPE(8, 3), 0, 1), *y = nac_sum(x, .axis = -1, .keepdims = true);
@@ -308,6 +359,7 @@ int main(void)
     tcase_add_test(t, an_unregistered_class_is_named);
     tcase_add_test(t, registered_names_come_first);
     tcase_add_test(t, a_loss_of_ones_own);
+    tcase_add_test(t, a_metric_of_ones_own);
     tcase_add_test(t, minimize_is_fits_step);
     tcase_add_test(t, a_scaled_loss_trains_the_same);
     tcase_add_test(t, names_of_optimizers_in_any_case);

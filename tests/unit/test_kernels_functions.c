@@ -1,9 +1,10 @@
 /* The vectorised functions of float against the C library's of double, for every instruction set of this machine: no error is larger than
-   src/kernels/real.h and vector.h say. */
+   src/kernels/real.h and vector.h say. Normal numbers, which every one draws alike. */
 #include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include "kernels/kernels.h"
 
 const nac_kernels *nac_kernels_get(const char *isa, bool f64);
@@ -101,6 +102,32 @@ START_TEST(gates)
 }
 END_TEST
 
+static double unit(uint32_t a, uint32_t b)
+{
+    return (double)(((uint64_t)a << 32 | b) >> 11) * 0x1p-53;
+}
+
+/* The same bits from every build, and Box and Muller's numbers by the C library. */
+START_TEST(normals)
+{
+    const nac_kernels *kernels = nac_kernels_get(isas[_i], false), *baseline = nac_kernels_get("baseline", false);
+    enum { N = NAC_PHILOX / 4 };
+    for (uint64_t lo = 0; kernels && lo < 20000 * N; lo += N) {
+        uint32_t r[NAC_PHILOX], words[NAC_PHILOX];
+        double y[N], same[N];
+        kernels->philox(1234567890123, 5, lo, r);
+        baseline->philox(1234567890123, 5, lo, words);
+        kernels->normal(1234567890123, 5, lo, y);
+        baseline->normal(1234567890123, 5, lo, same);
+        ck_assert(memcmp(r, words, sizeof r) == 0 && memcmp(y, same, sizeof y) == 0);
+        for (int i = 0; i < N; i++) {
+            double expected = sqrt(-2 * log(1 - unit(r[4 * i], r[4 * i + 1]))) * cos(6.283185307179586477 * unit(r[4 * i + 2], r[4 * i + 3]));
+            ck_assert_double_le(fabs(y[i] - expected), 1e-14);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("kernels: functions");
@@ -108,6 +135,7 @@ int main(void)
     tcase_set_timeout(tests, 300);
     tcase_add_loop_test(tests, elementwise, 0, 3);
     tcase_add_loop_test(tests, gates, 0, 3);
+    tcase_add_loop_test(tests, normals, 0, 3);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

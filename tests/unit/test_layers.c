@@ -385,6 +385,40 @@ END_TEST
 
 /* ---- layers as activations ---- */
 
+/* Slopes where an activation has a corner: those of Keras on PyTorch and TensorFlow, and of two of three backends where these two disagree (selu: PyTorch
+   and JAX). What is masked meets a bias of nothing there. */
+START_TEST(slopes_at_corners)
+{
+    static const struct {
+        const char *name;
+        double      at, slope;
+    } corners[] = {{"relu", 0, 0}, {"relu6", 0, 0}, {"relu6", 6, 0}, {"elu", 0, 1}, {"selu", 0, 1.7580993408473766}, {"celu", 0, 1}, {"leaky_relu", 0, 0.2}, {"hard_sigmoid", 3, 0},
+                   {"hard_sigmoid", -3, 0}, {"hard_silu", 3, 1}, {"hard_silu", -3, 0}, {"hard_tanh", 1, 1}, {"sparse_sigmoid", 1, 0}, {"sparse_sigmoid", -1, 0},
+                   {"sparse_plus", 1, 1}, {"sparse_plus", -1, 0}, {"hard_shrink", 0.5, 0}, {"soft_shrink", 0.5, 0}};
+    nac_layer *const layers[] = {nac_elu(.alpha = 0.7), nac_leaky_re_lu(.negative_slope = 0.3), nac_re_lu(.negative_slope = 0.1), nac_re_lu(.negative_slope = 0.1, .max_value = 1.5)};
+    const double slopes[] = {0.7, 0.3, 0.1, 0};
+    for (int i = 0; i < NAC_COUNT(corners); i++) {
+        nac_tensor *x = nac_vector(corners[i].at);
+        nac_tape *tape = nac_tape_begin(false);
+        nac_tape_watch(tape, x);
+        nac_tensor *g = nac_tape_gradient(tape, nac_call(nac_activation(corners[i].name), x), x);
+        ck_assert_msg(g && fabs(nac_item(g) - corners[i].slope) < 1e-6, "%s at %g: %g, Keras has %g", corners[i].name, corners[i].at, nac_item(g), corners[i].slope);
+    }
+    for (int i = 0; i < NAC_COUNT(layers); i++) {
+        nac_tensor *x = nac_vector(0);
+        nac_tape *tape = nac_tape_begin(false);
+        nac_tape_watch(tape, x);
+        ck_assert_double_eq_tol(nac_item(nac_tape_gradient(tape, nac_call(layers[i], x), x)), slopes[i], 1e-7);
+    }
+    nac_tensor *x = nac_reshape(nac_vector(0, 0, 0), 1, 3);     /* sparsemax: of equals the first comes first */
+    nac_tape *tape = nac_tape_begin(false);
+    nac_tape_watch(tape, x);
+    nac_tensor *g = nac_tape_gradient(tape, nac_call(nac_activation("sparsemax"), x), x);
+    for (int i = 0; i < 3; i++)
+        ck_assert_double_eq_tol(nac_item_at(g, i), i - 2, 1e-6);
+}
+END_TEST
+
 START_TEST(an_activation_that_is_a_layer_has_weights)
 {
     nac_layer *l = nac_dense(3, .activation = nac_p_re_lu(.alpha_initializer = "ones"), .name = "d");

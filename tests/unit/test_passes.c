@@ -371,16 +371,26 @@ START_TEST(printed_passes)
 }
 END_TEST
 
-/* ---- whole models ---- */
+/* ---- the workloads of bench/, without repeated blocks ---- */
 
 static nac_tensor *normalized(nac_tensor *x, int filters, int stride)
 {
     return nac_call(nac_batch_normalization(), nac_call(nac_conv2d(filters, 3, .strides = stride, .padding = "same", .use_bias = false), x));
 }
 
-static nac_model *mlp(void)
+static nac_model *mlp_small(void)
 {
     return nac_sequential(nac_input_layer(784), nac_dense(128, .activation = "relu"), nac_dense(10));
+}
+
+static nac_model *mlp_medium(void)
+{
+    return nac_sequential(nac_input_layer(784), nac_dense(512, .activation = "relu"), nac_dense(512, .activation = "relu"), nac_dense(10));
+}
+
+static nac_model *mlp_large(void)
+{
+    return nac_sequential(nac_input_layer(4096), nac_dense(4096, .activation = "relu"), nac_dense(4096, .activation = "relu"), nac_dense(10));
 }
 
 static nac_model *cnn(void)
@@ -417,13 +427,29 @@ static nac_model *lstm(void)
     return nac_sequential(nac_input_layer(28, 28), nac_lstm(128), nac_dense(10));
 }
 
-static nac_model *transformer(void)         /* of one block */
+static nac_model *charlstm(void)
 {
-    nac_tensor *start = nac_input(64, .input_dtype = "int64"), *x = nac_call(nac_embedding(96, 128), start);
-    x = nac_call(nac_layer_normalization(), nac_call(nac_add_layer(), nac_list(x, nac_call(nac_multi_head_attention(4, 32), nac_list(x, x)))));
-    nac_tensor *h = nac_call(nac_dense(128), nac_call(nac_dense(512, .activation = "gelu"), x));
+    return nac_sequential(nac_input_layer(64, .input_dtype = "int64"), nac_embedding(96, 64), nac_lstm(256, .return_sequences = true),
+                          nac_lstm(256, .return_sequences = true), nac_dense(96));
+}
+
+static nac_model *encoder(int64_t d, int64_t heads, int64_t length)         /* of one block */
+{
+    nac_tensor *start = nac_input(length, .input_dtype = "int64"), *x = nac_call(nac_embedding(96, d), start);
+    x = nac_call(nac_layer_normalization(), nac_call(nac_add_layer(), nac_list(x, nac_call(nac_multi_head_attention(heads, d / heads), nac_list(x, x)))));
+    nac_tensor *h = nac_call(nac_dense(d), nac_call(nac_dense(4 * d, .activation = "gelu"), x));
     x = nac_call(nac_layer_normalization(), nac_call(nac_add_layer(), nac_list(x, h)));
     return nac_functional(start, nac_call(nac_dense(10), nac_call(nac_global_average_pooling1d(), x)));
+}
+
+static nac_model *transformer_small(void)
+{
+    return encoder(128, 4, 64);
+}
+
+static nac_model *transformer_large(void)
+{
+    return encoder(512, 8, 256);
 }
 
 static nac_model *vae(void)
@@ -445,7 +471,8 @@ static nac_model *conv1d(void)
 static const struct {
     const char *name;
     nac_model *(*make)(void);
-} models[] = {{"mlp", mlp}, {"cnn", cnn}, {"resnet", resnet}, {"mobilenet", mobilenet}, {"lstm", lstm}, {"transformer", transformer}, {"vae", vae}, {"conv1d", conv1d}};
+} models[] = {{"mlp-small", mlp_small}, {"mlp-medium", mlp_medium}, {"mlp-large", mlp_large}, {"cnn", cnn}, {"resnet", resnet}, {"mobilenet", mobilenet}, {"lstm", lstm},
+              {"charlstm", charlstm}, {"transformer-small", transformer_small}, {"transformer-large", transformer_large}, {"vae", vae}, {"conv1d", conv1d}};
 
 /* The lines of nodes; memory differs between instruction sets. */
 static void copy_nodes(nac_function *f, FILE *to)
@@ -489,10 +516,12 @@ START_TEST(whole_models)
     else
         WORKS(nac_compile(m, .optimizer = "adam", .loss = nac_sparse_categorical_crossentropy(.from_logits = true), .metrics = {"accuracy"}));
     nac_tensor *like = nac_model_inputs(m);
-    nac_shape shape = nac_shape_of_tensor(like);
-    shape.d[0] = 32;
-    nac_tensor *x = nac_zeros(nac_dtype_of(like), shape), *y = nac_zeros(NAC_INT64, NAC_SHAPE(32));
-    WORKS(nac_train_on_batch(m, x, two ? nac_list(x, nac_zeros(NAC_FLOAT32, NAC_SHAPE(32, 1))) : y, NULL, NULL) && nac_predict(m, x));
+    nac_shape shape = nac_shape_of_tensor(like), out = nac_shape_of_tensor(nac_at(nac_model_outputs(m), 0));
+    shape.d[0] = out.d[0] = 32;
+    out.rank--;
+    nac_tensor *x = nac_zeros(nac_dtype_of(like), shape), *y = nac_zeros(NAC_INT64, out);
+    WORKS(nac_prepare_training(m, x, two ? nac_list(x, nac_zeros(NAC_FLOAT32, NAC_SHAPE(32, 1))) : y, NULL));
+    WORKS(nac_predict(m, x));
     FILE *file = open_memstream(&text, &size);
     fprintf(file, "train\n");
     copy_nodes(nac_model_train_function(m), file);
