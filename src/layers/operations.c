@@ -1,4 +1,5 @@
 /* keras.ops between the layers of a functional model: what each of Keras's operation classes computes, and which ops are written as which. */
+#include <float.h>
 #include "base/json.h"
 #include "layers/op_layer.h"
 #include "ops/ops.h"
@@ -62,7 +63,7 @@ static nac_shape of_rank(nac_shape s)
     O(LogicalAnd, nac_logical_and, "logical_and") O(LogicalOr, nac_logical_or, "logical_or")                                         \
     O(LogicalXor, nac_logical_xor, "logical_xor") O(Matmul, nac_matmul, "matmul")                                                    \
     O(DivideNoNan, nac_divide_no_nan, NULL) O(Heaviside, heaviside, NULL) O(Hypot, hypot_of, NULL) O(Logaddexp, logaddexp, NULL)     \
-    O(Fmod, fmod_of, NULL)
+    O(Fmod, fmod_of, NULL) O(Fmax, fmax_of, NULL) O(Fmin, fmin_of, NULL)
 #define UNARIES(O)                                                                                                                   \
     O(Negative, nac_neg, "neg") O(Absolute, nac_abs, "abs") O(Exp, nac_exp, "exp") O(Log, nac_log, "log")                            \
     O(Sqrt, nac_sqrt, "sqrt") O(Square, nac_square, "square") O(Sin, nac_sin, "sin") O(Cos, nac_cos, "cos") O(Tan, nac_tan, "tan")   \
@@ -139,6 +140,16 @@ static nac_tensor *logaddexp(nac_tensor *a, nac_tensor *b)
 static nac_tensor *fmod_of(nac_tensor *a, nac_tensor *b)
 {
     return nac_subtract(a, nac_multiply(b, nac_trunc(nac_divide(a, b))));
+}
+
+static nac_tensor *fmax_of(nac_tensor *a, nac_tensor *b)
+{
+    return nac_where(nac_isnan(a), b, nac_where(nac_isnan(b), a, nac_maximum(a, b)));
+}
+
+static nac_tensor *fmin_of(nac_tensor *a, nac_tensor *b)
+{
+    return nac_where(nac_isnan(a), b, nac_where(nac_isnan(b), a, nac_minimum(a, b)));
 }
 
 static nac_tensor *ptp(const nac_reduce_options *o)
@@ -439,6 +450,11 @@ static nac_tensor *Hstack(const nac_operation_call *c)
     return nac_concatenate(alike(c), nac_rank(c->in[0]) > 1);
 }
 
+static nac_tensor *Append(const nac_operation_call *c)
+{
+    return option(c, "axis") ? Concatenate(c) : nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": only along an axis", c->name);
+}
+
 /* Ones on and below diagonal k of a matrix like x's last two axes. */
 static nac_tensor *below(const nac_tensor *x, int64_t k)
 {
@@ -516,6 +532,16 @@ static int64_t slice_end(const cJSON *slice, const char *name)
     return cJSON_IsNumber(n) ? (int64_t)n->valuedouble : NAC_NONE;
 }
 
+/* x[..., i, ...] along an axis, which may be of an extent that is not known yet. */
+static nac_tensor *element(nac_tensor *x, int d, int64_t i)
+{
+    int64_t dim[NAC_MAX_RANK];
+    x = nac_slice_axis(x, d, i, i == -1 ? NAC_NONE : i + 1, 1);
+    for (int k = 0; x && k < nac_rank(x) - 1; k++)
+        dim[k] = k < d ? NAC_SAME_DIM : nac_dim(x, k + 1);
+    return x && nac_dim(x, d) < 0 ? nac_reshape_to(x, nac_shape_of(nac_rank(x) - 1, dim)) : nac_squeeze(x, d);
+}
+
 /* x[i, :, a:b:c, ..., None] */
 static nac_tensor *GetItem(const nac_operation_call *c)
 {
@@ -538,8 +564,7 @@ static nac_tensor *GetItem(const nac_operation_call *c)
                 x = nac_slice_axis(x, d, start, stop, step);
             d++;
         } else if (cJSON_IsNumber(item)) {
-            int64_t i = (int64_t)item->valuedouble;
-            x = nac_squeeze(nac_slice_axis(x, d, i, i == -1 ? NAC_NONE : i + 1, 1), d);
+            x = element(x, d, (int64_t)item->valuedouble);
         } else {
             return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": an index that is neither a number nor a slice", c->name);
         }
@@ -700,6 +725,49 @@ static nac_tensor *MaxPool(const nac_operation_call *c)
 static nac_tensor *AveragePool(const nac_operation_call *c)
 {
     return pool(c, nac_average_pool);
+}
+
+/* Between (h s, w s, c) and (h, w, s s c): pixels of a block and their channels. */
+static nac_tensor *blocks(const nac_operation_call *c, bool up)
+{
+    nac_tensor *x = c->in[0];
+    int64_t s = (int64_t)number(c, "block_size", 0), h = nac_dim(x, 1), w = nac_dim(x, 2), channels = nac_dim(x, -1);
+    const char *format = cJSON_GetStringValue(option(c, "data_format"));
+    if (s < 1 || nac_rank(x) != 4 || h < 0 || w < 0 || channels % (up ? s * s : 1) || (!up && (h % s || w % s)) || (format && strcmp(format, "channels_last")))
+        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": expected images of known size, channels last, that divide by block_size", c->name);
+    if (up)
+        return nac_reshape(nac_transpose(nac_reshape(x, -1, h, w, s, s, channels / (s * s)), 0, 1, 3, 2, 4, 5), -1, h * s, w * s, channels / (s * s));
+    return nac_reshape(nac_transpose(nac_reshape(x, -1, h / s, s, w / s, s, channels), 0, 1, 3, 2, 4, 5), -1, h / s, w / s, s * s * channels);
+}
+
+static nac_tensor *DepthToSpace(const nac_operation_call *c)
+{
+    return blocks(c, true);
+}
+
+static nac_tensor *SpaceToDepth(const nac_operation_call *c)
+{
+    return blocks(c, false);
+}
+
+static nac_tensor *Resize(const nac_operation_call *c)
+{
+    const char *interpolation = cJSON_GetStringValue(option(c, "interpolation")), *format = cJSON_GetStringValue(option(c, "data_format"));
+    nac_shape size;
+    if (!integers(c, "size", &size))
+        return NULL;
+    if (size.rank != 2 || flag(c, "crop_to_aspect_ratio") || flag(c, "pad_to_aspect_ratio"))
+        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": expected a size of two numbers, and no aspect ratio to keep", c->name);
+    return nac_resize(c->in[0], (nac_size){{size.d[0], size.d[1]}}, interpolation ? interpolation : "bilinear", flag(c, "antialias"), format ? format : "channels_last");
+}
+
+static nac_tensor *NanToNum(const nac_operation_call *c)
+{
+    nac_tensor *x = c->in[0];
+    double most = nac_dtype_of(x) == NAC_FLOAT64 ? DBL_MAX : (double)FLT_MAX;
+    x = nac_where(nac_isnan(x), nac_scalar_of(nac_dtype_of(x), number(c, "nan", 0)), x);
+    x = nac_where(nac_equal(x, nac_scalar_of(nac_dtype_of(x), INFINITY)), nac_scalar_of(nac_dtype_of(x), number(c, "posinf", most)), x);
+    return nac_where(nac_equal(x, nac_scalar_of(nac_dtype_of(x), -INFINITY)), nac_scalar_of(nac_dtype_of(x), number(c, "neginf", -most)), x);
 }
 
 static nac_tensor *FullLike(const nac_operation_call *c)
@@ -905,6 +973,7 @@ static const struct {
     READ(Argsort, "numpy"), READ(Average, "numpy"), READ(Fliplr, "numpy"), READ(Roll, "numpy"), READ(Diff, "numpy"), READ(Hstack, "numpy"), READ(Tril, "numpy"),
     READ(Triu, "numpy"), READ(FullLike, "numpy"), READ(Moments, "nn"), READ(Celu, "nn"), READ(Glu, "nn"), READ(Threshold, "nn"), READ(HardShrink, "nn"),
     READ(SoftShrink, "nn"), READ(MaxPool, "nn"), READ(AveragePool, "nn"), READ(RMSNorm, "nn"),
+    READ(Append, "numpy"), READ(NanToNum, "numpy"), READ(DepthToSpace, "nn"), READ(SpaceToDepth, "nn"), READ(Resize, "image"),
 };
 
 int nac_operation_number(const char *class_name)
@@ -951,7 +1020,7 @@ const char *nac_operation_class(const nac_layer *l)
 
 const char *nac_operation_module(const nac_layer *l)
 {
-    static const char *const modules[] = {"keras.src.ops.numpy", "keras.src.ops.nn", "keras.src.ops.core", "keras.src.ops.math", "keras.src.ops.linalg"};
+    static const char *const modules[] = {"keras.src.ops.numpy", "keras.src.ops.nn", "keras.src.ops.core", "keras.src.ops.math", "keras.src.ops.linalg", "keras.src.ops.image"};
     for (int i = 0; i < NAC_COUNT(modules); i++)
         if (strcmp(modules[i] + strlen("keras.src.ops."), operations[((const op_layer *)l)->number].file) == 0)
             return modules[i];

@@ -469,3 +469,24 @@ def more_ops_between_layers():
             ops.swapaxes(ops.average_pool(a, 2, strides=1), 1, 2)[:, :4]]
     y = L.Concatenate()([L.Add()(both), *rest])
     return keras.Model(x, L.Dense(2)(L.Flatten()(y))), normal(12, 4, 6), normal(12, 2), dict(optimizer=keras.optimizers.SGD(1e-4), loss="mse")
+
+
+@case
+def first_of_unknown_time():
+    t = keras.Input((None,), dtype="int32")
+    x = L.Embedding(9, 4)(t)
+    x = x + L.Dense(4, activation="tanh")(L.MultiHeadAttention(2, 3)(x, x))
+    y = L.Concatenate()([x[:, 0], x[:, -1, 1:], x[:, 2, :]])
+    return keras.Model(t, L.Dense(1)(y)), rng.integers(1, 9, (12, 7)).astype("int32"), normal(12, 1), dict(optimizer=keras.optimizers.SGD(0.05), loss="mse")
+
+
+@case
+def images_by_ops():
+    ops = keras.ops
+    x = keras.Input((6, 8, 4))
+    a = L.Conv2D(8, 3, padding="same", activation="tanh")(x)
+    b = ops.image.resize(ops.depth_to_space(a, 2), (6, 8))
+    c = ops.image.resize(ops.space_to_depth(x, 2), (6, 8), interpolation="nearest")
+    d = ops.nan_to_num(ops.append(b, ops.log(x), axis=-1), nan=0.25, neginf=-1.0)
+    y = L.Concatenate()([ops.fmax(b, a[..., :2]), ops.fmin(d, 0.5), c])
+    return keras.Model(x, L.Dense(2)(L.GlobalAveragePooling2D()(y))), normal(12, 6, 8, 4), normal(12, 2), dict(optimizer=keras.optimizers.SGD(0.05), loss="mse")
