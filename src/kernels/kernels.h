@@ -176,7 +176,7 @@ typedef struct nac_kernels {
        state; gates (batch, time, 4 u), after their activations, for the backward pass. */
     void (*lstm)(const nac_recurrent *s, const void *x, const void *wx, const void *wh, const void *bias, const void *h0, const void *c0,
                  const uint8_t *mask, void *hs, void *cs, void *gates, void *scratch);
-    /* dhs (batch, time, u) or NULL: gradient of every hs; dh, dc (batch, u) or NULL: of the last states. dbias may be NULL. */
+    /* dhs (batch, time, u) or NULL: gradient of every hs; dh, dc (batch, u) or NULL: of the last states. dx and dbias may be NULL. */
     void (*lstm_grad)(const nac_recurrent *s, const void *x, const void *wx, const void *wh, const void *h0, const void *c0, const uint8_t *mask,
                       const void *hs, const void *cs, const void *gates, const void *dhs, const void *dh, const void *dc, void *dx,
                       void *dwx, void *dwh, void *dbias, void *dh0, void *dc0, void *scratch);

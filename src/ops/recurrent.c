@@ -3,6 +3,7 @@
 
 typedef struct {
     int64_t reverse, masked, reset_after;
+    int64_t wants_dx;                   /* of a gradient */
 } recurrent_attrs;
 
 /* in: x, wx, wh, bias, the initial states, and the mask if there is one */
@@ -48,6 +49,22 @@ static nac_recurrent shape_of(const recurrent_attrs *a, const nac_type *x, const
     return (nac_recurrent){x->dim[0], x->dim[1], x->dim[2], wh->dim[0], a->reverse, a->reset_after};
 }
 
+static recurrent_attrs gradient_attrs(const nac_vjp *v)
+{
+    recurrent_attrs a = *(const recurrent_attrs *)v->attrs;
+    a.wants_dx = v->need[0];
+    return a;
+}
+
+/* What a gradient made, n numbers and perhaps that of x, the last. */
+static bool hand_out(nac_vjp *v, int n, nac_tensor *const *d)
+{
+    for (int k = 0; k < n; k++)
+        v->din[1 + k] = v->need[1 + k] ? d[k] : NULL;
+    v->din[0] = v->need[0] ? d[n] : NULL;
+    return true;
+}
+
 static nac_tensor *last_step(nac_tensor *steps, nac_tensor *wh)
 {
     return nac_reshape(nac_slice_axis(steps, 1, -1, NAC_NONE, 1), NAC_SAME_DIM, nac_dim(wh, 0));        /* the number of steps may be unknown */
@@ -86,15 +103,16 @@ static double grad_work(const nac_eval *e)
     return 2 * work(e);
 }
 
-/* in: x, wx, wh, h0, c0, hs, cs, gates, dhs, dcs, and the mask; out: dx, dwx, dwh, dbias, dh0, dc0 */
+/* in: x, wx, wh, h0, c0, hs, cs, gates, dhs, dcs, and the mask; out: dwx, dwh, dbias, dh0, dc0, and dx if it is wanted */
 static bool lstm_grad_infer(nac_infer *i)
 {
-    i->out[0] = i->in[0];
-    i->out[1] = i->in[1];
-    i->out[2] = i->in[2];
-    i->out[3] = (nac_type){.dtype = i->in[0].dtype, .rank = 1, .dim = {i->in[1].dim[1]}};
-    i->out[4] = i->in[3];
-    i->out[5] = i->in[4];
+    i->n_out = 5 + (((const recurrent_attrs *)i->attrs)->wants_dx != 0);
+    i->out[0] = i->in[1];
+    i->out[1] = i->in[2];
+    i->out[2] = (nac_type){.dtype = i->in[0].dtype, .rank = 1, .dim = {i->in[1].dim[1]}};
+    i->out[3] = i->in[3];
+    i->out[4] = i->in[4];
+    i->out[5] = i->in[0];
     return true;
 }
 
@@ -104,8 +122,8 @@ static void lstm_grad_eval(const nac_eval *e)
     nac_recurrent s = shape_of(a, e->in[0].type, e->in[2].type);
     nac_kernels_for(e->in[0].type->dtype)
         ->lstm_grad(&s, e->in[0].data, e->in[1].data, e->in[2].data, e->in[3].data, e->in[4].data, a->masked ? e->in[10].data : NULL, e->in[5].data,
-                    e->in[6].data, e->in[7].data, e->in[8].data, NULL, e->in[9].data, e->out[0].data, e->out[1].data, e->out[2].data, e->out[3].data,
-                    e->out[4].data, e->out[5].data, e->scratch);
+                    e->in[6].data, e->in[7].data, e->in[8].data, NULL, e->in[9].data, a->wants_dx ? e->out[5].data : NULL, e->out[0].data, e->out[1].data,
+                    e->out[2].data, e->out[3].data, e->out[4].data, e->scratch);
 }
 
 static size_t lstm_grad_scratch(const nac_eval *e)
@@ -114,7 +132,7 @@ static size_t lstm_grad_scratch(const nac_eval *e)
     return nac_kernels_for(e->in[0].type->dtype)->lstm_grad_scratch(&s);
 }
 
-static const nac_op nac_op_lstm_grad = {.name = "lstm_grad", .n_in = -1, .n_out = 6, .attrs_size = sizeof(recurrent_attrs), .infer = lstm_grad_infer,
+static const nac_op nac_op_lstm_grad = {.name = "lstm_grad", .n_in = -1, .n_out = -1, .attrs_size = sizeof(recurrent_attrs), .infer = lstm_grad_infer,
                                         .eval = lstm_grad_eval, .scratch = lstm_grad_scratch, .work = grad_work};
 
 static bool lstm_vjp(nac_vjp *v)
@@ -126,11 +144,8 @@ static bool lstm_vjp(nac_vjp *v)
     int n;
     if (v->dout[2])
         return nac_fail(NAC_E_UNSUPPORTED, "lstm: the gradient of the gates");
-    if (!nac_apply_n(&nac_op_lstm_grad, a->masked ? 11 : 10, in, a, d, &n))
-        return false;
-    for (int k = 0; k < 6; k++)
-        v->din[k] = v->need[k] ? d[k] : NULL;
-    return true;
+    recurrent_attrs grad = gradient_attrs(v);
+    return nac_apply_n(&nac_op_lstm_grad, a->masked ? 11 : 10, in, &grad, d, &n) && hand_out(v, 5, d);
 }
 
 static const nac_op nac_op_lstm = {.name = "lstm", .n_in = -1, .n_out = 3, .attrs_size = sizeof(recurrent_attrs), .infer = lstm_infer, .eval = lstm_eval,
@@ -198,10 +213,12 @@ static size_t gru_scratch(const nac_eval *e)
     return nac_kernels_for(e->in[0].type->dtype)->gru_scratch(&s);
 }
 
-/* in: x, wx, wh, bias, h0, hs, gates, dhs, and the mask; out: dx, dwx, dwh, dbias, dh0 */
+/* in: x, wx, wh, bias, h0, hs, gates, dhs, and the mask; out: dwx, dwh, dbias, dh0, and dx if it is wanted */
 static bool gru_grad_infer(nac_infer *i)
 {
-    memcpy(i->out, i->in, 5 * sizeof *i->out);
+    i->n_out = 4 + (((const recurrent_attrs *)i->attrs)->wants_dx != 0);
+    memcpy(i->out, i->in + 1, 4 * sizeof *i->out);
+    i->out[4] = i->in[0];
     return true;
 }
 
@@ -211,7 +228,7 @@ static void gru_grad_eval(const nac_eval *e)
     nac_recurrent s = shape_of(a, e->in[0].type, e->in[2].type);
     nac_kernels_for(e->in[0].type->dtype)
         ->gru_grad(&s, e->in[0].data, e->in[1].data, e->in[2].data, e->in[4].data, a->masked ? e->in[8].data : NULL, e->in[5].data, e->in[6].data,
-                   e->in[7].data, NULL, e->out[0].data, e->out[1].data, e->out[2].data, e->out[3].data, e->out[4].data, e->scratch);
+                   e->in[7].data, NULL, a->wants_dx ? e->out[4].data : NULL, e->out[0].data, e->out[1].data, e->out[2].data, e->out[3].data, e->scratch);
 }
 
 static size_t gru_grad_scratch(const nac_eval *e)
@@ -220,7 +237,7 @@ static size_t gru_grad_scratch(const nac_eval *e)
     return nac_kernels_for(e->in[0].type->dtype)->gru_grad_scratch(&s);
 }
 
-static const nac_op nac_op_gru_grad = {.name = "gru_grad", .n_in = -1, .n_out = 5, .attrs_size = sizeof(recurrent_attrs), .infer = gru_grad_infer,
+static const nac_op nac_op_gru_grad = {.name = "gru_grad", .n_in = -1, .n_out = -1, .attrs_size = sizeof(recurrent_attrs), .infer = gru_grad_infer,
                                        .eval = gru_grad_eval, .scratch = gru_grad_scratch, .work = grad_work};
 
 static bool gru_vjp(nac_vjp *v)
@@ -232,11 +249,8 @@ static bool gru_vjp(nac_vjp *v)
         return nac_fail(NAC_E_UNSUPPORTED, "gru: the gradient of the gates");
     if (!v->dout[0])
         return true;
-    if (!nac_apply_n(&nac_op_gru_grad, a->masked ? 9 : 8, in, a, d, &n))
-        return false;
-    for (int k = 0; k < 5; k++)
-        v->din[k] = v->need[k] ? d[k] : NULL;
-    return true;
+    recurrent_attrs grad = gradient_attrs(v);
+    return nac_apply_n(&nac_op_gru_grad, a->masked ? 9 : 8, in, &grad, d, &n) && hand_out(v, 4, d);
 }
 
 static const nac_op nac_op_gru = {.name = "gru", .n_in = -1, .n_out = 2, .attrs_size = sizeof(recurrent_attrs), .infer = gru_infer, .eval = gru_eval,
@@ -271,7 +285,7 @@ static nac_tensor *unrolled_gru(nac_tensor *const *in, const recurrent_attrs *a)
 
 nac_tensor *nac_gru_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, nac_tensor *bias, nac_tensor *h0, nac_tensor *mask, bool reverse, bool reset_after)
 {
-    recurrent_attrs a = {reverse, mask != NULL, reset_after};
+    recurrent_attrs a = {.reverse = reverse, .masked = mask != NULL, .reset_after = reset_after};
     nac_tensor *out[NAC_MAX_IO];
     int n;
     if (!x || !wx || !wh)
