@@ -78,6 +78,15 @@ def models_of_several_inputs():
 
 
 @case
+def activity_of_steps():
+    """The losses by the activity of layers inside a TimeDistributed are those of each step; the wrapped layer itself has none."""
+    x = keras.Input((4, 3))
+    inner = keras.Sequential([keras.Input((3,)), L.Dense(5, activation="tanh", activity_regularizer="l2"), L.ActivityRegularization(l1=0.01)])
+    h = L.Add()([L.TimeDistributed(inner)(x), L.TimeDistributed(L.Dense(5, activity_regularizer="l2"))(x)])
+    return keras.Model(x, L.Dense(1)(L.Flatten()(h))), normal(12, 4, 3), normal(12, 1), dict(optimizer="sgd", loss="mse", metrics=["mse"])
+
+
+@case
 def tied_embeddings():
     ids = keras.Input((5,), dtype="int32")
     tied, own = L.ReversibleEmbedding(7, 4, mask_zero=True), L.ReversibleEmbedding(7, 4, tie_weights=False, logit_soft_cap=2.0)
