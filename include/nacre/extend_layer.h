@@ -20,7 +20,7 @@ typedef struct {
     bool        training;
     bool        training_said;          /* by this call or one around it; else training is false */
     nac_tensor *attention_mask;         /* or NULL */
-    bool        use_causal_mask, return_attention_scores;
+    bool        use_causal_mask, return_attention_scores, reverse;
     int         n_out;                  /* filled by call, most simply by nac_return */
     nac_tensor *out[NAC_MAX_IO];
 } nac_layer_call;
@@ -31,7 +31,8 @@ typedef struct nac_layer_type {
     bool (*call)(nac_layer *self, nac_layer_call *c);               /* computes, through ops alone */
     bool      supports_masking;         /* the first input's mask is the first output's, unless compute_mask says otherwise */
     bool (*compute_mask)(nac_layer *self, const nac_layer_call *c, nac_tensor **mask);   /* (optional) of each output; NULL, as they come: none */
-    const char *build_shapes;           /* (optional) Keras's names of the shapes that build takes, "query_shape value_shape"; a last one with * takes the rest */
+    const char *build_shapes;           /* (optional) Keras's names of the shapes that build takes, "query_shape value_shape"; a last one with * takes the rest.
+                                           "*": a list, of one input, too */
     bool      takes_mask;               /* Keras records a mask argument in functional models */
     /* (recurrent cells) fills in the types of the states for a step's input of that type; how many, or 0 on failure. Such a layer is called
        with the input and the states, and gives the output and the new states. */

@@ -27,7 +27,8 @@ extern "C" {
     O(S, TENSOR, initial_state, NULL)           /* recurrent layers: a tensor or a list */                                           \
     O(S, TENSOR, attention_mask, NULL)          /* MultiHeadAttention: bool (batch, t, s) */                                         \
     O(S, BOOL, use_causal_mask, false)                                                                                               \
-    O(S, BOOL, return_attention_scores, false)
+    O(S, BOOL, return_attention_scores, false)                                                                                       \
+    O(S, BOOL, reverse, false)                  /* ReversibleEmbedding: from vectors to a number for each id */
 typedef struct {
     NAC_CALL_OPTIONS(NAC_FIELD, )
 } nac_call_options;
@@ -649,6 +650,23 @@ NAC_DECLARE(nac_layer, rescaling, NAC_RESCALING_OPTIONS)
     NAC_LAYER_COMMON(O, S)
 NAC_DECLARE(nac_layer, embedding, NAC_EMBEDDING_OPTIONS)
 #define nac_embedding(...) NAC_KW(nac_embedding_options, nac_embedding_with, NAC_EMBEDDING_OPTIONS, .input_dim = __VA_ARGS__)
+
+/* An Embedding that also goes back, nac_call(l, x, .reverse = true): vectors (batch, .., output_dim) -> x . embeddings^T (batch, .., input_dim), by weights of its own
+   with tie_weights = false; of them y, or cap tanh(y / cap) with a logit_soft_cap. reverse_dtype, float32 or float64: what that is computed in. */
+#define NAC_REVERSIBLE_EMBEDDING_OPTIONS(O, S) \
+    O(S, INT, input_dim, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, INT, output_dim, 0, NAC_AT_LEAST(1), NAC_REQUIRED) \
+    O(S, BOOL, tie_weights, true, NAC_ANY) \
+    O(S, SPEC, embeddings_initializer, "uniform", NAC_IS(INITIALIZER)) \
+    O(S, SPEC, embeddings_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, activity_regularizer, NULL, NAC_IS(REGULARIZER)) \
+    O(S, SPEC, embeddings_constraint, NULL, NAC_IS(CONSTRAINT)) \
+    O(S, BOOL, mask_zero, false, NAC_ANY) \
+    O(S, STRING, reverse_dtype, NULL, NAC_OR_NONE) \
+    O(S, FLOAT, logit_soft_cap, NAC_NONE_FLOAT, NAC_OR_NONE) \
+    NAC_LAYER_COMMON(O, S)
+NAC_DECLARE(nac_layer, reversible_embedding, NAC_REVERSIBLE_EMBEDDING_OPTIONS)
+#define nac_reversible_embedding(...) NAC_KW(nac_reversible_embedding_options, nac_reversible_embedding_with, NAC_REVERSIBLE_EMBEDDING_OPTIONS, .input_dim = __VA_ARGS__)
 
 /* ---- recurrent layers ----
    Sequences (batch, time, ..) -> the last output (batch, units), or with return_sequences all of them (batch, time, units); with return_state a

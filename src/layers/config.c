@@ -76,9 +76,9 @@ static cJSON *build_config(const nac_layer *l)
     const char *names = nac_layer_class(l)->build_shapes;
     if (strcmp(l->base.cls->name, "Functional") == 0) {
         cJSON_AddNullToObject(config, "input_shape");
-    } else if (names && l->n_build > 1) {
+    } else if (names && l->n_build > 1 && *names != '*') {
         cJSON_AddItemToObject(config, "shapes_dict", named_shapes(names, l));
-    } else if (l->n_build == 1) {
+    } else if (l->n_build == 1 && !(names && *names == '*')) {
         cJSON_AddItemToObject(config, "input_shape", shape_json(&l->build_type[0]));
     } else {
         shapes = cJSON_AddArrayToObject(config, "input_shape");

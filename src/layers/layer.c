@@ -589,6 +589,7 @@ static bool prepare(nac_layer *self, const nac_call_options *o, nac_layer_call *
     c->attention_mask = o->attention_mask;
     c->use_causal_mask = o->use_causal_mask;
     c->return_attention_scores = o->return_attention_scores;
+    c->reverse = o->reverse;
     return n >= 0;
 }
 

@@ -140,16 +140,16 @@ static bool concatenate_mask(nac_layer *self, const nac_layer_call *c, nac_tenso
     return !some || (*mask = nac_any(nac_concatenate(nac_list_of(c->n_in, parts), (int)o->axis), .axis = -1));
 }
 
-NAC_DEFINE_LAYER(add_layer, NAC_ADD_LAYER_OPTIONS, (.name = "Add", .size = sizeof(nac_layer)), .build = build, .call = add_call, .compute_mask = any_mask)
-NAC_DEFINE_LAYER(multiply_layer, NAC_MULTIPLY_LAYER_OPTIONS, (.name = "Multiply", .size = sizeof(nac_layer)), .build = build, .call = multiply_call,
+NAC_DEFINE_LAYER(add_layer, NAC_ADD_LAYER_OPTIONS, (.name = "Add", .size = sizeof(nac_layer)), .build = build, .build_shapes = "*", .call = add_call, .compute_mask = any_mask)
+NAC_DEFINE_LAYER(multiply_layer, NAC_MULTIPLY_LAYER_OPTIONS, (.name = "Multiply", .size = sizeof(nac_layer)), .build = build, .build_shapes = "*", .call = multiply_call,
                  .compute_mask = any_mask)
-NAC_DEFINE_LAYER(subtract_layer, NAC_SUBTRACT_LAYER_OPTIONS, (.name = "Subtract", .size = sizeof(nac_layer)), .build = subtract_build,
+NAC_DEFINE_LAYER(subtract_layer, NAC_SUBTRACT_LAYER_OPTIONS, (.name = "Subtract", .size = sizeof(nac_layer)), .build = subtract_build, .build_shapes = "*",
                  .call = subtract_call, .compute_mask = any_mask)
-NAC_DEFINE_LAYER(average_layer, NAC_AVERAGE_LAYER_OPTIONS, (.name = "Average", .size = sizeof(nac_layer)), .build = build, .call = average_call,
+NAC_DEFINE_LAYER(average_layer, NAC_AVERAGE_LAYER_OPTIONS, (.name = "Average", .size = sizeof(nac_layer)), .build = build, .build_shapes = "*", .call = average_call,
                  .compute_mask = any_mask)
-NAC_DEFINE_LAYER(maximum_layer, NAC_MAXIMUM_LAYER_OPTIONS, (.name = "Maximum", .size = sizeof(nac_layer)), .build = build, .call = maximum_call,
+NAC_DEFINE_LAYER(maximum_layer, NAC_MAXIMUM_LAYER_OPTIONS, (.name = "Maximum", .size = sizeof(nac_layer)), .build = build, .build_shapes = "*", .call = maximum_call,
                  .compute_mask = any_mask)
-NAC_DEFINE_LAYER(minimum_layer, NAC_MINIMUM_LAYER_OPTIONS, (.name = "Minimum", .size = sizeof(nac_layer)), .build = build, .call = minimum_call,
+NAC_DEFINE_LAYER(minimum_layer, NAC_MINIMUM_LAYER_OPTIONS, (.name = "Minimum", .size = sizeof(nac_layer)), .build = build, .build_shapes = "*", .call = minimum_call,
                  .compute_mask = any_mask)
-NAC_DEFINE_LAYER(concatenate_layer, NAC_CONCATENATE_LAYER_OPTIONS, (.name = "Concatenate", .size = sizeof(nac_layer)), .build = build,
+NAC_DEFINE_LAYER(concatenate_layer, NAC_CONCATENATE_LAYER_OPTIONS, (.name = "Concatenate", .size = sizeof(nac_layer)), .build = build, .build_shapes = "*",
                  .call = concatenate_call, .compute_mask = concatenate_mask)

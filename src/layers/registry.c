@@ -82,6 +82,7 @@
     O(custom_scale_layer)                                                                                                            \
     O(rescaling)                                                                                                                     \
     O(embedding)                                                                                                                     \
+    O(reversible_embedding)                                                                                                          \
     O(simple_rnn_cell)                                                                                                              \
     O(simple_rnn)                                                                                                                   \
     O(lstm_cell)                                                                                                                    \

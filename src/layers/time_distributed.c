@@ -5,7 +5,12 @@
 static bool init(void *self)
 {
     const nac_time_distributed_options *o = nac_options(self);
-    return nac_attach(self, "layer", (nac_layer *)(uintptr_t)o->layer);
+    nac_layer *inner = (nac_layer *)(uintptr_t)o->layer;
+    if (!nac_attach(self, "layer", inner))
+        return false;
+    nac_release(inner->activity_regularizer);   /* Keras runs its `call` alone, past what calling a layer adds; the layers below it are called */
+    inner->activity_regularizer = NULL;
+    return true;
 }
 
 static bool build(nac_layer *self, int n_in, const nac_type *in)
@@ -50,13 +55,13 @@ static nac_tensor *step_of(nac_tensor *x, int64_t t)
     return nac_squeeze(nac_slice_axis(x, 1, t, t + 1, 1), 1);
 }
 
-static nac_tensor *step_by_step(nac_layer *inner, nac_tensor *x, nac_tensor *mask)
+static nac_tensor *step_by_step(nac_layer *inner, nac_tensor *x, nac_tensor *mask, bool training)
 {
     int64_t time = nac_dim(x, 1), n = 0;
     nac_tensor **steps = nac_malloc((size_t)time * sizeof *steps);
     bool ok = steps;
     while (ok && n < time) {
-        nac_tensor *y = nac_call(inner, step_of(x, n), .training = true, .mask = mask ? step_of(mask, n) : NULL);
+        nac_tensor *y = nac_call(inner, step_of(x, n), .training = training, .mask = mask ? step_of(mask, n) : NULL);
         ok = y && (steps[n++] = nac_expand_dims(nac_at(y, 0), 1));
     }
     nac_tensor *y = ok ? nac_in_a_row(steps, time) : NULL;
@@ -64,7 +69,15 @@ static nac_tensor *step_by_step(nac_layer *inner, nac_tensor *x, nac_tensor *mas
     return y;
 }
 
-/* All steps of all samples as one batch; what the layer learns from a batch as such (moving averages) it learns step by step, as in Keras. */
+static bool is_regularized(void *context, nac_layer *l, const char *path)
+{
+    (void)path;
+    *(bool *)context |= l->activity_regularizer != NULL;
+    return true;
+}
+
+/* All steps of all samples as one batch; what the layer learns from a batch as such (moving averages) it learns step by step, and so losses by its activity
+   are those of each step, as in Keras. */
 static bool call(nac_layer *self, nac_layer_call *c)
 {
     nac_layer *inner = self->children[0].layer;
@@ -77,8 +90,10 @@ static bool call(nac_layer *self, nac_layer_call *c)
                         (long long)nac_dim(x, 1), nac_rank(mask));
     if (mask && (nac_rank(mask) == 2 || !nac_layer_class(inner)->takes_mask))
         mask = NULL;
-    bool stepwise = nac_dim(x, 1) > 0 && c->training && learnt && nac_weight_count(inner) > learnt;
-    return nac_return(c, stepwise ? step_by_step(inner, x, mask) : at_once(inner, x, mask, c->training));
+    bool regularized = false;
+    nac_walk_layers(inner, is_regularized, &regularized);
+    bool stepwise = nac_dim(x, 1) > 0 && (regularized || (c->training && learnt && nac_weight_count(inner) > learnt));
+    return nac_return(c, stepwise ? step_by_step(inner, x, mask, c->training) : at_once(inner, x, mask, c->training));
 }
 
 NAC_DEFINE_LAYER(time_distributed, NAC_TIME_DISTRIBUTED_OPTIONS, (.name = "TimeDistributed", .size = sizeof(nac_layer), .init = init), .build = build, .call = call,

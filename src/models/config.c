@@ -95,7 +95,10 @@ static cJSON *arguments(const model *m, const layer_node *node)
         cJSON *dictionary = key ? cJSON_CreateObject() : NULL;
         for (int i = 0; key; i++, key = key->next)
             cJSON_AddItemToObject(dictionary, key->valuestring, argument(m, nac_at(s, i)));
-        cJSON_AddItemToArray(args, dictionary ? dictionary : argument(m, s));
+        cJSON *list = shapes && *shapes == '*' && !nac_is_list(s) ? cJSON_CreateArray() : NULL;
+        if (list)
+            cJSON_AddItemToArray(list, argument(m, s));
+        cJSON_AddItemToArray(args, dictionary ? dictionary : list ? list : argument(m, s));
     }
     return args;
 }
@@ -120,6 +123,8 @@ static cJSON *keywords(const model *m, const layer_node *node, int call)
         cJSON_AddTrueToObject(kwargs, "use_causal_mask");
     if (o->return_attention_scores)
         cJSON_AddTrueToObject(kwargs, "return_attention_scores");
+    if (o->reverse)
+        cJSON_AddTrueToObject(kwargs, "reverse");
     return kwargs;
 }
 
@@ -377,6 +382,9 @@ static bool keep_keyword(nac_placeholder *p, int call, const cJSON *item)
 static bool read_keyword(const reader *r, entry *e, const cJSON *item, nac_call_options *o, bool *ready)
 {
     bool plain, flag = cJSON_IsTrue(item);
+    /* For a model of several inputs Keras writes down the masks that they carry, and null for those that carry none. */
+    if (strcmp(item->string, "mask") == 0 && nac_as_model(e->layer) && (cJSON_IsArray(item) || (cJSON_IsObject(item) && !is_tensor(item))))
+        return true;
     nac_tensor *t = read_argument(r, item, ready, &plain);
     if (!t && !plain)
         return false;
@@ -398,6 +406,8 @@ static bool read_keyword(const reader *r, entry *e, const cJSON *item, nac_call_
             return o->use_causal_mask = flag, true;
         if (strcmp(item->string, "return_attention_scores") == 0)
             return o->return_attention_scores = flag, true;
+        if (strcmp(item->string, "reverse") == 0)
+            return o->reverse = flag, true;
     }
     return nac_fail(NAC_E_UNSUPPORTED, "Functional \"%s\": the call argument \"%.100s\"", r->model_name, item->string);
 }

@@ -91,6 +91,11 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
     return nac_call(l, nac_list(x[0], x[1]), .training = training, .attention_mask = x[2], .return_attention_scores = true);
 }
 
+static nac_tensor *reversed(nac_layer *l, nac_tensor *const *x, bool training)
+{
+    return nac_call(l, x[0], .training = training, .reverse = true);
+}
+
 /* class, name, inputs, inputs for several threads or NULL, flags, how it is called, how it is made (dtype is a text) */
 #define EXAMPLES(E)                                                                                                                  \
     E(InputLayer, input, "f n3x4", NULL, NO_CALL, plain, nac_input_layer(4, 5))                                                      \
@@ -227,6 +232,10 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
     E(Embedding, embedding, "j n3x4 0..5", "j n300x40 0..5", INFER, plain, nac_embedding(6, 3, .dtype = dtype))                      \
     E(Embedding, embedding_mask, "i n3x4 0..5", NULL, INFER, plain,                                                                  \
       nac_embedding(6, 3, .mask_zero = true, .embeddings_regularizer = "l2", .embeddings_constraint = "unit_norm", .dtype = dtype))  \
+    E(ReversibleEmbedding, reversible_embedding, "j n3x4 0..5", NULL, INFER, plain, nac_reversible_embedding(6, 3, .mask_zero = true, .dtype = dtype)) \
+    E(ReversibleEmbedding, reversed_embedding, "f n3x4x3", "f n30x40x3", INFER, reversed, nac_reversible_embedding(6, 3, .dtype = dtype)) \
+    E(ReversibleEmbedding, reversed_embedding_of_its_own, "f n4x3", NULL, INFER, reversed,                                           \
+      nac_reversible_embedding(6, 3, .tie_weights = false, .logit_soft_cap = 1.5, .embeddings_regularizer = "l2", .dtype = dtype))   \
     E(SimpleRNNCell, simple_rnn_cell, "f n3x4; f n3x2", NULL, INFER, with_two, nac_simple_rnn_cell(2, .dtype = dtype))              \
     E(SimpleRNN, simple_rnn, "f n3x4x2", "f n64x6x32", INFER, plain, nac_simple_rnn(3, .dtype = dtype))                             \
     E(SimpleRNN, simple_rnn_masked, "f n3x4x2; b n3x4", NULL, INFER, with_mask, nac_simple_rnn(3, .return_sequences = true, .go_backwards = true, .dtype = dtype)) \

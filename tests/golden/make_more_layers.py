@@ -270,3 +270,16 @@ case("group normalization axis -3", L.GroupNormalization(2, axis=-3), [x4])
 case("group normalization axis 2 of rank 5", L.GroupNormalization(3, axis=2), [normal(2, 2, 6, 2, 3)])
 case("group normalization by channels axis 1", L.GroupNormalization(-1, axis=1), [x4])
 file("layers-more-axes.json")
+
+
+# embeddings that go back
+R, ids = L.ReversibleEmbedding, rng.integers(0, 6, (3, 5)).astype("int32")
+case("reversible embedding", R(6, 4), [ids])
+case("reversible embedding masks", R(6, 4, mask_zero=True, embeddings_regularizer=reg.L2(0.1)), [ids])
+case("reversible embedding reversed", R(6, 4), [x3], reverse=True, masks=[keep])
+case("reversible embedding reversed of rank 2", R(5, 6, logit_soft_cap=2.0), [x2], reverse=True)
+case("reversible embedding reversed by weights of its own", R(6, 4, tie_weights=False, mask_zero=True, logit_soft_cap=0.5, embeddings_constraint=con.NonNeg()), [x3], reverse=True)
+case("reversible embedding of weights of its own", R(6, 4, tie_weights=False), [ids])
+case("reversible embedding float64", R(6, 4, **f64), [d(2, 3, 4)], reverse=True)
+case("reversible embedding reverse dtype", R(6, 4, reverse_dtype="float64"), [x3], reverse=True)
+file("layers-embeddings.json")

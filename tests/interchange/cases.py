@@ -64,6 +64,39 @@ def classes_and_bins():
 
 
 @case
+def models_of_several_inputs():
+    """Keras writes a list, or a dictionary, of the masks that the inputs of an inner model carry, with null for none; and lists of one tensor."""
+    a, b = keras.Input((4, 3), name="a"), keras.Input((3,), name="b")
+    by_order = keras.Model([a, b], L.Concatenate()([L.Add()([L.LSTM(2)(a), L.Dense(2)(b)])]))
+    named = keras.Model({"a": a, "b": b}, L.Multiply()([L.Dense(2)(b), L.GRU(2)(a)]))
+    x, y = keras.Input((4, 3)), keras.Input((3,))
+    masked = L.Masking()(x)
+    m = keras.Model([x, y], L.Dense(1)(L.Concatenate()([by_order([masked, y]), named({"a": masked, "b": y}), by_order([x, y])])))
+    values = normal(12, 4, 3)
+    values[::2, 2:] = 0
+    return m, [values, normal(12, 3)], normal(12, 1), dict(optimizer=keras.optimizers.Adam(0.01), loss="mse", metrics=["mae"])
+
+
+@case
+def activity_of_steps():
+    """The losses by the activity of layers inside a TimeDistributed are those of each step; the wrapped layer itself has none."""
+    x = keras.Input((4, 3))
+    inner = keras.Sequential([keras.Input((3,)), L.Dense(5, activation="tanh", activity_regularizer="l2"), L.ActivityRegularization(l1=0.01)])
+    h = L.Add()([L.TimeDistributed(inner)(x), L.TimeDistributed(L.Dense(5, activity_regularizer="l2"))(x)])
+    return keras.Model(x, L.Dense(1)(L.Flatten()(h))), normal(12, 4, 3), normal(12, 1), dict(optimizer="sgd", loss="mse", metrics=["mse"])
+
+
+@case
+def tied_embeddings():
+    ids = keras.Input((5,), dtype="int32")
+    tied, own = L.ReversibleEmbedding(7, 4, mask_zero=True), L.ReversibleEmbedding(7, 4, tie_weights=False, logit_soft_cap=2.0)
+    h = L.LSTM(4, return_sequences=True)(tied(ids))
+    y = L.Average()([tied(h, reverse=True), own(own(ids), reverse=True)])
+    return keras.Model(ids, y), rng.integers(0, 7, (12, 5)).astype("int32"), rng.integers(0, 7, (12, 5)), dict(
+        optimizer=keras.optimizers.SGD(0.05), loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+
+
+@case
 def down_and_up():
     x = keras.Input((8, 8, 2))
     small = L.MaxPooling2D(2)(L.SeparableConv2D(4, 3, padding="same", activation="elu")(x))

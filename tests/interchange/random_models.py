@@ -14,7 +14,7 @@ from keras import ops
 from keras.src.applications import convnext, inception_resnet_v2
 
 SAMPLES = 12
-OF_TOKENS = ["Embedding", "CategoryEncoding"]   # what an input of integers goes through first
+OF_TOKENS = ["Embedding", "CategoryEncoding", "ReversibleEmbedding"]   # what an input of integers goes through first
 RULES = {}      # layer class: (ranks of its input with the batch, function of the generator and the input)
 
 
@@ -721,7 +721,7 @@ class Generator:
         return x
 
     def rules(self, x, names):
-        return [n for n in names if len(x.shape) in RULES[n][0]]
+        return [n for n in names if n in RULES and len(x.shape) in RULES[n][0]]
 
     def layer_for(self, x, names):
         made = RULES[self.pick(self.rules(x, names))][1](self, x)
@@ -854,6 +854,14 @@ class Generator:
             if x.shape[1] and x.dtype == "int32" and (self.maybe(0.1) or "CategoryEncoding" in self.wanted):
                 self.wanted = [w for w in self.wanted if w != "CategoryEncoding"]
                 return L.CategoryEncoding(words, output_mode=self.pick(["one_hot", "multi_hot", "count"]))(x)
+            if self.maybe(0.1) or "ReversibleEmbedding" in self.wanted:
+                self.wanted = [w for w in self.wanted if w != "ReversibleEmbedding"]
+                layer = L.ReversibleEmbedding(words, k, tie_weights=self.maybe(0.6), mask_zero=self.maybe(0.5), logit_soft_cap=self.pick([None, 1.5]), **self.weight("embeddings", 2))
+                y = layer(x)
+                back = layer(L.Dense(k, activation="tanh")(y), reverse=True)
+                self.live.append(back)
+                self.leaves.append(back)
+                return y
             return L.Embedding(words, k, mask_zero=self.maybe(0.7), **self.weight("embeddings", 2))(x)
         shape = {2: (k,), 3: (self.some(4, 8), k), 4: (self.some(4, 6), self.some(4, 6), self.some(1, 3)), 5: (self.some(2, 4), self.some(3, 4), self.some(2, 4), self.some(1, 2))}[kind]
         values = self.normal(SAMPLES, *shape)

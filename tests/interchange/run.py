@@ -161,6 +161,7 @@ def run_case(make):
     except Exception:
         if rest:
             print(f"config  {make.__name__}: {random_models.described(model)}")
+            print(f"again   KERAS_BACKEND={keras.backend.backend()} scripts/interchange {arguments.build} --seed {arguments.seed} {make.__name__}")
         raise
 
 
@@ -206,6 +207,9 @@ def exchange(name, model, x, y, how, more, noisy, strict):
     found |= {key: figures.pop(key) for key in expected if key in figures} | figures
     found |= state(again, x)
     found["loss of training on"] = fit(again, x, y, 1, **more)["loss"]
+    if keras.backend.backend() == "tensorflow":         # where Keras does not know how large a batch is, and a small last one counts as much as others in the loss of one output
+        for name in model.output_names if len(outputs) > 1 else []:
+            del expected[f"figure {name}_loss"], found[f"figure {name}_loss"]
     return compare(expected, found, file, x, y, more, strict)
 
 

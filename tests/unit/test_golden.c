@@ -192,7 +192,8 @@ static nac_tensor *call_layer(layer_test *t, nac_tensor **in)
         state = NULL;
     }
     return nac_call(t->layer, inputs, .training = flag(t->json, "training"), .mask = t->mask, .initial_state = state, .attention_mask = t->attention_mask,
-                    .use_causal_mask = flag(t->json, "use_causal_mask"), .return_attention_scores = flag(t->json, "return_attention_scores"));
+                    .use_causal_mask = flag(t->json, "use_causal_mask"), .return_attention_scores = flag(t->json, "return_attention_scores"),
+                    .reverse = flag(t->json, "reverse"));
 }
 
 /* Outputs, gradients of sum(output * r) + losses by the float inputs and states and by the trainable weights, losses. */
