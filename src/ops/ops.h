@@ -35,6 +35,13 @@ typedef struct {
     int64_t axis, start, stop, step;    /* start of NAC_NONE: from the end the step comes from */
 } nac_slice_attrs;
 typedef struct {
+    int64_t before[NAC_MAX_RANK], after[NAC_MAX_RANK];
+    double  value;
+} nac_pad_attrs;
+typedef struct {
+    int64_t axis, repeats;
+} nac_repeat_attrs;
+typedef struct {
     int64_t dtype;
 } nac_cast_attrs;
 typedef struct {
