@@ -73,8 +73,8 @@ struct nac_op {
     bool (*vjp)(nac_vjp *v);                        /* (optional) NULL: derivative is zero */
     size_t (*scratch)(const nac_eval *e);           /* (optional) only types and attributes may be looked at */
     size_t (*view)(const void *attrs, const nac_type *in);  /* (optional) of a view: offset in bytes; NULL: 0 */
-    /* (optional) Whether the op can do `next` on its only output itself: with operand as one more input, the last, or with none (NULL); sets attrs
-       for that. in and operand are of known extents. Asked while compiling; vjp is not called any more. */
+    /* (optional) Whether the op can do `next` on its only output itself: with next's other inputs, each of type `operand`, as its last, or with none
+       (NULL); sets attrs for that. in and operand are of known extents. Asked while compiling; vjp is not called any more. */
     bool (*absorb)(void *attrs, int n_in, const nac_type *in, const nac_op *next, const nac_type *operand);
     const nac_op *alone;                            /* (optional) gives the first output alone: taken by the compiler where nobody reads the others */
     double (*work)(const nac_eval *e);              /* (optional) of profiles: operations on numbers; looks at no data; NULL: one an output element */

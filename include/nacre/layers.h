@@ -59,7 +59,7 @@ NAC_API int  nac_set_trainable_matching(nac_layer *l, const char *glob, bool tra
 NAC_API nac_tensor *nac_losses(nac_layer *l);
 /* Sets the states that stateful recurrent layers keep from batch to batch to 0, in the whole subtree. Keras: layer.reset_state(). */
 NAC_API bool nac_reset_state(nac_layer *l);
-/* Lets a Normalization find its mean and variance in data, a tensor or a list of batches. Keras: layer.adapt(data). */
+/* Lets a Normalization find its mean and variance, a Discretization its bins in data, a tensor or a list of batches. Keras: layer.adapt(data). */
 NAC_API bool nac_adapt(nac_layer *l, nac_tensor *data);
 /* Makes unseeded things (initializers, dropout, shuffling) of this thread repeat. Keras: keras.utils.set_random_seed. */
 NAC_API void nac_set_random_seed(uint64_t seed);
@@ -1087,8 +1087,8 @@ NAC_DECLARE(nac_layer, random_brightness, NAC_RANDOM_BRIGHTNESS_OPTIONS)
 NAC_DECLARE(nac_layer, category_encoding, NAC_CATEGORY_ENCODING_OPTIONS)
 #define nac_category_encoding(...) NAC_KW(nac_category_encoding_options, nac_category_encoding_with, NAC_CATEGORY_ENCODING_OPTIONS, .num_tokens = __VA_ARGS__)
 
-/* Which bin each number is in: 0 below the first boundary, 1 from there on, ...; int32, or as CategoryEncoding does. num_bins and epsilon are what Keras's adapt
-   was told. */
+/* Which bin each number is in: 0 below the first boundary, 1 from there on, ...; int32, or as CategoryEncoding does. Either the
+   boundaries are given, ascending, or nac_adapt finds them in data, num_bins (64 at most) with about as many numbers in each: the layer before it is first called. */
 #define NAC_DISCRETIZATION_OPTIONS(O, S) \
     O(S, FLOATS, bin_boundaries, 0, NAC_OR_NONE, NAC_LIST) \
     O(S, INT, num_bins, NAC_NONE, NAC_OR_NONE, NAC_AT_LEAST(0)) \
@@ -1097,7 +1097,7 @@ NAC_DECLARE(nac_layer, category_encoding, NAC_CATEGORY_ENCODING_OPTIONS)
     O(S, BOOL, sparse, false, NAC_ANY) \
     NAC_LAYER_COMMON(O, S)
 NAC_DECLARE(nac_layer, discretization, NAC_DISCRETIZATION_OPTIONS)
-#define nac_discretization(...) NAC_KW(nac_discretization_options, nac_discretization_with, NAC_DISCRETIZATION_OPTIONS, .bin_boundaries = __VA_ARGS__)
+#define nac_discretization(...) NAC_KW(nac_discretization_options, nac_discretization_with, NAC_DISCRETIZATION_OPTIONS, __VA_ARGS__)
 
 #ifdef __cplusplus
 }

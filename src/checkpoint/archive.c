@@ -228,14 +228,16 @@ static bool acceptable(nac_archive *archive, int at, const char *name, size_t li
     return true;
 }
 
-/* Only the read that finds the end verifies the checksum. */
-static bool read_all(zip_file_t *file, const char *name, char *bytes, size_t size)
+#define PIECE ((size_t)256 << 10)       /* so much is still in the second cache when its checksum is made */
+
+/* Only the read that finds the end verifies the checksum. Into one piece of memory after the other, or always the same. */
+static bool read_all(zip_file_t *file, const char *name, char *bytes, bool keep, size_t size)
 {
     char more;
     size_t done = 0;
     zip_int64_t n = 1;
     while (n > 0 && done < size) {
-        n = zip_fread(file, bytes + done, size - done);
+        n = zip_fread(file, keep ? bytes + done : bytes, size - done < PIECE ? size - done : PIECE);
         done += n > 0 ? (size_t)n : 0;
     }
     if (n >= 0 && done == size)
@@ -247,19 +249,26 @@ static bool read_all(zip_file_t *file, const char *name, char *bytes, size_t siz
     return true;
 }
 
-bool nac_archive_read(nac_archive *archive, const char *name, size_t limit, void **bytes, size_t *size)
+/* The member of that name, if there is one and it may be read; -1 with an error. */
+static int look_up(nac_archive *archive, const char *name, size_t limit, zip_stat_t *st)
 {
     int times, at = find(archive, name, &times);
-    zip_stat_t st;
     if (at < 0)
-        return nac_fail(NAC_E_NOT_FOUND, "archive: there is no \"%s\" among its %d members", name, archive->count);
-    if (times > 1)
-        return nac_fail(NAC_E_FORMAT, "archive: \"%s\" stands there %d times", name, times);
-    if (!acceptable(archive, at, name, limit < SIZE_MAX ? limit : SIZE_MAX - 1, &st))
-        return false;
-    char *copy = nac_malloc(st.size + 1);
+        nac_fail(NAC_E_NOT_FOUND, "archive: there is no \"%s\" among its %d members", name, archive->count);
+    else if (times > 1)
+        nac_fail(NAC_E_FORMAT, "archive: \"%s\" stands there %d times", name, times);
+    else if (acceptable(archive, at, name, limit < SIZE_MAX ? limit : SIZE_MAX - 1, st))
+        return at;
+    return -1;
+}
+
+bool nac_archive_read(nac_archive *archive, const char *name, size_t limit, void **bytes, size_t *size)
+{
+    zip_stat_t st;
+    int at = look_up(archive, name, limit, &st);
+    char *copy = at < 0 ? NULL : nac_malloc(st.size + 1);
     zip_file_t *file = copy ? zip_fopen_index(archive->zip, (zip_uint64_t)at, 0) : NULL;
-    bool ok = file ? read_all(file, name, copy, st.size) : copy && refuse("opening", name, zip_get_error(archive->zip));
+    bool ok = file ? read_all(file, name, copy, true, st.size) : copy && refuse("opening", name, zip_get_error(archive->zip));
     if (file)
         zip_fclose(file);
     if (!ok) {
@@ -270,4 +279,67 @@ bool nac_archive_read(nac_archive *archive, const char *name, size_t limit, void
     *bytes = copy;
     *size = st.size;
     return true;
+}
+
+/* ---- parts of a member ---- */
+
+struct nac_part {
+    zip_file_t *file;           /* NULL: all of it is in memory */
+    void       *bytes;
+    size_t      size;
+};
+
+nac_part *nac_part_open(nac_archive *archive, const char *name)
+{
+    zip_stat_t st;
+    int at = look_up(archive, name, SIZE_MAX, &st);
+    nac_part *part = at < 0 ? NULL : nac_calloc(1, sizeof *part);
+    if (!part)
+        return NULL;
+    bool ok;
+    if (st.comp_method == ZIP_CM_STORE) {
+        char *piece = nac_malloc(PIECE);
+        part->size = st.size;
+        part->file = piece ? zip_fopen_index(archive->zip, (zip_uint64_t)at, 0) : NULL;
+        ok = part->file ? read_all(part->file, name, piece, false, st.size) : piece && refuse("opening", name, zip_get_error(archive->zip));
+        nac_free(piece);
+    } else {
+        ok = nac_archive_read(archive, name, SIZE_MAX, &part->bytes, &part->size);
+    }
+    if (ok)
+        return part;
+    nac_part_close(part);
+    return NULL;
+}
+
+size_t nac_part_size(const nac_part *part)
+{
+    return part->size;
+}
+
+bool nac_part_read(void *self, uint64_t at, void *to, size_t size)
+{
+    nac_part *part = self;
+    zip_int64_t n = 1;
+    if (at > part->size || size > part->size - at)
+        return false;
+    if (!part->file) {
+        memcpy(to, (char *)part->bytes + at, size);
+        return true;
+    }
+    if (zip_fseek(part->file, (zip_int64_t)at, SEEK_SET))
+        return false;
+    for (size_t done = 0; n > 0 && done < size; done += n > 0 ? (size_t)n : 0)
+        n = zip_fread(part->file, (char *)to + done, size - done);
+    return n > 0;
+}
+
+void nac_part_close(nac_part *part)
+{
+    if (!part)
+        return;
+    if (part->file)
+        zip_fclose(part->file);
+    nac_free(part->bytes);
+    nac_free(part);
 }

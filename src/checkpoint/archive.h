@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct {
     const char *name;
@@ -31,5 +32,14 @@ bool nac_archive_has(nac_archive *archive, const char *name);
    methods other than store and deflate, anything but a plain file, more than `limit` bytes, and more than 4 GiB from less than a
    hundredth. `*bytes` belongs to the caller (nac_free) and has a NUL behind its `*size` bytes. */
 bool nac_archive_read(nac_archive *archive, const char *name, size_t limit, void **bytes, size_t *size);
+
+/* A member to read parts of, without memory for the whole when it is stored. It was read to its end, and its checksum verified, when it is opened; of
+   what is refused then nac_archive_read says more. */
+typedef struct nac_part nac_part;
+nac_part *nac_part_open(nac_archive *archive, const char *name);    /* until nac_part_close, which comes before nac_archive_close */
+size_t nac_part_size(const nac_part *part);
+/* Copies bytes [at, at + size), which must be there. Without a message: false. */
+bool nac_part_read(void *part, uint64_t at, void *to, size_t size);
+void nac_part_close(nac_part *part);                            /* NULL is accepted */
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef NAC_CHECKPOINT_H
 #define NAC_CHECKPOINT_H
 
+#include "checkpoint/archive.h"
 #include "checkpoint/h5.h"
 #include "layers/placeholder.h"
 #include "models/session.h"
@@ -46,9 +47,10 @@ bool nac_write_archive(nac_model *m, const nac_state *state, bool lenient, const
 
 /* A training checkpoint that was read and found whole. */
 typedef struct {
-    void     *bytes;
-    nac_h5   *h5;
-    nac_state state;
+    nac_archive *archive;
+    nac_part    *part;
+    nac_h5      *h5;
+    nac_state    state;
 } nac_run_file;
 bool nac_run_read(nac_run_file *f, const char *path);
 void nac_run_close(nac_run_file *f);

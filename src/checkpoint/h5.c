@@ -4,6 +4,9 @@
 #endif
 #include <errno.h>
 #include <hdf5.h>
+#if H5_VERSION_GE(1, 13, 0)
+#include <H5FDdevelop.h>
+#endif
 #include <inttypes.h>
 #include <pthread.h>
 #include <search.h>
@@ -13,6 +16,7 @@
 #include <zlib.h>
 #include "base/base.h"
 #include "checkpoint/h5.h"
+#include "kernels/kernels.h"
 
 #define MAX_DEPTH     256                       /* names in a path: hard links may form rings */
 #define MAX_CHILDREN  1000000
@@ -29,7 +33,7 @@ struct nac_h5 {
     hid_t       file;
     bool        writing, finished;
     uint64_t    file_size;      /* when reading */
-    const void *image;          /* borrowed, or NULL */
+    void       *image;          /* when writing: libhdf5 fills it, and knows no more of it than where it is */
     void       *kept;           /* a tree by path of what was opened, and stays so: opening is what costs */
     int         n_kept;
 };
@@ -581,47 +585,102 @@ static hid_t need(nac_h5 *h5, const char *path, nac_h5_kind kind, nac_h5_info *o
 
 /* ---- files ---- */
 
-/* The core driver would copy the image each time it touches it; these hand out the caller's bytes instead. */
-static void *borrow(size_t size, H5FD_file_image_op_t op, void *h5)
+/* A driver of libhdf5 for files that are only read, from wherever their bytes are: its own one for memory copies all of them first. */
+typedef struct {
+    nac_h5_source *read;
+    void          *context;
+    uint64_t       size;
+} source;
+
+typedef struct {
+    H5FD_t  head;
+    source  from;
+    haddr_t end;
+} source_file;
+
+static H5FD_t *source_open(const char *name, unsigned flags, hid_t access, haddr_t largest)
 {
-    (void)size, (void)op;
-    return (void *)(uintptr_t)((nac_h5 *)h5)->image;
+    (void)name, (void)flags, (void)largest;
+    const source *from = H5Pget_driver_info(access);
+    source_file *f = from ? nac_calloc(1, sizeof *f) : NULL;
+    if (f)
+        f->from = *from;
+    return (H5FD_t *)f;
 }
 
-static void *copy_nothing(void *to, const void *from, size_t size, H5FD_file_image_op_t op, void *h5)
+static herr_t source_close(H5FD_t *f)
 {
-    (void)from, (void)size, (void)op, (void)h5;
-    return to;
-}
-
-static void *no_resize(void *p, size_t size, H5FD_file_image_op_t op, void *h5)
-{
-    (void)p, (void)size, (void)op, (void)h5;
-    return NULL;
-}
-
-static herr_t free_nothing(void *p, H5FD_file_image_op_t op, void *h5)
-{
-    (void)p, (void)op, (void)h5;
+    nac_free(f);
     return 0;
 }
 
-static void *same_user(void *h5)
+/* Two files are one file only when they are the same open one. */
+static int source_compare(const H5FD_t *a, const H5FD_t *b)
 {
-    return h5;
+    return a < b ? -1 : a > b;
 }
 
-static herr_t forget_user(void *h5)
+/* What libhdf5's driver of plain files asks for: a few reads of metadata and of small arrays that lie together are one. */
+static herr_t source_features(const H5FD_t *f, unsigned long *flags)
 {
-    (void)h5;
+    (void)f;
+    *flags = H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE;
     return 0;
 }
 
-static nac_h5 *new_h5(bool writing, const void *image, uint64_t size)
+static haddr_t source_end(const H5FD_t *f, H5FD_mem_t type)
+{
+    (void)type;
+    return ((const source_file *)f)->end;
+}
+
+static herr_t source_set_end(H5FD_t *f, H5FD_mem_t type, haddr_t end)
+{
+    (void)type;
+    ((source_file *)f)->end = end;
+    return 0;
+}
+
+static haddr_t source_size(const H5FD_t *f, H5FD_mem_t type)
+{
+    (void)type;
+    return ((const source_file *)f)->from.size;
+}
+
+static herr_t source_read(H5FD_t *f, H5FD_mem_t type, hid_t transfer, haddr_t at, size_t size, void *to)
+{
+    (void)type, (void)transfer;
+    const source *from = &((source_file *)f)->from;
+    return at <= from->size && size <= from->size - at && from->read(from->context, at, to, size) ? 0 : -1;
+}
+
+static herr_t source_write(H5FD_t *f, H5FD_mem_t type, hid_t transfer, haddr_t at, size_t size, const void *data)
+{
+    (void)f, (void)type, (void)transfer, (void)at, (void)size, (void)data;
+    return -1;
+}
+
+/* Registered once and for all: closing a file, libhdf5 lets go of its driver before the driver closes it. The host may have closed the library. */
+static hid_t source_driver(void)
+{
+    static hid_t registered = -1;
+    static const H5FD_class_t driver = {
+#ifdef H5FD_CLASS_VERSION
+        .version = H5FD_CLASS_VERSION, .value = (H5FD_class_value_t)600,
+#endif
+        .name = "nacre", .maxaddr = INT64_MAX, .fc_degree = H5F_CLOSE_WEAK, .fapl_size = sizeof(source), .open = source_open, .close = source_close,
+        .cmp = source_compare, .query = source_features, .get_eoa = source_end, .set_eoa = source_set_end, .get_eof = source_size, .read = source_read, .write = source_write,
+        .fl_map = H5FD_FLMAP_DICHOTOMY};
+    if (H5Iget_type(registered) != H5I_VFL)
+        registered = H5FDregister(&driver);
+    return registered;
+}
+
+static nac_h5 *new_h5(bool writing, uint64_t size)
 {
     nac_h5 *h5 = nac_malloc(sizeof *h5);
     if (h5)
-        *h5 = (nac_h5){.file = -1, .writing = writing, .image = image, .file_size = size};
+        *h5 = (nac_h5){.file = -1, .writing = writing, .file_size = size};
     return h5;
 }
 
@@ -630,6 +689,7 @@ static nac_h5 *opened(nac_h5 *h5, const char *deed, const char *name)
     if (h5->file >= 0)
         return h5;
     broken(h5, deed, name);
+    nac_free(h5->image);
     nac_free(h5);
     return NULL;
 }
@@ -646,23 +706,29 @@ static void name_image(char *out, size_t size)
     snprintf(out, size, "/dev/null/nacre-%lu", count++);
 }
 
-nac_h5 *nac_h5_read(const void *bytes, size_t size)
+nac_h5 *nac_h5_read_from(nac_h5_source *read, void *context, uint64_t size)
 {
     LOCKED;
-    H5FD_file_image_callbacks_t calls = {.image_malloc = borrow, .image_memcpy = copy_nothing, .image_realloc = no_resize,
-                                         .image_free = free_nothing, .udata_copy = same_user, .udata_free = forget_user};
-    nac_h5 *h5 = usable(&locked) ? new_h5(false, bytes, size) : NULL;
+    nac_h5 *h5 = usable(&locked) ? new_h5(false, size) : NULL;
     if (!h5)
         return NULL;
-    char name[64];
-    name_image(name, sizeof name);
-    calls.udata = h5;
+    hid_t driver = source_driver();
     ID access = H5Pcreate(H5P_FILE_ACCESS);
-    /* The core driver has no image of no bytes. */
-    if (size > 0 && access >= 0 && H5Pset_fapl_core(access, 1 << 20, false) >= 0 && H5Pset_file_image_callbacks(access, &calls) >= 0 &&
-        H5Pset_file_image(access, (void *)(uintptr_t)bytes, size) >= 0)
-        h5->file = H5Fopen(name, H5F_ACC_RDONLY, access);
+    source from = {read, context, size};
+    if (driver >= 0 && access >= 0 && H5Pset_driver(access, driver, &from) >= 0)
+        h5->file = H5Fopen("weights", H5F_ACC_RDONLY, access);
     return opened(h5, "opening", "weights in memory");
+}
+
+static bool read_memory(void *bytes, uint64_t at, void *to, size_t size)
+{
+    memcpy(to, (char *)bytes + at, size);
+    return true;
+}
+
+nac_h5 *nac_h5_read(const void *bytes, size_t size)
+{
+    return nac_h5_read_from(read_memory, (void *)(uintptr_t)bytes, size);
 }
 
 /* The file is not locked: a lock is refused by many network file systems, and saves replace files instead of changing them. */
@@ -676,7 +742,7 @@ nac_h5 *nac_h5_read_file(const char *path)
                         strerror_r(errno, text, sizeof text));
     if (!S_ISREG(st.st_mode))
         return nac_fail(NAC_E_IO, "HDF5: \"%.300s\" is not a regular file", path);
-    nac_h5 *h5 = usable(&locked) ? new_h5(false, NULL, (uint64_t)st.st_size) : NULL;
+    nac_h5 *h5 = usable(&locked) ? new_h5(false, (uint64_t)st.st_size) : NULL;
     if (!h5)
         return NULL;
     ID access = H5Pcreate(H5P_FILE_ACCESS);
@@ -689,19 +755,68 @@ nac_h5 *nac_h5_read_file(const char *path)
     return opened(h5, "opening", path);
 }
 
+/* What is written grows in memory of ours, to be handed out. */
+static void *image_resize(void *p, size_t size, H5FD_file_image_op_t op, void *h5)
+{
+    (void)op;
+    void *grown = nac_realloc(p, size);
+    if (grown)
+        ((nac_h5 *)h5)->image = grown;
+    return grown;
+}
+
+static void *image_malloc(size_t size, H5FD_file_image_op_t op, void *h5)
+{
+    return image_resize(NULL, size, op, h5);
+}
+
+static void *copy_image(void *to, const void *from, size_t size, H5FD_file_image_op_t op, void *h5)
+{
+    (void)op, (void)h5;
+    return memcpy(to, from, size);
+}
+
+static herr_t image_keep(void *p, H5FD_file_image_op_t op, void *h5)
+{
+    (void)p, (void)op, (void)h5;
+    return 0;
+}
+
+static void *same_user(void *h5)
+{
+    return h5;
+}
+
+static herr_t forget_user(void *h5)
+{
+    (void)h5;
+    return 0;
+}
+
 nac_h5 *nac_h5_create(void)
 {
     LOCKED;
-    nac_h5 *h5 = usable(&locked) ? new_h5(true, NULL, 0) : NULL;
+    nac_h5 *h5 = usable(&locked) ? new_h5(true, 0) : NULL;
     if (!h5)
         return NULL;
     char name[64];
     name_image(name, sizeof name);
+    H5FD_file_image_callbacks_t calls = {.image_malloc = image_malloc, .image_memcpy = copy_image, .image_realloc = image_resize,
+                                         .image_free = image_keep, .udata_copy = same_user, .udata_free = forget_user, .udata = h5};
     ID access = H5Pcreate(H5P_FILE_ACCESS);
-    if (access >= 0 && H5Pset_fapl_core(access, 1 << 20, false) >= 0 &&
+    if (access >= 0 && H5Pset_fapl_core(access, 1 << 20, false) >= 0 && H5Pset_file_image_callbacks(access, &calls) >= 0 &&
         H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST) >= 0)
         h5->file = H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     return opened(h5, "making", "weights in memory");
+}
+
+static bool close_file(nac_h5 *h5)
+{
+    hid_t file = h5->file;
+    tdestroy(h5->kept, forget);
+    h5->kept = NULL;
+    h5->file = -1;
+    return file < 0 || H5Fclose(file) >= 0;
 }
 
 bool nac_h5_finish(nac_h5 *h5, void **bytes, size_t *size)
@@ -710,19 +825,12 @@ bool nac_h5_finish(nac_h5 *h5, void **bytes, size_t *size)
     if (!h5->writing || h5->finished)
         return nac_fail(NAC_E_STATE, "HDF5: the file is %s", h5->writing ? "finished already" : "open for reading");
     ssize_t n = H5Fflush(h5->file, H5F_SCOPE_LOCAL) < 0 ? -1 : H5Fget_file_image(h5->file, NULL, 0);
-    if (n <= 0)
+    if (n <= 0 || !close_file(h5))
         return broken(h5, "finishing", "weights in memory");
-    void *copy = nac_malloc((size_t)n);
-    if (!copy)
-        return false;
-    if (H5Fget_file_image(h5->file, copy, (size_t)n) != n) {
-        broken(h5, "finishing", "weights in memory");
-        nac_free(copy);
-        return false;
-    }
     h5->finished = true;
-    *bytes = copy;
+    *bytes = h5->image;
     *size = (size_t)n;
+    h5->image = NULL;
     return true;
 }
 
@@ -731,8 +839,8 @@ void nac_h5_close(nac_h5 *h5)
     if (!h5)
         return;
     LOCKED;
-    tdestroy(h5->kept, forget);
-    H5Fclose(h5->file);
+    close_file(h5);
+    nac_free(h5->image);
     nac_free(h5);
 }
 
@@ -744,9 +852,23 @@ static bool may_write(const nac_h5 *h5)
            nac_fail(NAC_E_STATE, "HDF5: the file is %s", h5->writing ? "finished already" : "open for reading");
 }
 
+/* CRC-32, by all threads where it is much. */
+static uint32_t checksum(const void *data, size_t bytes)
+{
+    enum { LEAST = 1 << 20, MOST = 64 };
+    uint32_t sums[MOST] = {0};
+    int64_t parts = (int64_t)(bytes / LEAST), most = nac_threads() < MOST ? nac_threads() : MOST;
+    parts = parts < 1 ? 1 : parts > most ? most : parts;
+    const size_t part = bytes / (size_t)parts, last = bytes - part * (size_t)(parts - 1);
+    NAC_SHARE(parts > 1, i, parts, sums[i] = (uint32_t)crc32_z(0, (const unsigned char *)data + part * (size_t)i, i < parts - 1 ? part : last));
+    for (int64_t i = 1; i < parts; i++)
+        sums[0] = (uint32_t)crc32_combine(sums[0], sums[i], (z_off_t)(i < parts - 1 ? part : last));
+    return sums[0];
+}
+
 static bool write_checksum(const nac_h5 *h5, hid_t dataset, const char *path, const void *data, size_t bytes)
 {
-    uint32_t sum = bytes ? (uint32_t)crc32_z(0, data, bytes) : 0;
+    uint32_t sum = checksum(data, bytes);
     ID space = H5Screate(H5S_SCALAR);
     ID attribute = space >= 0 ? H5Acreate2(dataset, CHECKSUM, H5T_STD_U32LE, space, H5P_DEFAULT, H5P_DEFAULT) : -1;
     return (attribute >= 0 && H5Awrite(attribute, H5T_STD_U32LE, &sum) >= 0) || broken(h5, "writing the checksum of", path);
@@ -860,7 +982,7 @@ static bool verify(const nac_h5 *h5, hid_t dataset, const char *path, const void
     ID attribute = there > 0 ? H5Aopen(dataset, CHECKSUM, H5P_DEFAULT) : -1;
     ID type = attribute >= 0 ? H5Aget_type(attribute) : -1;
     ID space = attribute >= 0 ? H5Aget_space(attribute) : -1;
-    uint32_t kept = 0, sum = bytes ? (uint32_t)crc32_z(0, data, bytes) : 0;
+    uint32_t kept = 0, sum = checksum(data, bytes);
     if (type < 0 || H5Tequal(type, H5T_STD_U32LE) <= 0 || H5Sget_simple_extent_npoints(space) != 1)
         return nac_fail(NAC_E_FORMAT, "HDF5: \"%.300s\": its checksum is no 32-bit number", path);
     if (H5Aread(attribute, H5T_STD_U32LE, &kept) < 0)

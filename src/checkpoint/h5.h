@@ -42,6 +42,9 @@ size_t nac_h5_size(nac_h5_dtype dtype);     /* bytes an element */
 /* Open a file for reading. The bytes are borrowed until nac_h5_close. NULL on failure: NAC_E_FORMAT, NAC_E_NOT_FOUND, NAC_E_IO. */
 nac_h5 *nac_h5_read(const void *bytes, size_t size);
 nac_h5 *nac_h5_read_file(const char *path);
+/* One whose bytes [at, at + size) `read` copies to `to`; false when it cannot. The size is that of the whole. Until nac_h5_close, by one thread at a time. */
+typedef bool nac_h5_source(void *context, uint64_t at, void *to, size_t size);
+nac_h5 *nac_h5_read_from(nac_h5_source *read, void *context, uint64_t size);
 /* An empty file in memory, for writing. */
 nac_h5 *nac_h5_create(void);
 /* Gives the file that was written; `*bytes` belongs to the caller (nac_free). Nothing can be put into it afterwards. */

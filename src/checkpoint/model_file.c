@@ -2,7 +2,6 @@
 #include <string.h>
 #include <time.h>
 #include "base/json.h"
-#include "checkpoint/archive.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/durable.h"
 
@@ -145,14 +144,11 @@ static nac_model *make_model(const cJSON *json, bool compile)
 
 static bool read_weights_member(nac_archive *archive, nac_model *m, bool skip_mismatch, nac_load_report *report)
 {
-    void *bytes = NULL;
-    size_t size;
-    if (!nac_archive_read(archive, "model.weights.h5", SIZE_MAX - 1, &bytes, &size))
-        return false;
-    nac_h5 *h5 = nac_h5_read(bytes, size);
+    nac_part *part = nac_part_open(archive, "model.weights.h5");
+    nac_h5 *h5 = part ? nac_h5_read_from(nac_part_read, part, nac_part_size(part)) : NULL;
     bool ok = h5 && nac_weights_read(&h5, 1, m, skip_mismatch, report, NULL);
     nac_h5_close(h5);
-    nac_free(bytes);
+    nac_part_close(part);
     return ok;
 }
 

@@ -1,6 +1,5 @@
 /* Training checkpoints: a .keras file that holds, in a group of its own, all that a run is beside weights. */
 #include <string.h>
-#include "checkpoint/archive.h"
 #include "checkpoint/checkpoint.h"
 
 #define VERSION 1
@@ -160,13 +159,10 @@ static bool read_state(nac_run_file *f, const char *path)
 /* The archive's checksum covers every byte of the weights, so damage is found before HDF5 sees it. */
 bool nac_run_read(nac_run_file *f, const char *path)
 {
-    size_t size;
     *f = (nac_run_file){0};
     nac_scope scope = nac_scope_begin();
-    nac_archive *archive = nac_archive_open(path);
-    bool ok = archive && nac_archive_read(archive, "model.weights.h5", SIZE_MAX - 1, &f->bytes, &size);
-    nac_archive_close(archive);
-    ok = ok && (f->h5 = nac_h5_read(f->bytes, size)) && read_state(f, path);
+    bool ok = (f->archive = nac_archive_open(path)) && (f->part = nac_part_open(f->archive, "model.weights.h5"))
+              && (f->h5 = nac_h5_read_from(nac_part_read, f->part, nac_part_size(f->part))) && read_state(f, path);
     nac_scope_end(&scope);
     if (ok)
         return true;
@@ -177,7 +173,8 @@ bool nac_run_read(nac_run_file *f, const char *path)
 void nac_run_close(nac_run_file *f)
 {
     nac_h5_close(f->h5);
-    nac_free(f->bytes);
+    nac_part_close(f->part);
+    nac_archive_close(f->archive);
     nac_state_clear(&f->state);
     *f = (nac_run_file){0};
 }

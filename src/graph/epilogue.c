@@ -1,4 +1,5 @@
-/* A pass: what follows a product at once, a bias and relu, is done by the product's kernel while its results are in registers. */
+/* A pass: what follows a product at once, a bias and relu, is done by the product's kernel while its results are in registers; a convolution also scales
+   and shifts, adds what has its shape, and has zeros around its input that a pad would put there. */
 #include <string.h>
 #include "graph/graph.h"
 #include "ops/ops.h"
@@ -6,25 +7,34 @@
 static bool takes(nac_graph *g, nac_graph_node *node, const nac_op *next, const nac_type *operand)
 {
     nac_type in[NAC_MAX_IO];
-    if (!node->op->absorb || node->n_in == NAC_MAX_IO)
+    if (!node->op->absorb || node->n_in > NAC_MAX_IO - 2 || node->then[NAC_GRAPH_THEN - 2])
         return false;
     for (int k = 0; k < node->n_in; k++)
         in[k] = g->values[node->in[k]].type;
     return node->op->absorb(node->attrs, node->n_in, in, next, operand);
 }
 
-/* node `next` becomes what `node` is, with one more input unless that is -1; `node` is left without attributes. */
-static bool replace(nac_graph_node *next, nac_graph_node *node, int operand)
+/* node `next` becomes what `node` is, with more inputs; `node` is left without attributes. */
+static bool replace(nac_graph_node *next, nac_graph_node *node, int more, const int *operands, bool is_bias)
 {
-    int n = node->n_in + (operand >= 0), out = next->out[0], *in = nac_malloc((size_t)(n + 1) * sizeof *in);
+    const nac_op *op = next->op;
+    int n = node->n_in + more, out = next->out[0], *in = nac_malloc((size_t)(n + 1) * sizeof *in), shown = 0;
     if (!in)
         return false;
     memcpy(in, node->in, (size_t)node->n_in * sizeof *in);
-    in[n - 1] = operand >= 0 ? operand : in[n - 1];
+    for (int k = 0; k < more; k++)
+        in[node->n_in + k] = operands[k];
     in[n] = out;
     nac_free(next->in);
     nac_free(next->attrs);
-    *next = (nac_graph_node){node->op, node->attrs, n, 1, in, in + n, operand < 0 ? next->op : NULL};
+    *next = *node;
+    next->n_in = n;
+    next->in = in;
+    next->out = in + n;
+    while (next->then[shown])
+        shown++;
+    if (!is_bias)
+        next->then[shown] = op;
     node->attrs = NULL;
     return true;
 }
@@ -81,7 +91,7 @@ static bool before_reshape(const context *c, int reshape, int add, int operand)
     third->n_in = 1;
     third->in[0] = shaped;
     nac_free(second->in);
-    *second = (nac_graph_node){op, product_attrs, 3, 1, in, in + 3, NULL};
+    *second = (nac_graph_node){op, product_attrs, 3, 1, in, in + 3, {NULL}};
     first->op = &nac_op_reshape;
     first->attrs = to_flat;
     first->n_in = 1;
@@ -96,16 +106,23 @@ static bool absorb(const context *c, int i)
 {
     nac_graph *g = c->g;
     nac_graph_node *node = &g->nodes[i];
-    if (node->op == &nac_op_relu) {
+    if (node->op == &nac_op_conv) {
+        const nac_graph_value *x = &g->values[node->in[0]];
+        const nac_graph_node *pad = x->kind == NAC_NODE_VALUE && g->nodes[x->index].op == &nac_op_pad ? &g->nodes[x->index] : NULL;
+        if (pad && nac_conv_takes_pad(node->attrs, &g->values[pad->in[0]].type, &g->values[node->in[1]].type, pad->attrs))
+            node->in[0] = pad->in[0];
+    }
+    if (node->op == &nac_op_relu || node->op == &nac_op_relu6 || node->op == &nac_op_scale_shift_last) {
         int from = producer(c, node->in[0]);
-        return from < 0 || !takes(g, &g->nodes[from], node->op, NULL) || replace(node, &g->nodes[from], -1);
+        return from < 0 || !takes(g, &g->nodes[from], node->op, node->n_in > 1 ? &g->values[node->in[1]].type : NULL)
+               || replace(node, &g->nodes[from], node->n_in - 1, node->in + 1, false);
     }
     for (int k = 0; k < 2 && node->op == &nac_op_add; k++) {
         int from = producer(c, node->in[k]), operand = node->in[1 - k];
         if (from < 0 || !nac_type_equal(&g->values[node->in[k]].type, &g->values[node->out[0]].type))
             continue;
         if (takes(g, &g->nodes[from], node->op, &g->values[operand].type))
-            return replace(node, &g->nodes[from], operand);
+            return replace(node, &g->nodes[from], 1, &operand, g->values[operand].type.rank == 1);
         if (!before_reshape(c, from, i, operand))
             return false;
     }

@@ -646,7 +646,9 @@ int64_t nac_function_count(const nac_function *f, const char *op)
     for (int i = 0; f && f->programs && i < f->programs->graph.n_nodes; i++) {
         const nac_graph_node *node = &f->programs->graph.nodes[i];
         const nac_fused *fused = node->op == &nac_op_fused ? node->attrs : NULL;
-        n += strcmp(node->op->name, op) == 0 || (node->then && strcmp(node->then->name, op) == 0);
+        n += strcmp(node->op->name, op) == 0;
+        for (int k = 0; node->then[k]; k++)
+            n += strcmp(node->then[k]->name, op) == 0;
         for (int s = 0; fused && s < fused->n_steps; s++)
             n += strcmp(fused->step[s].op->name, op) == 0;
     }

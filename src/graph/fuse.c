@@ -240,7 +240,7 @@ static bool fused_node(const fuser *f, int unit, nac_graph_node *node)
     if (!p)
         return false;
     program_of(f, nodes, n, p, in, out, &n_out);
-    *node = (nac_graph_node){&nac_op_fused, p, (int)p->n_in, n_out, nac_malloc((size_t)(p->n_in + n_out) * sizeof(int)), NULL, NULL};
+    *node = (nac_graph_node){&nac_op_fused, p, (int)p->n_in, n_out, nac_malloc((size_t)(p->n_in + n_out) * sizeof(int)), NULL, {NULL}};
     if (!node->in) {
         nac_free(p);
         return false;

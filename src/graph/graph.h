@@ -15,12 +15,13 @@ typedef struct {
     nac_tensor    *constant;            /* retained */
 } nac_graph_value;
 
+enum { NAC_GRAPH_THEN = 4 };
 typedef struct {
     const nac_op *op;
     void         *attrs;                /* owned */
     int           n_in, n_out;
     int          *in, *out;             /* values; one owned block, `in` */
-    const nac_op *then;                 /* what it does at its end for a node that it absorbed, to be shown; NULL: nothing, or a bias */
+    const nac_op *then[NAC_GRAPH_THEN]; /* what it does at its end for nodes that it absorbed, but a bias, to be shown; up to a NULL */
 } nac_graph_node;
 
 typedef struct {

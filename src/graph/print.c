@@ -53,8 +53,8 @@ void nac_graph_print_node(const nac_graph *g, int i, FILE *file)
     }
     if (node->op == &nac_op_fused)
         print_steps(g, node, file);
-    if (node->then)
-        fprintf(file, ", %s", node->then->name);
+    for (int k = 0; node->then[k]; k++)
+        fprintf(file, ", %s", node->then[k]->name);
     fputc('\n', file);
 }
 

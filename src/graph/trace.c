@@ -56,7 +56,7 @@ bool nac_graph_add_node(nac_graph *g, const nac_op *op, const void *attrs, int n
         g->nodes = grown;
         g->cap_nodes = cap;
     }
-    nac_graph_node node = {op, NULL, n_in, n_out, nac_malloc((size_t)(n_in + n_out) * sizeof(int)), NULL, NULL};
+    nac_graph_node node = {op, NULL, n_in, n_out, nac_malloc((size_t)(n_in + n_out) * sizeof(int)), NULL, {NULL}};
     if (!node.in || (op->attrs_size && !(node.attrs = nac_malloc(op->attrs_size)))) {
         nac_free(node.in);
         return false;

@@ -3,7 +3,7 @@
 
 /* Bounds of what a thread keeps on its stack: pixel tiles that share a panel of weights, rows of A for them, copied
    border windows, lines with their zeros and output pixels of them at once, pixels of one weight-gradient step and their runs in
-   memory; and how sums of weights are cut. */
+   memory; and how sums of weights are cut, and products that are to be finished. */
 enum {
     TILES = 8,
     WINDOWS = 96,
@@ -15,7 +15,9 @@ enum {
     RUNS = 512,
     PARTS = 16,
     SLICE = 1024,
-    PART_BYTES = 1 << 24
+    PART_BYTES = 1 << 24,
+    NEAR = (1 << 17) / sizeof(real),
+    FEW_PIXELS = 512
 };
 
 static int64_t taps(const nac_conv *s)
@@ -75,11 +77,57 @@ static bool is_merged(const nac_conv *s)
 }
 
 typedef struct {
-    const nac_conv *s;
-    const real     *x, *packed, *zeros, *bias;
-    bool            relu, merged;
-    real           *y;
+    const nac_conv        *s;
+    const real            *x, *packed, *zeros;
+    const nac_conv_finish *finish;
+    const real            *bias;
+    bool                   relu;       /* while results are in registers */
+    real                  *y;
 } forward_job;
+
+static forward_job job_of(const nac_conv *s, const void *x, const real *packed, const real *zeros, const nac_conv_finish *f, void *y)
+{
+    return (forward_job){s, x, packed, zeros, f, f->bias, f->relu && !nac_finishes_later(f), y};
+}
+
+/* `rest` begins with that of the first row. */
+static void finish_rows(int64_t rows, int64_t c, const nac_conv_finish *f, const real *rest, real *y)
+{
+    const real *scale = f->scale, *shift = f->shift;
+    for (int64_t r = 0; r < rows; r++, y += c, rest += rest ? c : 0)
+        for (int64_t i = 0; i < c; i += NAC_W) {
+            const int64_t n = nac_min(c - i, NAC_W);
+            vec           v = nac_load_part(y + i, n);
+            if (scale)
+                v = v * nac_load_part(scale + i, n) + nac_load_part(shift + i, n);
+            if (rest)
+                v += nac_load_part(rest + i, n);
+            if (f->relu || f->relu6)
+                v = nac_select(v < 0, (vec){0}, v);
+            if (f->relu6)
+                v = nac_select(v > 6, splat(6), v);
+            nac_store_part(y + i, v, n);
+        }
+}
+
+/* Of output pixels [p0, p0 + count), which were just written. */
+static void finish_pixels(const forward_job *j, int64_t p0, int64_t count)
+{
+    const int64_t c = j->s->c_out;
+    const real   *rest = j->finish->rest;
+    if (nac_finishes_later(j->finish))
+        finish_rows(count, c, j->finish, rest ? rest + p0 * c : NULL, j->y + p0 * c);
+}
+
+void NAC_K(conv_finish)(int64_t rows, int64_t c, const nac_conv_finish *f, void *y)
+{
+    const int64_t chunks = nac_ceil_div(rows * c, NAC_BLOCK);
+    const real   *rest = f->rest;
+    if (nac_finishes_later(f))
+        NAC_SHARE(rows * c > NAC_PARALLEL, q, chunks,
+                  finish_rows(nac_cut(rows, chunks, q + 1) - nac_cut(rows, chunks, q), c, f, rest ? rest + nac_cut(rows, chunks, q) * c : NULL,
+                              (real *)y + nac_cut(rows, chunks, q) * c));
+}
 
 /* The windows of consecutive output pixels: whether they lie inside x entirely, where the first cell is or would be,
    and its coordinates. */
@@ -176,7 +224,7 @@ static void forward_pixels(const forward_job *j, int64_t p0, int64_t p1)
     const int64_t   cg = s->c_in / s->groups, og = s->c_out / s->groups, depth = taps(s) * cg, panels = panels_of(og);
     /* Where a sum is cut may depend neither on the block, which ends where a thread's work does, nor on whether rows of a window are merged there. */
     const int64_t   room = ROWS / (TILES * NAC_MR), rows = room / s->k[2];
-    const bool      mergeable = j->merged && rows > 0, patches = mergeable && depth * NAC_MR <= PATCH;
+    const bool      mergeable = is_merged(s) && rows > 0, patches = mergeable && depth * NAC_MR <= PATCH;
     alignas(64) real patch[PATCH];
     const real *list[ROWS];
     windows     ws;
@@ -210,6 +258,7 @@ static void forward_pixels(const forward_job *j, int64_t p0, int64_t p1)
                     }
                 }
             }
+        finish_pixels(j, p0, block);
     }
 }
 
@@ -352,7 +401,17 @@ static void regular_pixels(const forward_job *j, int64_t p0, int64_t p1)
                 NAC_K(tile_rows)(mr, n, segments, list + i * segments, len, j->packed + panel * taps(s) * s->c_in * NAC_NR, nac_width(n), &f, to);
             }
         }
+        finish_pixels(j, p0, block);
     }
+}
+
+/* A product, in blocks that are still near when they are finished. */
+static void product_pixels(const forward_job *j, int64_t p0, int64_t p1)
+{
+    const nac_conv *s = j->s;
+    NAC_K(gemm)(false, false, p1 - p0, s->c_out, s->c_in, 1, j->x + p0 * s->c_in, s->c_in, j->packed, s->c_out, 0, j->y + p0 * s->c_out, s->c_out, j->bias,
+                j->relu);
+    finish_pixels(j, p0, p1 - p0);
 }
 
 static double work_of(const nac_conv *s)
@@ -482,6 +541,7 @@ static void depthwise_pixels(const forward_job *j, int64_t p0, int64_t p1, bool 
                     }
             }
         }
+        finish_pixels(j, p0, block);
     }
 }
 
@@ -520,14 +580,16 @@ size_t NAC_K(conv_scratch)(const nac_conv *s)
     return (size_t)(zeros + s->groups * panels_of(s->c_out / s->groups) * taps(s) * (s->c_in / s->groups) * NAC_NR) * sizeof(real);
 }
 
-void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *bias, bool relu, void *y, void *scratch)
+void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, void *y, void *scratch)
 {
     const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(og), depth = taps(s) * cg;
     const bool    depthwise = is_depthwise(s);
     real         *zeros = scratch, *packed = zeros + zeros_size(s);
 
     if (is_product(s)) {
-        NAC_K(gemm)(false, false, s->n * pixels(s), s->c_out, s->c_in, 1, x, s->c_in, w, s->c_out, 0, y, s->c_out, bias, relu);
+        const forward_job j = job_of(s, x, w, NULL, finish, y);
+        const int64_t     all = s->n * pixels(s), blocks = nac_ceil_div(all, nac_max(NEAR / nac_max(s->c_out, 1), FEW_PIXELS)), team = nac_team(work_of(s));
+        NAC_SHARE(team > 1 && blocks >= team, q, blocks, product_pixels(&j, nac_cut(all, blocks, q), nac_cut(all, blocks, q + 1)));
         return;
     }
     memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
@@ -538,7 +600,8 @@ void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *bi
             for (int64_t p = 0; p < panels; p++)
                 NAC_K(tile_pack)(false, depth, nac_min(og - p * NAC_NR, NAC_NR), (const real *)w + g * og + p * NAC_NR, s->c_out,
                                  packed + (g * panels + p) * depth * NAC_NR);
-    run_forward(&(forward_job){s, x, packed, zeros, bias, relu, is_merged(s), y}, depthwise);
+    const forward_job j = job_of(s, x, packed, zeros, finish, y);
+    run_forward(&j, depthwise);
 }
 
 /* Gradient of x -----------------------------------------------------------------------------------------------
@@ -657,7 +720,8 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
         for (int64_t t = 0; t < count && is_depthwise(s); t++)
             memcpy(packed + t * s->c_in, (const real *)w + (count - 1 - t) * s->c_in, (size_t)s->c_in * sizeof(real));
         memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
-        run_forward(&(forward_job){&turned, dy, packed, zeros, NULL, false, false, dx}, is_depthwise(s));
+        const forward_job j = job_of(&turned, dy, packed, zeros, &(nac_conv_finish){0}, dx);
+        run_forward(&j, is_depthwise(s));
         return;
     }
     if (is_depthwise(s)) {

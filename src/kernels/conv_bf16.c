@@ -157,17 +157,18 @@ size_t NAC_K(bf16_conv_scratch)(const nac_conv *s)
                          : with_copies(nac_kernels_f32()->conv_scratch(s), x_size(s), w_size(s));
 }
 
-void NAC_K(bf16_conv)(const nac_conv *s, const float *x, const float *w, const float *bias, bool relu, float *y, void *scratch)
+void NAC_K(bf16_conv)(const nac_conv *s, const float *x, const float *w, const nac_conv_finish *finish, float *y, void *scratch)
 {
     if (is_product(s)) {
         const windows     seen = {s, x, s->out, s->in, s->c_in, false};
         const nac_product g = {{.along = true, .gather = gather_places, .context = &seen}, {w, s->c_out, false, NULL, NULL}, s->n * cells(s->out), s->c_out,
-                               cells(s->k) * s->c_in, s->c_out, y, 1, 0, bias, relu};
+                               cells(s->k) * s->c_in, s->c_out, y, 1, 0, finish->bias, finish->relu && !nac_finishes_later(finish)};
         NAC_K(bf16_multiply)(&g, scratch);
+        nac_kernels_f32()->conv_finish(g.m, s->c_out, finish, y);
         return;
     }
     const size_t to_x = whole_lines(nac_kernels_f32()->conv_scratch(s)), to_w = with_copies(to_x, x_size(s), 0);
-    nac_kernels_f32()->conv(s, rounded(x_size(s), x, scratch, to_x), rounded(w_size(s), w, scratch, to_w), bias, relu, y, scratch);
+    nac_kernels_f32()->conv(s, rounded(x_size(s), x, scratch, to_x), rounded(w_size(s), w, scratch, to_w), finish, y, scratch);
 }
 
 size_t NAC_K(bf16_conv_grad_x_scratch)(const nac_conv *s)

@@ -54,6 +54,19 @@ typedef struct {
     int64_t n, in[3], c_in, k[3], out[3], c_out, groups, stride[3], dilation[3], pad[3];
 } nac_conv;
 
+/* What becomes of the results of a convolution, in this order: + bias (c_out); scale + shift (c_out); + rest, of y's shape; at least 0; at least 0 and at
+   most 6. NULL: not that. */
+typedef struct {
+    const void *bias, *scale, *shift, *rest;
+    bool        relu, relu6;
+} nac_conv_finish;
+
+/* It takes more than a product does while results are in registers: a bias and relu. */
+static inline bool nac_finishes_later(const nac_conv_finish *f)
+{
+    return f->scale || f->rest || f->relu6;
+}
+
 /* Pooling windows of up to three spatial axes over x (n, in[0..2], c). Averages divide by the number of cells
    that lie inside x. */
 typedef struct {
@@ -141,7 +154,9 @@ typedef struct nac_kernels {
     void (*gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t stride_a, const void *b,
                        int64_t stride_b, void *c);
 
-    void (*conv)(const nac_conv *s, const void *x, const void *w, const void *bias, bool relu, void *y, void *scratch);
+    void (*conv)(const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, void *y, void *scratch);
+    /* On rows of c numbers, all of the finish but the bias, if it finishes later; else nothing. */
+    void (*conv_finish)(int64_t rows, int64_t c, const nac_conv_finish *finish, void *y);
     void (*conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *dx, void *scratch);
     void (*conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *dw, void *scratch);
     size_t (*conv_scratch)(const nac_conv *s);

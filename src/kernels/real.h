@@ -25,9 +25,9 @@ typedef NAC_REAL real;
 #define NAC_TABLE(O)                                                                                                                 \
     O(unary) O(binary) O(compare) O(select) O(clip) O(axpby) O(reduce) O(argmax) O(cumsum) O(softmax) O(softmax_grad) O(logsumexp)   \
     O(sparse_xent) O(sparse_xent_grad) O(layer_norm) O(layer_norm_grad) O(layer_norm_grad_scratch) O(moments) O(moments_scratch)     \
-    O(scale_shift) O(batch_norm_grad) O(batch_norm_grad_scratch) O(gemm) O(gemm_batch) O(conv) O(conv_grad_x) O(conv_grad_w)          \
-    O(conv_scratch) O(conv_grad_x_scratch) O(conv_grad_w_scratch) O(max_pool) O(max_pool_grad) O(avg_pool) O(avg_pool_grad) O(lstm)   \
-    O(lstm_grad) O(lstm_scratch) O(lstm_grad_scratch) O(gru) O(gru_grad) O(gru_scratch) O(gru_grad_scratch) O(adam) O(sgd)              \
+    O(scale_shift) O(batch_norm_grad) O(batch_norm_grad_scratch) O(gemm) O(gemm_batch) O(conv) O(conv_finish) O(conv_grad_x)            \
+    O(conv_grad_w) O(conv_scratch) O(conv_grad_x_scratch) O(conv_grad_w_scratch) O(max_pool) O(max_pool_grad) O(avg_pool) O(avg_pool_grad)   \
+    O(lstm) O(lstm_grad) O(lstm_scratch) O(lstm_grad_scratch) O(gru) O(gru_grad) O(gru_scratch) O(gru_grad_scratch) O(adam) O(sgd)              \
     O(attention) O(attention_grad) O(scatter_add) O(philox) O(normal) O(dropout)
 
 /* Each function has the type of its place in the table. */
@@ -60,6 +60,14 @@ static inline vec splat(real x)
 /* ---- functions that compilers vectorise; the largest error of float is in the comments and tested, double calls the C library; NaN passes ---- */
 
 #ifdef NAC_REAL_FLOAT
+/* a b + c, of which the processor may round the sum alone. Said here, and not left to the compiler, because it may decide otherwise for the vectors
+   of a loop than for its rest, and a number must not depend on where it stands. */
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define FMA(a, b, c) __builtin_fmaf(a, b, c)
+#else
+#define FMA(a, b, c) ((a) * (b) + (c))
+#endif
+
 static inline float bits_to_float(int32_t i)
 {
     float f;
@@ -84,17 +92,17 @@ NAC_INLINE float fast_exp(float x)
 {
     float c = x > 89 ? 89 : x;
     c = c < -104.5f ? -104.5f : c;
-    float n = c * 1.44269504f + 12582912.0f;
+    float n = FMA(c, 1.44269504f, 12582912.0f);
     int32_t k = float_to_bits(n) - 0x4b400000;
     n -= 12582912.0f;
-    float r = c - n * 0.693359375f + n * 2.12194440e-4f;
+    float r = FMA(n, 2.12194440e-4f, FMA(n, -0.693359375f, c));
     float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r + 1.0f;
+    p = FMA(p, r, 1.3981999507e-3f);
+    p = FMA(p, r, 8.3334519073e-3f);
+    p = FMA(p, r, 4.1665795894e-2f);
+    p = FMA(p, r, 1.6666665459e-1f);
+    p = FMA(p, r, 5.0000001201e-1f);
+    p = FMA(p, r * r, r) + 1.0f;
     int32_t half = k >> 1;              /* two steps, so that the largest and subnormal results come out */
     return p * power_of_2(half) * power_of_2(k - half);
 }
@@ -110,16 +118,16 @@ NAC_INLINE float fast_log(float x)
     float k = (float)(small ? e - 23 : e);
     float z = m * m;
     float p = 7.0376836292e-2f;
-    p = p * m - 1.1514610310e-1f;
-    p = p * m + 1.1676998740e-1f;
-    p = p * m - 1.2420140846e-1f;
-    p = p * m + 1.4249322787e-1f;
-    p = p * m - 1.6668057665e-1f;
-    p = p * m + 2.0000714765e-1f;
-    p = p * m - 2.4999993993e-1f;
-    p = p * m + 3.3333331174e-1f;
-    float y = m * z * p - k * 2.12194440e-4f - 0.5f * z;
-    y = m + y + k * 0.693359375f;
+    p = FMA(p, m, -1.1514610310e-1f);
+    p = FMA(p, m, 1.1676998740e-1f);
+    p = FMA(p, m, -1.2420140846e-1f);
+    p = FMA(p, m, 1.4249322787e-1f);
+    p = FMA(p, m, -1.6668057665e-1f);
+    p = FMA(p, m, 2.0000714765e-1f);
+    p = FMA(p, m, -2.4999993993e-1f);
+    p = FMA(p, m, 3.3333331174e-1f);
+    float y = FMA(z, -0.5f, FMA(k, -2.12194440e-4f, m * z * p));
+    y = FMA(k, 0.693359375f, m + y);
     y = x == INFINITY ? INFINITY : y;
     y = x == 0 ? -INFINITY : y;
     return x < 0 || x != x ? NAN : y;
@@ -129,7 +137,11 @@ NAC_INLINE float fast_log(float x)
 NAC_INLINE float fast_expm1(float x)
 {
     /* near 0 by series, else exp - 1 */
-    float s = x * (1 + x * (0.5f + x * (0.16666667f + x * (0.041666668f + x * (0.008333334f + x * 0.0013888889f)))));
+    float s = FMA(x, 0.0013888889f, 0.008333334f);
+    s = FMA(s, x, 0.041666668f);
+    s = FMA(s, x, 0.16666667f);
+    s = FMA(s, x, 0.5f);
+    s = FMA(s, x, 1.0f) * x;
     return x > -0.35f && x < 0.35f ? s : fast_exp(x) - 1;
 }
 
@@ -154,11 +166,11 @@ NAC_INLINE float fast_tanh(float x)
 {
     float a = x < 0 ? -x : x, z = x * x;
     float p = -5.70498872745e-3f;
-    p = p * z + 2.06390887954e-2f;
-    p = p * z - 5.37397155531e-2f;
-    p = p * z + 1.33314422036e-1f;
-    p = p * z - 3.33332819422e-1f;
-    float near = x + x * z * p;
+    p = FMA(p, z, 2.06390887954e-2f);
+    p = FMA(p, z, -5.37397155531e-2f);
+    p = FMA(p, z, 1.33314422036e-1f);
+    p = FMA(p, z, -3.33332819422e-1f);
+    float near = FMA(x * z, p, x);
     float far = 1 - 2 / (fast_exp(2 * (a > 20 ? 20 : a)) + 1);
     far = x < 0 ? -far : far;
     return a < 0.625f ? near : far;
@@ -171,17 +183,17 @@ NAC_INLINE float fast_erf(float x)
     c = c < -3.92f ? -3.92f : c;
     float z = c * c;
     float p = 1.9924659255821098e-08f;
-    p = p * z - 1.9576696104195435e-06f;
-    p = p * z + 1.4181272126734257e-04f;
-    p = p * z + 3.7000966258347034e-03f;
-    p = p * z + 5.056857690215111e-02f;
-    p = p * z + 1.9988957047462463e-01f;
-    p = p * z + 1.1283791065216064f;
+    p = FMA(p, z, -1.9576696104195435e-06f);
+    p = FMA(p, z, 1.4181272126734257e-04f);
+    p = FMA(p, z, 3.7000966258347034e-03f);
+    p = FMA(p, z, 5.056857690215111e-02f);
+    p = FMA(p, z, 1.9988957047462463e-01f);
+    p = FMA(p, z, 1.1283791065216064f);
     float q = 9.556678705848753e-04f;
-    q = q * z + 1.4350148849189281e-02f;
-    q = q * z + 1.1498384922742844e-01f;
-    q = q * z + 5.1047921180725098e-01f;
-    q = q * z + 1.0f;
+    q = FMA(q, z, 1.4350148849189281e-02f);
+    q = FMA(q, z, 1.1498384922742844e-01f);
+    q = FMA(q, z, 5.1047921180725098e-01f);
+    q = FMA(q, z, 1.0f);
     float y = c * p / q;
     y = y > 1 ? 1 : y;
     return y < -1 ? -1 : y;

@@ -15,13 +15,16 @@ static bool relu_call(nac_layer *self, nac_layer_call *c)
     const nac_re_lu_options *o = nac_options(self);
     nac_tensor *x = c->in[0], *y;
     bool capped = !isnan(o->max_value);
-    if (o->threshold == 0 && o->negative_slope == 0 && !capped)
-        return nac_return(c, nac_relu(x));
-    if (o->threshold == 0 && o->negative_slope == 0 && o->max_value == 6)
-        return nac_return(c, nac_relu6(x));
-    nac_tensor *high = capped ? nac_minimum(x, nac_scalar_of(self->dtype, o->max_value)) : x;
-    nac_tensor *low = nac_mul_scalar(nac_add_scalar(x, -o->threshold), o->negative_slope);
-    y = nac_where(nac_greater_scalar(x, o->threshold), high, low);
+    if (o->threshold == 0 && o->negative_slope != 0 && !capped)
+        return nac_return(c, nac_where(nac_greater_scalar(x, 0), x, nac_mul_scalar(x, o->negative_slope)));
+    if (o->threshold == 0)
+        y = o->max_value == 6 ? nac_relu6(x) : nac_relu(x);
+    else
+        y = nac_where(nac_greater_scalar(x, o->threshold), x, nac_scalar_of(self->dtype, 0));
+    if (capped && (o->threshold != 0 || o->max_value != 6))
+        y = nac_clip(y, 0, o->max_value);
+    if (o->negative_slope != 0)
+        y = nac_subtract(y, nac_mul_scalar(nac_relu(nac_rsub_scalar(x, o->threshold)), o->negative_slope));
     return nac_return(c, y);
 }
 NAC_DEFINE_LAYER(re_lu, NAC_RE_LU_OPTIONS, (.name = "ReLU", .size = sizeof(nac_layer)), .call = relu_call, .supports_masking = true, .stateless = true)

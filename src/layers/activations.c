@@ -16,27 +16,28 @@ static nac_tensor *gelu(nac_tensor *x)
     return nac_gelu(x, false);
 }
 
-static nac_tensor *elu_of(nac_tensor *x, double alpha)
+nac_tensor *nac_elu_of(nac_tensor *x, double alpha, double width)
 {
     if (!x)
         return NULL;
-    nac_tensor *low = nac_mul_scalar(nac_expm1(nac_minimum(x, nac_scalar_of(x->type.dtype, 0))), alpha);
-    return nac_where(nac_greater_scalar(x, 0), x, low);
+    nac_tensor *high = nac_greater_scalar(x, 0), *low = nac_where(high, nac_scalar_of(x->type.dtype, 0), x);    /* not a minimum: its slope at 0 is a half */
+    low = nac_expm1(width == 1 ? low : nac_mul_scalar(low, 1 / width));
+    return nac_where(high, x, alpha == 1 ? low : nac_mul_scalar(low, alpha));
 }
 
 static nac_tensor *elu(nac_tensor *x)
 {
-    return elu_of(x, 1);
+    return nac_elu_of(x, 1, 1);
 }
 
 static nac_tensor *selu(nac_tensor *x)
 {
-    return nac_mul_scalar(elu_of(x, 1.6732632423543772848170429916717), 1.0507009873554804934193349852946);
+    return nac_mul_scalar(nac_elu_of(x, 1.6732632423543772848170429916717, 1), 1.0507009873554804934193349852946);
 }
 
 static nac_tensor *hard_sigmoid(nac_tensor *x)
 {
-    return nac_clip(nac_add_scalar(nac_mul_scalar(x, 1.0 / 6), 0.5), 0, 1);
+    return nac_mul_scalar(nac_relu6(nac_add_scalar(x, 3)), 1.0 / 6);
 }
 
 /* Files of Keras 1 and 2 mean this one by hard_sigmoid. */
@@ -57,7 +58,7 @@ static nac_tensor *hard_tanh(nac_tensor *x)
 
 static nac_tensor *leaky_relu(nac_tensor *x)
 {
-    return nac_maximum(x, nac_mul_scalar(x, 0.2));
+    return nac_where(nac_greater_scalar(x, 0), x, nac_mul_scalar(x, 0.2));
 }
 
 static nac_tensor *softmax(nac_tensor *x)
@@ -108,7 +109,8 @@ static nac_tensor *sparse_plus(nac_tensor *x)
 
 static nac_tensor *sparse_sigmoid(nac_tensor *x)
 {
-    return nac_clip(nac_mul_scalar(nac_add_scalar(x, 1), 0.5), 0, 1);
+    nac_tensor *low = nac_relu(nac_mul_scalar(nac_add_scalar(x, 1), 0.5)), *one = low ? nac_scalar_of(low->type.dtype, 1) : NULL;
+    return nac_where(nac_less(low, one), low, one);
 }
 
 static nac_tensor *glu(nac_tensor *x)
@@ -123,7 +125,7 @@ static nac_tensor *sparsemax(nac_tensor *x)
     if (!x)
         return NULL;
     nac_dtype dtype = x->type.dtype;
-    nac_tensor *sorted = nac_flip(nac_sort(x, -1), -1), *sums = nac_cumsum(sorted, -1);
+    nac_tensor *sorted = nac_neg(nac_sort(nac_neg(x), -1)), *sums = nac_cumsum(sorted, -1);
     nac_tensor *k = nac_arange(dtype, 1, (double)nac_dim(x, -1) + 1, 1);
     nac_tensor *support = nac_greater_scalar(nac_subtract(sorted, nac_divide(nac_add_scalar(sums, -1), k)), 0);
     nac_tensor *count = nac_sum(nac_cast(support, dtype), .axis = -1, .keepdims = true);

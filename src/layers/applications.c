@@ -28,6 +28,14 @@ static bool depth_call(nac_layer *self, nac_layer_call *c)
     return nac_return(c, nac_multiply(nac_mul_scalar(x, 1 / keep), nac_cast(kept, self->dtype)));
 }
 
+/* Untrained it gives its input back, and Keras the mask with it. */
+static bool depth_mask(nac_layer *self, const nac_layer_call *c, nac_tensor **mask)
+{
+    (void)self;
+    mask[0] = c->training ? NULL : c->mask[0];
+    return true;
+}
+
 static bool custom_build(nac_layer *self, int n_in, const nac_type *in)
 {
     (void)in;
@@ -45,7 +53,8 @@ static bool custom_call(nac_layer *self, nac_layer_call *c)
 NAC_DEFINE_LAYER_OF(OF("convnext"), layer_scale, NAC_LAYER_SCALE_OPTIONS,
                     (.registered_name = "LayerScale", .name = "LayerScale", .size = sizeof(nac_layer)), .build = scale_build, .call = scale_call)
 NAC_DEFINE_LAYER_OF(OF("convnext"), stochastic_depth, NAC_STOCHASTIC_DEPTH_OPTIONS,
-                    (.registered_name = "StochasticDepth", .name = "StochasticDepth", .size = sizeof(nac_layer)), .call = depth_call, .stateless = true)
+                    (.registered_name = "StochasticDepth", .name = "StochasticDepth", .size = sizeof(nac_layer)), .call = depth_call,
+                    .compute_mask = depth_mask, .stateless = true)
 NAC_DEFINE_LAYER_OF(OF("inception_resnet_v2"), custom_scale_layer, NAC_CUSTOM_SCALE_LAYER_OPTIONS,
                     (.registered_name = "CustomScaleLayer", .name = "CustomScaleLayer", .size = sizeof(nac_layer)), .build = custom_build,
                     .call = custom_call, .stateless = true)

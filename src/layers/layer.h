@@ -107,6 +107,9 @@ bool nac_apply_symbolic(const nac_op *op, int n_in, nac_tensor *const *in, const
 /* Counts a sublayer's variable among the layer's own too, as Keras does with one that is an attribute of both; returns it. */
 nac_variable *nac_track(nac_layer *self, nac_variable *v);
 
+/* x above 0, alpha (e^(x / width) - 1) below; at 0 the slope of below. */
+nac_tensor *nac_elu_of(nac_tensor *x, double alpha, double width);
+
 /* The layer kind's hooks. */
 bool       nac_layer_init(void *self);
 void       nac_layer_release(void *self);

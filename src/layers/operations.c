@@ -671,15 +671,13 @@ static nac_tensor *LeakyRelu(const nac_operation_call *c)
 
 static nac_tensor *Elu(const nac_operation_call *c)
 {
-    nac_tensor *x = c->in[0];
-    return nac_where(nac_greater_scalar(x, 0), x, nac_mul_scalar(nac_expm1(nac_minimum(x, nac_zeros_like(x))), number(c, "alpha", 1)));
+    return nac_elu_of(c->in[0], number(c, "alpha", 1), 1);
 }
 
 static nac_tensor *Celu(const nac_operation_call *c)
 {
-    nac_tensor *x = c->in[0];
     double alpha = number(c, "alpha", 1);
-    return nac_add(nac_relu(x), nac_mul_scalar(nac_expm1(nac_mul_scalar(nac_minimum(x, nac_zeros_like(x)), 1 / alpha)), alpha));
+    return nac_elu_of(c->in[0], alpha, alpha);
 }
 
 static nac_tensor *Glu(const nac_operation_call *c)

@@ -48,7 +48,6 @@ NAC_DEFINE_LAYER(p_re_lu, NAC_P_RE_LU_OPTIONS, (.name = "PReLU", .size = sizeof(
 static bool elu_call(nac_layer *self, nac_layer_call *c)
 {
     const nac_elu_options *o = nac_options(self);
-    nac_tensor *x = c->in[0], *low = nac_expm1(nac_minimum(x, nac_scalar_of(nac_dtype_of(x), 0)));
-    return nac_return(c, nac_where(nac_greater_scalar(x, 0), x, nac_mul_scalar(low, o->alpha)));
+    return nac_return(c, nac_elu_of(c->in[0], o->alpha, 1));
 }
 NAC_DEFINE_LAYER(elu, NAC_ELU_OPTIONS, (.name = "ELU", .size = sizeof(nac_layer)), .call = elu_call, .supports_masking = true, .stateless = true)

@@ -136,7 +136,9 @@ nac_tensor *nac_sparse_softmax_crossentropy(nac_tensor *ids, nac_tensor *logits)
 
 /* Everything that the shape of x does not tell; channels stand last by then. */
 typedef struct {
-    int64_t axes, groups, depthwise, same, causal, relu;
+    int64_t axes, groups, depthwise, same, causal;
+    int64_t relu, relu6, scaled, added; /* what compiled functions let it do at its end: the last inputs are scale and shift, and what is added then */
+    int64_t before[3], after[3];        /* zeros around x in addition, in compiled functions */
     int64_t stride[3], dilation[3];
     int64_t in[3];                      /* of a gradient with respect to x: x's extents */
     int64_t transposed, rest[3];        /* the gradient is meant for itself: x has (n - 1) stride + rest cells for n of y */
@@ -160,7 +162,8 @@ static void conv_window(const conv_attrs *a, int d, int64_t in, int64_t k, int64
 {
     int64_t outside = (k - 1) * a->dilation[d] + 1 - a->rest[d];
     if (!a->transposed) {
-        window(in, k, a->stride[d], a->dilation[d], a->same, a->causal, out, pad);
+        window(in + a->before[d] + a->after[d], k, a->stride[d], a->dilation[d], a->same, a->causal, out, pad);
+        *pad += a->before[d];
         return;
     }
     *out = (in - a->rest[d]) / a->stride[d] + 1;
@@ -210,9 +213,10 @@ static bool conv_infer(nac_infer *i)
                             nac_dims_text(w->rank, w->dim, tw, sizeof tw), nac_dims_text(x->rank, x->dim, tx, sizeof tx));
     }
     y.dim[axes + 1] = a->depthwise ? w->dim[axes] * w->dim[axes + 1] : w->dim[axes + 1];
-    if (i->n_in > 2 && (i->in[2].rank != 1 || i->in[2].dim[0] != y.dim[axes + 1] || i->in[2].dtype != x->dtype))
-        return nac_fail(NAC_E_SHAPE, "%s: bias %s does not fit kernel %s", i->op->name, nac_type_text(&i->in[2], tx, sizeof tx),
-                        nac_type_text(w, tw, sizeof tw));
+    for (int k = 2; k < i->n_in - a->added; k++)
+        if (i->in[k].rank != 1 || i->in[k].dim[0] != y.dim[axes + 1] || i->in[k].dtype != x->dtype)
+            return nac_fail(NAC_E_SHAPE, "%s: bias %s does not fit kernel %s", i->op->name, nac_type_text(&i->in[k], tx, sizeof tx),
+                            nac_type_text(w, tw, sizeof tw));
     i->out[0] = y;
     return true;
 }
@@ -227,11 +231,19 @@ static void conv_eval(const nac_eval *e)
 {
     const conv_attrs *a = e->attrs;
     nac_conv s = conv_shape(a, e->in[0].type, e->in[1].type);
-    const void *bias = e->n_in > 2 ? e->in[2].data : NULL;
+    nac_conv_finish f = {.relu = a->relu, .relu6 = a->relu6};
+    int last = e->n_in;
+    if (a->added)
+        f.rest = e->in[--last].data;
+    if (a->scaled) {
+        f.shift = e->in[--last].data;
+        f.scale = e->in[--last].data;
+    }
+    f.bias = last > 2 ? e->in[2].data : NULL;
     if (conv_rounds(e))
-        nac_kernels_bf16()->conv(&s, e->in[0].data, e->in[1].data, bias, a->relu, e->out[0].data, e->scratch);
+        nac_kernels_bf16()->conv(&s, e->in[0].data, e->in[1].data, &f, e->out[0].data, e->scratch);
     else
-        nac_kernels_for(e->in[0].type->dtype)->conv(&s, e->in[0].data, e->in[1].data, bias, a->relu, e->out[0].data, e->scratch);
+        nac_kernels_for(e->in[0].type->dtype)->conv(&s, e->in[0].data, e->in[1].data, &f, e->out[0].data, e->scratch);
 }
 
 static size_t conv_scratch(const nac_eval *e)
@@ -251,23 +263,50 @@ static double conv_work(const nac_eval *e)
     return work_of(e->out[0].type, e->in[1].type);
 }
 
-/* A bias if there is none, then relu. */
+/* A bias if there is none, scale and shift, what has y's shape, then relu: as far as that is their order. */
 static bool conv_absorb(void *attrs, int n_in, const nac_type *in, const nac_op *next, const nac_type *operand)
 {
     conv_attrs *a = attrs;
-    const nac_type *w = &in[1];
-    if (a->relu)
+    nac_conv s = conv_shape(a, &in[0], &in[1]);
+    if (a->relu || a->relu6)
         return false;
-    if (next == &nac_op_add)
-        return n_in == 2 && operand->rank == 1 && operand->dtype == w->dtype
-               && operand->dim[0] == w->dim[w->rank - 1] * (a->depthwise ? w->dim[w->rank - 2] : 1);
-    return next == &nac_op_relu && (a->relu = 1);
+    if (next == &nac_op_relu)
+        return (a->relu = 1);
+    if (next == &nac_op_relu6)
+        return (a->relu6 = 1);
+    if (a->added || operand->dtype != in[1].dtype)
+        return false;
+    if (next == &nac_op_scale_shift_last)
+        return !a->scaled && (a->scaled = 1);
+    if (operand->rank == 1)
+        return n_in == 2 && operand->dim[0] == s.c_out;
+    bool whole = operand->rank == in[0].rank && operand->dim[0] == s.n && operand->dim[a->axes + 1] == s.c_out;
+    for (int d = 0; d < a->axes; d++)
+        whole = whole && operand->dim[1 + d] == s.out[3 - a->axes + d];
+    return whole && (a->added = 1);
+}
+
+bool nac_conv_takes_pad(void *attrs, const nac_type *x, const nac_type *w, const nac_pad_attrs *pad)
+{
+    conv_attrs *a = attrs;
+    int64_t taps = 1;
+    for (int d = 0; d < a->axes; d++)
+        taps *= w->dim[d];
+    /* One tap is a product, which zeros would keep from being one; very many are summed in parts that depend on where the border is. */
+    if (taps == 1 || taps > 64 || pad->value != 0 || pad->before[0] || pad->after[0] || pad->before[a->axes + 1] || pad->after[a->axes + 1]
+        || x->rank != a->axes + 2)
+        return false;
+    for (int d = 0; d < a->axes; d++) {
+        a->before[d] += pad->before[1 + d];
+        a->after[d] += pad->after[1 + d];
+    }
+    return true;
 }
 
 static bool conv_vjp(nac_vjp *v);
 /* in: x, w, and perhaps a bias */
-static const nac_op nac_op_conv = {.name = "conv", .n_in = -1, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = conv_infer, .eval = conv_eval,
-                                   .vjp = conv_vjp, .scratch = conv_scratch, .absorb = conv_absorb, .work = conv_work};
+const nac_op nac_op_conv = {.name = "conv", .n_in = -1, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = conv_infer, .eval = conv_eval,
+                            .vjp = conv_vjp, .scratch = conv_scratch, .absorb = conv_absorb, .work = conv_work};
 
 /* in: dy, w; the gradient of x, whose extents are in the attributes, and a transposed convolution, which tells its own */
 static bool grad_x_infer(nac_infer *i)

@@ -35,10 +35,6 @@ typedef struct {
     int64_t axis, start, stop, step;    /* start of NAC_NONE: from the end the step comes from */
 } nac_slice_attrs;
 typedef struct {
-    int64_t before[NAC_MAX_RANK], after[NAC_MAX_RANK];
-    double  value;
-} nac_pad_attrs;
-typedef struct {
     int64_t axis, repeats;
 } nac_repeat_attrs;
 typedef struct {
@@ -56,12 +52,19 @@ typedef struct {
 typedef struct {
     int32_t axis, reverse, exclusive, unused;
 } nac_along_attrs;
+typedef struct {
+    int64_t before[NAC_MAX_RANK], after[NAC_MAX_RANK];
+    double  value;
+} nac_pad_attrs;
 
 /* Ops that the compiler knows. */
-extern const nac_op nac_op_add, nac_op_multiply, nac_op_divide, nac_op_relu, nac_op_relu_grad, nac_op_relu6_grad, nac_op_reshape, nac_op_broadcast_to,
-    nac_op_scale_shift_last, nac_op_max_pool, nac_op_max_pool_grad;
+extern const nac_op nac_op_add, nac_op_multiply, nac_op_divide, nac_op_relu, nac_op_relu6, nac_op_relu_grad, nac_op_relu6_grad, nac_op_reshape,
+    nac_op_broadcast_to, nac_op_pad, nac_op_scale_shift_last, nac_op_conv, nac_op_max_pool, nac_op_max_pool_grad;
 
 bool nac_is_reduction(const nac_op *op);        /* sum, mean, max, min, prod, any, all: with nac_reduce_attrs, and of one number that number */
+
+/* Whether a convolution of x, as it is before that pad, can do without it; changes attrs so that it does. */
+bool nac_conv_takes_pad(void *attrs, const nac_type *x, const nac_type *w, const nac_pad_attrs *pad);
 
 /* Sums t down to the shape it was broadcast from. */
 nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type);

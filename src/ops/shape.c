@@ -501,8 +501,8 @@ static bool pad_vjp(nac_vjp *v)
     return (v->din[0] = d);
 }
 
-static const nac_op nac_op_pad = {.name = "pad", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_pad_attrs), .infer = pad_infer, .eval = pad_eval,
-                                  .vjp = pad_vjp};
+const nac_op nac_op_pad = {.name = "pad", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_pad_attrs), .infer = pad_infer, .eval = pad_eval,
+                           .vjp = pad_vjp};
 
 nac_tensor *nac_pad(nac_tensor *x, const int64_t (*pads)[2], double value)
 {

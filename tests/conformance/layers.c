@@ -291,7 +291,7 @@ static nac_tensor *with_attention_mask(nac_layer *l, nac_tensor *const *x, bool 
     E(AdaptiveMaxPooling2D, adaptive_max2d, "f n2x5x4x2 d", NULL, INFER, plain, nac_adaptive_max_pooling2d({2, 3}, .dtype = dtype))  \
     E(AdaptiveMaxPooling3D, adaptive_max3d, "f n1x3x2x4x2 d", NULL, INFER, plain, nac_adaptive_max_pooling3d(2, .dtype = dtype))     \
     E(CategoryEncoding, category_encoding, "i n3x5 0..3", NULL, INFER, plain, nac_category_encoding(4, .output_mode = "count", .dtype = dtype)) \
-    E(Discretization, discretization, "f n3x4", NULL, INFER, plain, nac_discretization({-0.5, 0.5}, .output_mode = "one_hot", .dtype = dtype)) \
+    E(Discretization, discretization, "f n3x4", NULL, INFER, plain, nac_discretization(.bin_boundaries = {{-0.5, 0.5}}, .output_mode = "one_hot", .dtype = dtype)) \
     E(GroupQueryAttention, grouped_heads, "f n2x3x4; f n2x5x4", "f n16x20x32; f n16x24x32", INFER, with_two, nac_group_query_attention(3, 4, 2, .dtype = dtype)) \
     E(GroupQueryAttention, grouped_full, "f n2x3x4; f n2x5x3; f n2x5x2", NULL, TRAINS, with_three,                                   \
       nac_group_query_attention(2, 4, 1, .dropout = 0.3, .use_bias = false, .use_gate = true, .sliding_window = 3, .seed = 4, .dtype = dtype)) \

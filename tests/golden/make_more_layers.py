@@ -237,7 +237,7 @@ from keras.src.applications.convnext import LayerScale, StochasticDepth
 from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
 case("layer scale", LayerScale(0.3, 4), [x3])
 case("layer scale of an image float64", LayerScale(1e-6, 2, **f64), [d(2, 3, 3, 2)])
-case("stochastic depth inference", StochasticDepth(0.5), [x3])
+case("stochastic depth inference", StochasticDepth(0.5), [x3], masks=[keep])
 case("stochastic depth of nothing", StochasticDepth(0.0), [x4], training=True)
 case("custom scale", CustomScaleLayer(0.17), [x4, normal(2, 6, 3, 4)], listed=True)
 case("custom scale float64", CustomScaleLayer(-2.0, **f64), [d(2, 3), d(2, 3)], listed=True)

@@ -14,6 +14,7 @@ from keras import ops
 from keras.src.applications import convnext, inception_resnet_v2
 
 SAMPLES = 12
+OF_TOKENS = ["Embedding", "CategoryEncoding"]   # what an input of integers goes through first
 RULES = {}      # layer class: (ranks of its input with the batch, function of the generator and the input)
 
 
@@ -268,7 +269,9 @@ def batch_normalization(g, x, new):
 @rule(2, 3, 4, 5)
 def layer_normalization(g, x, new):
     """LayerNormalization"""
-    axis = g.pick([-1, 1] + ([[-2, -1], [1, -1]] if len(x.shape) > 3 else []))
+    # On PyTorch Keras hands one axis that is not the last to a kernel that knows only the last: an error, or other numbers where both are of one extent.
+    one = [-1, 1] if keras.backend.backend() != "torch" or len(x.shape) == 2 else [-1]
+    axis = g.pick(one + ([[-2, -1], [1, -1]] if len(x.shape) > 3 else []))
     need(all(x.shape[a] for a in np.atleast_1d(axis)) and x.shape[np.atleast_1d(axis)[0]] > 1)
     return new(axis=axis, epsilon=g.pick([1e-3, 1e-2]), **g.center("beta", "gamma"), **g.weight("beta", 1), **g.weight("gamma", 1))
 
@@ -451,6 +454,26 @@ def center_crop(g, x, new):
     return new(g.some(1, h), g.some(1, w))
 
 
+@rule(4)
+def augmentation(g, x, new):
+    """RandomCrop RandomFlip RandomRotation RandomZoom RandomTranslation RandomContrast RandomBrightness"""
+    h, w, _ = known(x)
+    o = {"RandomCrop": lambda: (g.some(1, h + 1), g.some(1, w + 1)), "RandomFlip": lambda: (g.pick(["horizontal", "vertical", "horizontal_and_vertical"]),),
+         "RandomTranslation": lambda: (0.2, (-0.1, 0.3))}.get(new.__name__, lambda: (0.2,))()
+    return new(*o)(x, training=g.pick([False, None]) if g.noisy else False)
+
+
+@rule(2, 3)
+def bins(g, x, new):
+    """Discretization"""
+    need(any(x is t for t, v in g.inputs))      # what training moves may cross a bound by a rounding
+    known(x)
+    bounds = g.pick([[0.0], [-0.5, 0.1, 0.8]])
+    if len(x.shape) == 2 and g.maybe(0.5):
+        return L.Flatten()(L.Embedding(len(bounds) + 1, g.some(2, 3), **g.weight("embeddings", 2))(new(bounds)(x)))
+    return new(bounds, output_mode=g.pick(["one_hot", "multi_hot", "count"]) if len(x.shape) == 2 else "one_hot")(x)
+
+
 @rule(2, 3, 4)
 def spectral_normalization(g, x, new):
     """SpectralNormalization"""
@@ -547,6 +570,7 @@ class Generator:
         self.rng = random.Random(f"{seed}/{number}/{attempt}")
         self.data = np.random.default_rng(self.rng.randrange(2 ** 32))
         self.known_layers = [n for n in catalogue["layers"] if n in RULES]
+        self.all_layers = self.known_layers + OF_TOKENS
         self.noisy, self.double = self.maybe(0.05), self.maybe(0.05)
         self.live, self.leaves, self.made, self.inputs = [], [], [], []
         self.dealt = {}
@@ -728,7 +752,7 @@ class Generator:
             shared = [layer for layer, seen in self.made if seen.shape == x.shape and seen.dtype == x.dtype and seen is not x and "AdaptiveMax" not in type(layer).__name__]
             return self.pick(shared)(x)
         if dice < 0.32 and x.shape[1:].count(None) == 0:
-            return self.nested(x)
+            return self.nested(x) if dice < 0.28 else self.nested_of_two(x, self.pick(self.live))
         if dice < 0.36 and len(x.shape) == 3:
             return encoder_and_decoder(self, x)
         return self.apply(x, self.rules(x, self.known_layers))
@@ -755,7 +779,11 @@ class Generator:
         finally:
             self.live, self.leaves, self.made, self.masked_inside, self.inputs = outside
         alike = [t for t in self.live if t.shape == x.shape and t.dtype == x.dtype and t is not x]
-        ys = model(x)
+        if self.maybe(0.1):
+            model.trainable = False
+        ys = model(x, training=False) if self.maybe(0.1) else model(x)
+        if not isinstance(ys, (list, tuple)) and not self.masked(x):
+            self.made.append((model, x))
         if isinstance(ys, (list, tuple)):
             self.live += ys[1:]
             self.leaves += ys[1:]
@@ -763,6 +791,28 @@ class Generator:
         if alike and self.maybe(0.5):
             return L.Average()([ys, model(self.use(self.pick(alike)))])
         return model(ys) if ys.shape == x.shape and self.maybe(0.5) else ys
+
+    def nested_of_two(self, a, b):
+        """A model of two inputs in the model, by their order or by name, that gives one or two outputs."""
+        need(a is not b and None not in b.shape[1:])
+        insides = [keras.Input(t.shape[1:], name=name) for t, name in ((a, "left"), (b, "right"))]
+        outside = self.live, self.leaves, self.made, self.masked_inside, self.inputs
+        self.live, self.leaves, self.made, self.masked_inside, self.inputs = list(insides), list(insides), [], self.masked(a) or self.masked(b), [(i, None) for i in insides]
+        try:
+            for inside in insides:
+                self.step(inside)
+            joined = L.Concatenate()([self.vector(t) for t in self.leaves])
+            outs = [joined] + [t for t in self.leaves if not any(t is i for i in insides)][:1]
+        finally:
+            self.live, self.leaves, self.made, self.masked_inside, self.inputs = outside
+        named = self.maybe(0.5)
+        model = keras.Model(dict(zip(("left", "right"), insides)) if named else insides, outs if self.maybe(0.5) else joined)
+        ys = model({"left": a, "right": self.use(b)} if named else [a, self.use(b)])
+        if isinstance(ys, (list, tuple)):
+            self.live += ys[1:]
+            self.leaves += ys[1:]
+            return ys[0]
+        return ys
 
     def step(self, x):
         for _ in range(20):
@@ -801,6 +851,9 @@ class Generator:
             values[:, -self.some(1, 2):] = 0
             values[:, 0] = 1
             self.inputs.append((x, values.astype(x.dtype)))
+            if x.shape[1] and x.dtype == "int32" and (self.maybe(0.1) or "CategoryEncoding" in self.wanted):
+                self.wanted = [w for w in self.wanted if w != "CategoryEncoding"]
+                return L.CategoryEncoding(words, output_mode=self.pick(["one_hot", "multi_hot", "count"]))(x)
             return L.Embedding(words, k, mask_zero=self.maybe(0.7), **self.weight("embeddings", 2))(x)
         shape = {2: (k,), 3: (self.some(4, 8), k), 4: (self.some(4, 6), self.some(4, 6), self.some(1, 3)), 5: (self.some(2, 4), self.some(3, 4), self.some(2, 4), self.some(1, 2))}[kind]
         values = self.normal(SAMPLES, *shape)
@@ -914,8 +967,8 @@ class Generator:
     # all of it
 
     def model(self):
-        self.wanted = self.turn("layers", self.known_layers, each=3)
-        kinds = [self.pick(list(RULES[w][0])) if w != "Embedding" else "tokens" for w in self.wanted[:self.some(1, 2)]]
+        self.wanted = self.turn("layers", self.all_layers, each=3)
+        kinds = [self.pick(list(RULES[w][0])) if w in RULES else "tokens" for w in self.wanted[:self.some(1, 2)]]
         for kind in kinds if self.maybe(0.9) else kinds + [self.pick([2, 3, 4, 5, "tokens"])]:
             kind = "tokens" if kind == 3 and self.maybe(0.25) else kind
             x = self.input(kind)
@@ -957,10 +1010,14 @@ class Generator:
             how["weighted_metrics" if self.maybe(0.2) else "metrics"] = metrics if several else metrics[0]
         if several and self.maybe(0.3):         # by the names of the outputs
             how = {key: dict(zip(model.output_names, value)) if isinstance(value, list) else value for key, value in how.items()}
+            if self.maybe(0.3):
+                how["loss_weights"] = {name: self.pick([0.5, 1.5]) for name in model.output_names}
         elif several and self.maybe(0.5):
             how["loss_weights"] = [self.pick([0.5, 1.5]) for _ in outputs]
         more = {"noisy": self.noisy}
-        if self.maybe(0.25) and not any(kind == "label" for _, kind, _ in outputs):
+        # On PyTorch a loss multiplies the weights by its mask in place, and weighted metrics after it have that instead of the weights.
+        spoilt = keras.backend.backend() == "torch" and "weighted_metrics" in how and any(getattr(loss, "ignore_class", None) is not None or self.masked(y) for y, _, loss in outputs)
+        if self.maybe(0.25) and not spoilt and not any(kind == "label" for _, kind, _ in outputs):
             timed = not several and predicted[0].ndim == 3 and self.maybe(0.5)
             more["sample_weight"] = (0.5 + self.data.random(predicted[0].shape[:2] if timed else SAMPLES)).astype("float32")
         # In Keras's backends other than JAX this optimizer takes a new value where its source means the one before; Nacre does as the source.
@@ -995,7 +1052,7 @@ def models(catalogue, seed, count):
 
 def without_rule(catalogue):
     """The layer classes that are never drawn."""
-    return [n for n in catalogue["layers"] if n not in RULES and n not in ("InputLayer", "Embedding", "Operation", "Functional", "Sequential")]
+    return [n for n in catalogue["layers"] if n not in RULES and n not in (*OF_TOKENS, "InputLayer", "Operation", "Functional", "Sequential")]
 
 
 def described(model):

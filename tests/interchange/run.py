@@ -198,6 +198,11 @@ def exchange(name, model, x, y, how, more, noisy, strict):
             close(a, b, 1e-5, "prediction after training")
         return "training not compared"
     expected = train(model, x, y, more)
+    if not strict and not all(np.all(np.isfinite(value)) for name, value in expected.items() if name.startswith("weight")):
+        # By PyTorch and JAX the direction of a zero vector has no gradient that is a number; Nacre's is one, as TensorFlow's.
+        for name in found:
+            close(expected[name], found[name], 1e-5, name)
+        return "Keras itself trains it to what is no number"
     found |= {key: figures.pop(key) for key in expected if key in figures} | figures
     found |= state(again, x)
     found["loss of training on"] = fit(again, x, y, 1, **more)["loss"]

@@ -32,6 +32,38 @@ START_TEST(round_trip)
 }
 END_TEST
 
+/* Any part of what is read as a whole, in any order, of members that are stored and of those that are packed. */
+START_TEST(parts)
+{
+    static const char *const files[] = {"good.zip", "deflated.zip"};
+    for (int i = 0; i < NAC_COUNT(files); i++) {
+        size_t size;
+        void *whole;
+        char some[1024];
+        nac_archive *a = nac_archive_open(hostile(files[i]));
+        WORKS(a && nac_archive_read(a, "config.json", 1000, &whole, &size));
+        nac_part *part = nac_part_open(a, "config.json");
+        WORKS(part);
+        ck_assert_uint_eq(nac_part_size(part), size);
+        for (size_t at = size + 1; at-- > 0;)
+            for (size_t n = 0; n <= size - at; n += 1 + n / 8) {
+                ck_assert(nac_part_read(part, at, some, n));
+                ck_assert_mem_eq(some, (char *)whole + at, n);
+            }
+        ck_assert(!nac_part_read(part, 1, some, size) && !nac_part_read(part, size + 1, some, 0) && !nac_part_read(part, UINT64_MAX, some, 2));
+        ck_assert(nac_part_read(part, 0, some, size));
+        nac_part_close(part);
+        FAILS(nac_part_open(a, "absent"), NAC_E_NOT_FOUND, "there is no \"absent\"");
+        nac_archive_close(a);
+        nac_free(whole);
+    }
+    nac_archive *a = nac_archive_open(hostile("checksum.zip"));
+    FAILS(nac_part_open(a, "config.json"), NAC_E_FORMAT, "reading \"config.json\": CRC error");
+    nac_archive_close(a);
+    nac_part_close(NULL);
+}
+END_TEST
+
 START_TEST(many_and_none)
 {
     static nac_member many[70000];
@@ -136,6 +168,10 @@ START_TEST(damage)
             ck_assert_str_eq(read, "{\"class_name\": \"Sequential\"}");
             nac_free(read);
         }
+        nac_part *part = a ? nac_part_open(a, "config.json") : NULL;
+        char some[28];
+        ck_assert(!part || (nac_part_size(part) == sizeof some && nac_part_read(part, 0, some, sizeof some) && memcmp(some, "{\"class_name\": \"Sequential\"}", sizeof some) == 0));
+        nac_part_close(part);
         nac_archive_close(a);
         nac_error_clear();
         free(copy);
@@ -161,9 +197,11 @@ static bool write_and_read(void)
     bool ok = a && nac_archive_read(a, "config.json", 100, &read, &n);
     if (ok)
         nac_free(read);
+    nac_part *part = ok ? nac_part_open(a, "config.json") : NULL;
+    nac_part_close(part);
     nac_archive_close(a);
     nac_free(bytes);
-    return ok;
+    return part;
 }
 
 START_TEST(out_of_memory)
@@ -172,4 +210,4 @@ START_TEST(out_of_memory)
 }
 END_TEST
 
-RUN_TESTS("archive", &round_trip, &many_and_none, &hostile_files, &not_files, &damage, &out_of_memory)
+RUN_TESTS("archive", &round_trip, &parts, &many_and_none, &hostile_files, &not_files, &damage, &out_of_memory)

@@ -239,8 +239,9 @@ START_TEST(convolutions)
             float *want = made(size[what], false), *got = made(size[what], false);
             void  *a = aligned_alloc(64, (scratch[0][what] + 64) / 64 * 64), *b = aligned_alloc(64, (scratch[1][what] + 64) / 64 * 64);
             if (what == 0) {
-                exact->conv(&s, x, w, bias, true, want, a);
-                k->conv(&s, x, w, bias, true, got, b);
+                const nac_conv_finish f = {.bias = bias, .scale = i % 2 ? bias : NULL, .shift = i % 2 ? bias : NULL, .relu = true};
+                exact->conv(&s, x, w, &f, want, a);
+                k->conv(&s, x, w, &f, got, b);
             } else if (what == 1) {
                 exact->conv_grad_x(&s, dy, w, want, a);
                 k->conv_grad_x(&s, dy, w, got, b);

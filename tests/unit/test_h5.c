@@ -470,6 +470,39 @@ START_TEST(not_files)
 }
 END_TEST
 
+typedef struct {
+    const char *bytes;
+    int         reads, fails_at;
+} source;
+
+static bool read_some(void *context, uint64_t at, void *to, size_t size)
+{
+    source *s = context;
+    memcpy(to, s->bytes + at, size);
+    return s->reads++ != s->fails_at;
+}
+
+/* Any of the reads fails: an error, and no numbers. */
+START_TEST(a_source_fails)
+{
+    void *bytes;
+    size_t size;
+    float f[6];
+    bool ok = false;
+    WORKS(write_file(&bytes, &size));
+    for (int at = 0; !ok; at++) {
+        source s = {bytes, 0, at};
+        nac_h5 *h = nac_h5_read_from(read_some, &s, size);
+        ok = h && nac_h5_get(h, "layers/dense/vars/0", NAC_H5_F32, f, sizeof f);
+        ck_assert(ok ? s.reads <= at && memcmp(f, kernel, sizeof f) == 0 : nac_error_code() == NAC_E_FORMAT);
+        ck_assert_int_lt(at, 100);
+        nac_error_clear();
+        nac_h5_close(h);
+    }
+    nac_free(bytes);
+}
+END_TEST
+
 /* ---- manners ---- */
 
 START_TEST(borrowed_bytes_are_not_written)
@@ -582,4 +615,4 @@ START_TEST(out_of_memory)
 END_TEST
 
 RUN_TESTS("h5", &round_trip, &every_type, &misuse_of_writing, &many_names, &types, &texts, &refused, &links_are_listed, &rings_end,
-          &checksums, &not_files, &borrowed_bytes_are_not_written, &the_host_keeps_its_settings, &threads, &out_of_memory)
+          &checksums, &not_files, &a_source_fails, &borrowed_bytes_are_not_written, &the_host_keeps_its_settings, &threads, &out_of_memory)

@@ -259,15 +259,21 @@ static void check_conv(const nac_kernels *k, bool f64, const nac_conv *s, bool w
     const int64_t x_size = s->n * volume(s->in) * s->c_in, y_size = s->n * volume(s->out) * s->c_out,
                   w_size = volume(s->k) * s->c_in / s->groups * s->c_out;
     array   x = made_random(f64, x_size), w = made_random(f64, w_size), bias = made_random(f64, s->c_out), dy = made_random(f64, y_size);
+    array   scale = made_random(f64, s->c_out), shift = made_random(f64, s->c_out), rest = made_random(f64, y_size);
     array   y = make(f64, y_size), dx = make(f64, x_size), dw = make(f64, w_size);
     double *want_y = calloc((size_t)y_size + 1, 8), *want_dx = calloc((size_t)x_size + 1, 8), *want_dw = calloc((size_t)w_size + 1, 8);
     void   *scratch = malloc(k->conv_scratch(s) + 1);
-    SAME_BITS(y, k->conv(s, x.p, w.p, with_bias ? bias.p : NULL, relu, y.p, scratch));
+    const bool            scaled = pick(0, 1), added = pick(0, 1);
+    const nac_conv_finish f = {.bias = with_bias ? bias.p : NULL, .scale = scaled ? scale.p : NULL, .shift = scaled ? shift.p : NULL,
+                               .rest = added ? rest.p : NULL, .relu = relu, .relu6 = !relu && pick(0, 1)};
+    SAME_BITS(y, k->conv(s, x.p, w.p, &f, y.p, scratch));
     free(scratch);
     walk_conv(s, x.d, w.d, want_y, 0);
     for (int64_t i = 0; i < y_size; i++) {
         want_y[i] += with_bias ? bias.d[i % s->c_out] : 0;
-        want_y[i] = relu && want_y[i] < 0 ? 0 : want_y[i];
+        want_y[i] = scaled ? want_y[i] * scale.d[i % s->c_out] + shift.d[i % s->c_out] : want_y[i];
+        want_y[i] += added ? rest.d[i] : 0;
+        want_y[i] = (f.relu || f.relu6) && want_y[i] < 0 ? 0 : f.relu6 && want_y[i] > 6 ? 6 : want_y[i];
     }
     same(y, want_y, 4, "conv");
     scratch = malloc(k->conv_grad_x_scratch(s) + 1);
@@ -281,7 +287,7 @@ static void check_conv(const nac_kernels *k, bool f64, const nac_conv *s, bool w
     walk_conv(s, dy.d, x.d, want_dw, 2);
     same(dw, want_dw, 1 + sqrt((double)(s->n * volume(s->out))), "conv_grad_w");
     free(want_y), free(want_dx), free(want_dw);
-    drop(x), drop(w), drop(bias), drop(dy), drop(y), drop(dx), drop(dw);
+    drop(x), drop(w), drop(bias), drop(dy), drop(y), drop(dx), drop(dw), drop(scale), drop(shift), drop(rest);
 }
 
 /* A window axis that has at least one output. */
@@ -400,8 +406,8 @@ START_TEST(convolution_differences)
         void        *scratch = malloc(a + b + c + 1);
         k->conv_grad_x(&s, dy.p, w.p, dx.p, scratch);
         k->conv_grad_w(&s, dy.p, x.p, dw.p, scratch);
-        DIFFERENCES(x, dx, y, dy, k->conv(&s, x.p, w.p, NULL, false, y.p, scratch), "dx")
-        DIFFERENCES(w, dw, y, dy, k->conv(&s, x.p, w.p, NULL, false, y.p, scratch), "dw")
+        DIFFERENCES(x, dx, y, dy, k->conv(&s, x.p, w.p, &(nac_conv_finish){0}, y.p, scratch), "dx")
+        DIFFERENCES(w, dw, y, dy, k->conv(&s, x.p, w.p, &(nac_conv_finish){0}, y.p, scratch), "dw")
         free(scratch);
         drop(x), drop(w), drop(dy), drop(y), drop(dx), drop(dw);
     }

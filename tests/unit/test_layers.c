@@ -135,7 +135,7 @@ START_TEST(images_move_as_they_are_told)
     alike("RandomZoom", nac_max(zoomed, .axis = {1, 2}), nac_max(nac_slice_axis(nac_slice_axis(x, 1, 1, 3, 1), 2, 1, 3, 1), .axis = {1, 2}), 0);
     FAILS(nac_random_rotation({1.5}), NAC_E_ARGUMENT, "RandomRotation: factor: expected a number or two between -1 and 1");
     FAILS(nac_random_contrast({0.5}, .value_range = {1, 1}), NAC_E_ARGUMENT, "RandomContrast: value_range: expected two numbers, the lower one first");
-    FAILS(nac_discretization({1, 0.5}), NAC_E_ARGUMENT, "Discretization: bin_boundaries: expected ascending numbers, found 0.5 after 1");
+    FAILS(nac_discretization(.bin_boundaries = {{1, 0.5}}), NAC_E_ARGUMENT, "Discretization: bin_boundaries: expected ascending numbers, found 0.5 after 1");
 }
 END_TEST
 
@@ -326,6 +326,48 @@ START_TEST(normalization_adapts)
 }
 END_TEST
 
+/* The boundaries that Keras finds in the same numbers. */
+static void assert_bins(nac_layer *l, nac_tensor *data, int n, const float *bounds)
+{
+    nac_tensor *at = nac_vector_of(n, bounds), *below = nac_add_scalar(at, -2e-4), *above = nac_add_scalar(at, 2e-4);
+    WORKS(nac_adapt(l, data));
+    for (int i = 0; i < n; i++) {       /* the numbers of the bins on either side */
+        about("bin below", nac_item_at(nac_call(l, below), i), i, 0);
+        about("bin above", nac_item_at(nac_call(l, above), i), i + 1, 0);
+    }
+}
+
+START_TEST(discretization_adapts)
+{
+    float numbers[1000];
+    for (int i = 0; i < 1000; i++)
+        numbers[i] = (float)sin(i * 1.7) * (float)(1 + i % 7);
+    nac_tensor *data = nac_vector_of(1000, numbers), *folded = nac_reshape(data, 10, 50, 2);
+#define PART(from, to) nac_slice_axis(data, 0, from, to, 1)
+    assert_bins(nac_discretization(.num_bins = 4), folded, 3, (float[]){-2.05277562f, -1.73935530e-06f, 2.03506088f});
+    assert_bins(nac_discretization(.num_bins = 5, .epsilon = 0.1), nac_list(PART(0, 300), PART(300, 1000)), 4,
+                (float[]){-2.81137681f, -0.758040607f, 0.774611533f, 2.81041503f});
+    assert_bins(nac_discretization(.num_bins = 7), nac_list(PART(0, 100), PART(100, 450), PART(450, 1000)), 6,
+                (float[]){-3.60912108f, -1.76643157f, -0.568557203f, 0.604783535f, 1.79123735f, 3.63218427f});
+    assert_bins(nac_discretization(.num_bins = 6), PART(0, 4), 3, (float[]){-3.70325875f, -0.766623378f, 0});      /* fewer numbers than bins */
+    nac_layer *l = nac_discretization(.num_bins = 4, .output_mode = "one_hot", .name = "d");
+    FAILS(nac_call(l, data), NAC_E_STATE, "Discretization \"d\": its bins are not known");
+    WORKS(nac_adapt(l, data));
+    nac_layer *in = nac_input_layer(2);
+    nac_model *m = nac_sequential(in, l);
+    nac_tensor *x = nac_reshape(nac_vector(-3, 0.5, 2.5, -1), 2, 2), *y = nac_predict(m, x);
+    char *json = nac_model_to_json(m);
+    nac_tensor *again = nac_predict(nac_model_from_json(json), x);      /* the bins are part of the config */
+    nac_text_free(json);
+    WORKS(again);
+    for (int i = 0; i < 16; i++)
+        ck_assert_double_eq(nac_item_at(y, i), nac_item_at(again, i));
+    FAILS(nac_adapt(nac_discretization(.bin_boundaries = {{0.5, 1}}), data), NAC_E_STATE, "bin_boundaries were given");
+    FAILS(nac_adapt(nac_discretization(.num_bins = 100), data), NAC_E_ARGUMENT, "expected num_bins from 1 to 64");
+    FAILS(nac_discretization(), NAC_E_ARGUMENT, "expected bin_boundaries or num_bins, found neither");
+}
+END_TEST
+
 /* ---- what is refused ---- */
 
 START_TEST(mistakes_are_told)
@@ -385,6 +427,40 @@ END_TEST
 
 /* ---- layers as activations ---- */
 
+/* Slopes where an activation has a corner: those of Keras on PyTorch and TensorFlow, and of two of three backends where these two disagree (selu: PyTorch
+   and JAX). What is masked meets a bias of nothing there. */
+START_TEST(slopes_at_corners)
+{
+    static const struct {
+        const char *name;
+        double      at, slope;
+    } corners[] = {{"relu", 0, 0}, {"relu6", 0, 0}, {"relu6", 6, 0}, {"elu", 0, 1}, {"selu", 0, 1.7580993408473766}, {"celu", 0, 1}, {"leaky_relu", 0, 0.2}, {"hard_sigmoid", 3, 0},
+                   {"hard_sigmoid", -3, 0}, {"hard_silu", 3, 1}, {"hard_silu", -3, 0}, {"hard_tanh", 1, 1}, {"sparse_sigmoid", 1, 0}, {"sparse_sigmoid", -1, 0},
+                   {"sparse_plus", 1, 1}, {"sparse_plus", -1, 0}, {"hard_shrink", 0.5, 0}, {"soft_shrink", 0.5, 0}};
+    nac_layer *const layers[] = {nac_elu(.alpha = 0.7), nac_leaky_re_lu(.negative_slope = 0.3), nac_re_lu(.negative_slope = 0.1), nac_re_lu(.negative_slope = 0.1, .max_value = 1.5)};
+    const double slopes[] = {0.7, 0.3, 0.1, 0};
+    for (int i = 0; i < NAC_COUNT(corners); i++) {
+        nac_tensor *x = nac_vector(corners[i].at);
+        nac_tape *tape = nac_tape_begin(false);
+        nac_tape_watch(tape, x);
+        nac_tensor *g = nac_tape_gradient(tape, nac_call(nac_activation(corners[i].name), x), x);
+        ck_assert_msg(g && fabs(nac_item(g) - corners[i].slope) < 1e-6, "%s at %g: %g, Keras has %g", corners[i].name, corners[i].at, nac_item(g), corners[i].slope);
+    }
+    for (int i = 0; i < NAC_COUNT(layers); i++) {
+        nac_tensor *x = nac_vector(0);
+        nac_tape *tape = nac_tape_begin(false);
+        nac_tape_watch(tape, x);
+        ck_assert_double_eq_tol(nac_item(nac_tape_gradient(tape, nac_call(layers[i], x), x)), slopes[i], 1e-7);
+    }
+    nac_tensor *x = nac_reshape(nac_vector(0, 0, 0), 1, 3);     /* sparsemax: of equals the first comes first */
+    nac_tape *tape = nac_tape_begin(false);
+    nac_tape_watch(tape, x);
+    nac_tensor *g = nac_tape_gradient(tape, nac_call(nac_activation("sparsemax"), x), x);
+    for (int i = 0; i < 3; i++)
+        ck_assert_double_eq_tol(nac_item_at(g, i), i - 2, 1e-6);
+}
+END_TEST
+
 START_TEST(an_activation_that_is_a_layer_has_weights)
 {
     nac_layer *l = nac_dense(3, .activation = nac_p_re_lu(.alpha_initializer = "ones"), .name = "d");
@@ -414,8 +490,10 @@ int main(void)
     tcase_add_test(tests, training_of_the_model_comes_first);
     tcase_add_test(tests, spectral_norm_becomes_1);
     tcase_add_test(tests, normalization_adapts);
+    tcase_add_test(tests, discretization_adapts);
     tcase_add_test(tests, mistakes_are_told);
     tcase_add_test(tests, statistics_in_configs);
+    tcase_add_test(tests, slopes_at_corners);
     tcase_add_test(tests, an_activation_that_is_a_layer_has_weights);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -160,6 +160,21 @@ BODY(many, nac_tensor *b = nac_value(bias), *a = nac_reshape(X, 3, 1, 8); return
 BODY(image, nac_tensor *b = nac_value(bias), *a = nac_reshape(X, 1, 3, 8, 1); return nac_relu(convolved(a, nac_reshape(Y, 2, 4, 1, 8), b)))
 BODY(image_bias, nac_tensor *b = nac_value(bias), *a = nac_reshape(X, 1, 3, 8, 1); return nac_relu(nac_add(convolved(a, nac_reshape(Y, 2, 4, 1, 8), NULL), b)))
 
+/* scale and shift, what is added, relu6, in this order; zeros around x. Not what comes out of order, nor the zeros of one tap. */
+static nac_tensor *padded(nac_tensor *x, double value)
+{
+    return nac_pad(x, (const int64_t[][2]){{0, 0}, {1, 0}, {2, 1}, {0, 0}}, value);
+}
+BODY(scaled, nac_tensor *b = nac_value(bias), *a = convolved(nac_reshape(X, 1, 3, 8, 1), nac_reshape(Y, 2, 4, 1, 8), NULL); return nac_relu6(nac_scale_shift(a, b, b, 3)))
+BODY(scaled_added, nac_tensor *b = nac_value(bias), *a = nac_reshape(X, 3, 1, 8), *c = convolved(a, nac_reshape(Y, 1, 8, 8), NULL);
+     return nac_relu(nac_add(a, nac_scale_shift(c, b, b, 2))))
+BODY(added_scaled, nac_tensor *b = nac_value(bias), *a = nac_reshape(X, 3, 1, 8), *c = nac_relu(nac_add(convolved(a, nac_reshape(Y, 1, 8, 8), b), a));
+     return nac_scale_shift(c, b, b, 2))
+BODY(zeros_around, return convolved(padded(nac_reshape(X, 1, 3, 8, 1), 0), nac_reshape(Y, 2, 4, 1, 8), NULL))
+BODY(ones_around, return convolved(padded(nac_reshape(X, 1, 3, 8, 1), 1), nac_reshape(Y, 2, 4, 1, 8), NULL))
+BODY(one_tap, return convolved(padded(nac_reshape(X, 1, 3, 1, 8), 0), nac_reshape(Y, 1, 1, 8, 8), NULL))
+BODY(same_around, return nac_convolve(padded(nac_reshape(X, 1, 3, 8, 1), 0), nac_reshape(Y, 2, 4, 1, 8), NULL, &(nac_conv_spec){.padding = "same", .strides = {{2}}}))
+
 START_TEST(epilogues)
 {
     nac_tensor *x = noise(1, NAC_SHAPE(3, 8)), *y = noise(2, NAC_SHAPE(8, 8));
@@ -180,7 +195,27 @@ START_TEST(epilogues)
     becomes(image_bias, x, y, nac_pass_epilogue,
             "  %t3: float32 (1, 3, 8, 1) = reshape %i0\n  %t4: float32 (2, 4, 1, 8) = reshape %i1\n  %t5: float32 (1, 2, 5, 8) = conv %t3 %t4 bias, relu\n"
             "  return %t5\n");
-    nac_function_body bodies[] = {dense, dense_reversed, dense_kept, dense_of_heads, many, image, image_bias};
+    becomes(scaled, x, y, nac_pass_epilogue,
+            "  %t3: float32 (2, 4, 1, 8) = reshape %i1\n  %t4: float32 (1, 3, 8, 1) = reshape %i0\n"
+            "  %t5: float32 (1, 2, 5, 8) = conv %t4 %t3 bias bias, scale_shift, relu6\n  return %t5\n");
+    becomes(scaled_added, x, y, nac_pass_epilogue,
+            "  %t3: float32 (3, 1, 8) = reshape %i0\n  %t4: float32 (1, 8, 8) = reshape %i1\n"
+            "  %t5: float32 (3, 1, 8) = conv %t3 %t4 bias bias %t3, scale_shift, add, relu\n  return %t5\n");
+    becomes(added_scaled, x, y, nac_pass_epilogue,
+            "  %t3: float32 (3, 1, 8) = reshape %i0\n  %t4: float32 (1, 8, 8) = reshape %i1\n"
+            "  %t5: float32 (3, 1, 8) = conv %t3 %t4 bias %t3, add, relu\n  %t6: float32 (3, 1, 8) = scale_shift %t5 bias bias\n"
+            "  return %t6\n");
+    becomes(zeros_around, x, y, nac_pass_epilogue,
+            "  %t2: float32 (2, 4, 1, 8) = reshape %i1\n  %t3: float32 (1, 3, 8, 1) = reshape %i0\n"
+            "  %t4: float32 (1, 3, 8, 8) = conv %t3 %t2\n  return %t4\n");
+    becomes(ones_around, x, y, nac_pass_epilogue,
+            "  %t2: float32 (2, 4, 1, 8) = reshape %i1\n  %t3: float32 (1, 3, 8, 1) = reshape %i0\n"
+            "  %t4: float32 (1, 4, 11, 1) = pad %t3\n  %t5: float32 (1, 3, 8, 8) = conv %t4 %t2\n  return %t5\n");
+    becomes(one_tap, x, y, nac_pass_epilogue,
+            "  %t2: float32 (1, 1, 8, 8) = reshape %i1\n  %t3: float32 (1, 3, 1, 8) = reshape %i0\n  %t4: float32 (1, 4, 4, 8) = pad %t3\n"
+            "  %t5: float32 (1, 4, 4, 8) = conv %t4 %t2\n  return %t5\n");
+    nac_function_body bodies[] = {dense,        dense_reversed, dense_kept,   dense_of_heads, many,    image,      image_bias, scaled,
+                                  scaled_added, added_scaled,   zeros_around, ones_around,    one_tap, same_around};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         nac_tensor *in = nac_list(x, y), *found = nac_function_call(nac_function_new(bodies[i], NULL), in), *expected = bodies[i](NULL, in);
         ck_assert_msg(same(nac_at(found, 0), nac_at(expected, 0)), "body %zu", i);
