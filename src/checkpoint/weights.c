@@ -105,6 +105,7 @@ typedef struct {
     nac_staging   to;
     nac_h5 *const *files;               /* one, or shards: a group may stand in several */
     int           n_files;
+    bool          slots;                /* the optimizer's were found */
 } staging;
 
 /* Looks in one file after the other; *in is where it is. */
@@ -262,6 +263,7 @@ static bool stage_optimizer(staging *s, const nac_slot_group *g)
     for (int i = 0; i < found && i < wanted; i++)
         if (!stage(s, g->path, i, g->variables.items[i]))
             return false;
+    s->slots = s->slots || found == wanted;
     return true;
 }
 
@@ -424,6 +426,8 @@ bool nac_weights_read(nac_h5 *const *files, int n_files, nac_model *m, bool skip
     nac_staging_begin(&s.to, report);
     s.to.also = also;
     bool ok = nac_staging_end(&s.to, stage_all(&s, &map), skip_mismatch);
+    if (ok && optimizer && !s.slots && nac_iterations(optimizer) == 0)
+        ok = nac_optimizer_restart(optimizer);
     nac_slot_map_free(&map);
     return ok;
 }

@@ -910,6 +910,34 @@ static bool write_softmax(const op_layer *l, const nac_tensor *x, const nac_tens
     return cJSON_AddItemToObject(config, "axis", nac_json_int(-1));
 }
 
+static bool write_gelu(const op_layer *l, const nac_tensor *x, const nac_tensor *y, cJSON *config)
+{
+    (void)x, (void)y;
+    return cJSON_AddBoolToObject(config, "approximate", strcmp(l->op->name, "gelu_tanh") == 0);
+}
+
+static bool write_pad(const op_layer *l, const nac_tensor *x, const nac_tensor *y, cJSON *config)
+{
+    const nac_pad_attrs *a = l->attrs;
+    cJSON *widths = cJSON_AddArrayToObject(config, "pad_width");
+    (void)y;
+    for (int d = 0; d < x->type.rank; d++) {
+        cJSON *pair = cJSON_CreateArray();
+        cJSON_AddItemToArray(pair, nac_json_int(a->before[d]));
+        cJSON_AddItemToArray(pair, nac_json_int(a->after[d]));
+        cJSON_AddItemToArray(widths, pair);
+    }
+    return a->value == 0 && cJSON_AddStringToObject(config, "mode", "constant");
+}
+
+static bool write_repeat(const op_layer *l, const nac_tensor *x, const nac_tensor *y, cJSON *config)
+{
+    const nac_repeat_attrs *a = l->attrs;
+    (void)x, (void)y;
+    cJSON_AddItemToObject(config, "repeats", nac_json_int(a->repeats));
+    return cJSON_AddItemToObject(config, "axis", nac_json_int(a->axis));
+}
+
 static bool write_take(const op_layer *l, const nac_tensor *x, const nac_tensor *y, cJSON *config)
 {
     (void)l, (void)x, (void)y;
@@ -965,10 +993,12 @@ static const struct {
     {"Cast", "core", Cast, "cast", write_cast},
     {"OneHot", "nn", OneHot, "one_hot", write_one_hot},
     {"Softmax", "nn", Softmax, "softmax", write_softmax},
-    READ(LogSoftmax, "nn"), READ(Gelu, "nn"), READ(LeakyRelu, "nn"), READ(Elu, "nn"), READ(Normalize, "nn"),
+    {"Gelu", "nn", Gelu, "gelu_exact", write_gelu}, {"Gelu", "nn", Gelu, "gelu_tanh", write_gelu}, {"Pad", "numpy", Pad, "pad", write_pad},
+    {"Repeat", "numpy", Repeat, "repeat", write_repeat},
+    READ(LogSoftmax, "nn"), READ(LeakyRelu, "nn"), READ(Elu, "nn"), READ(Normalize, "nn"),
     READ(Logsumexp, "math"), READ(TopK, "math"), READ(Norm, "linalg"), READ(ExpandDims, "numpy"), READ(Squeeze, "numpy"), READ(Stack, "numpy"),
     READ(Split, "numpy"), READ(Ravel, "numpy"), READ(BroadcastTo, "numpy"), READ(Swapaxes, "numpy"), READ(Moveaxis, "numpy"), READ(Flip, "numpy"),
-    READ(Repeat, "numpy"), READ(Tile, "numpy"), READ(Pad, "numpy"), READ(TakeAlongAxis, "numpy"), READ(Sort, "numpy"), READ(Round, "numpy"),
+    READ(Tile, "numpy"), READ(TakeAlongAxis, "numpy"), READ(Sort, "numpy"), READ(Round, "numpy"),
     READ(Einsum, "numpy"), READ(ConvertToTensor, "core"), READ(Unstack, "core"),
     READ(Argsort, "numpy"), READ(Average, "numpy"), READ(Fliplr, "numpy"), READ(Roll, "numpy"), READ(Diff, "numpy"), READ(Hstack, "numpy"), READ(Tril, "numpy"),
     READ(Triu, "numpy"), READ(FullLike, "numpy"), READ(Moments, "nn"), READ(Celu, "nn"), READ(Glu, "nn"), READ(Threshold, "nn"), READ(HardShrink, "nn"),

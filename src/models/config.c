@@ -53,14 +53,41 @@ static cJSON *argument(const model *m, const nac_tensor *t)
     return json;
 }
 
-static cJSON *number(const nac_tensor *t)
+static cJSON *number(const nac_tensor *t, int64_t i)
 {
-    return nac_is_float(t->type.dtype) ? nac_json_float(nac_item(t)) : nac_json_int((int64_t)nac_item(t));
+    double v = nac_item_at(t, i);
+    return nac_is_float(t->type.dtype) ? nac_json_float(v) : nac_json_int((int64_t)v);
 }
 
-static cJSON *tensor_or_number(const model *m, const nac_tensor *t)
+/* The part of a constant from element *at on, as nested lists. */
+static cJSON *numbers(const nac_tensor *t, int depth, int64_t *at)
 {
-    return t->node ? argument(m, t) : number(t);
+    if (depth == t->type.rank)
+        return number(t, (*at)++);
+    cJSON *list = cJSON_CreateArray();
+    for (int64_t i = 0; i < t->type.dim[depth]; i++)
+        cJSON_AddItemToArray(list, numbers(t, depth + 1, at));
+    return list;
+}
+
+static cJSON *tensor_or_constant(const model *m, const nac_tensor *t)
+{
+    int64_t at = 0;
+    if (t->node || t->type.rank == 0)
+        return t->node ? argument(m, t) : number(t, 0);
+    cJSON *json = cJSON_CreateObject(), *config;
+    cJSON_AddStringToObject(json, "class_name", "__numpy__");
+    config = cJSON_AddObjectToObject(json, "config");
+    cJSON_AddItemToObject(config, "value", numbers(t, 0, &at));
+    cJSON_AddStringToObject(config, "dtype", nac_dtype_name(t->type.dtype));
+    return json;
+}
+
+/* Joining takes its tensors in a list. */
+static bool joins(const nac_layer *l)
+{
+    const op_layer *op = (const op_layer *)l;
+    return nac_is_operation(l) && op->op && !op->args && strcmp(op->op->name, "concatenate") == 0;
 }
 
 /* An op takes tensors and literals one by one, a layer whose build takes several shapes its tensors; others take one argument. */
@@ -73,16 +100,15 @@ static cJSON *arguments(const model *m, const layer_node *node)
         const op_layer *op = (const op_layer *)node->layer;
         const cJSON *arg;
         int used = 0;
-        /* joining takes its tensors in a list */
-        cJSON *list = op->op && !op->args && strcmp(op->op->name, "concatenate") == 0 ? cJSON_CreateArray() : args;
+        cJSON *list = joins(node->layer) ? cJSON_CreateArray() : args;
         for (int i = 0; !op->args && i < nac_list_length(s); i++)
-            cJSON_AddItemToArray(list, tensor_or_number(m, nac_at(s, i)));
+            cJSON_AddItemToArray(list, tensor_or_constant(m, nac_at(s, i)));
         cJSON_ArrayForEach(arg, op->args)
         {
             cJSON *items = cJSON_IsArray(arg) && cJSON_IsNull(arg->child) ? cJSON_CreateArray() : NULL;
             for (int i = 0, n = cJSON_GetArraySize(arg); items && i < n; i++)
-                cJSON_AddItemToArray(items, tensor_or_number(m, nac_at(s, used++)));
-            cJSON_AddItemToArray(args, items ? items : cJSON_IsNull(arg) ? tensor_or_number(m, nac_at(s, used++)) : cJSON_Duplicate(arg, true));
+                cJSON_AddItemToArray(items, tensor_or_constant(m, nac_at(s, used++)));
+            cJSON_AddItemToArray(args, items ? items : cJSON_IsNull(arg) ? tensor_or_constant(m, nac_at(s, used++)) : cJSON_Duplicate(arg, true));
         }
         if (list != args)
             cJSON_AddItemToArray(args, list);
@@ -147,7 +173,14 @@ static cJSON *layer_entry(const model *m, nac_layer *l)
     return entry;
 }
 
-/* Files hold no constants but the numbers in the arguments of an op. */
+#define MAX_CONSTANT (1 << 16)       /* elements that a config may hold */
+
+static bool may_be_written(const layer_node *node, const nac_tensor *constant)
+{
+    return nac_is_operation(node->layer) && !joins(node->layer) && constant->buffer && nac_type_size(&constant->type) <= MAX_CONSTANT;
+}
+
+/* Files hold no constants but in the arguments of an op. */
 static bool check_constants(const model *m)
 {
     for (int k = 0; k < m->nodes.n; k++) {
@@ -157,7 +190,7 @@ static bool check_constants(const model *m)
         for (int a = 0; a < NAC_COUNT(all); a++) {
             int n = all[a] ? nac_flatten_into(all[a], flat, NAC_MAX_IO) : 0;
             for (int i = 0; i < n; i++)
-                if (!flat[i]->node && !(a == 0 && nac_is_operation(node->layer) && flat[i]->type.rank == 0 && flat[i]->buffer))
+                if (!flat[i]->node && !(a == 0 && may_be_written(node, flat[i])))
                     return nac_fail(NAC_E_UNSUPPORTED, "%s \"%s\" was called with a constant tensor, which a Keras file cannot hold",
                                     node->layer->base.cls->name, node->layer->name);
         }

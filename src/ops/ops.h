@@ -35,6 +35,9 @@ typedef struct {
     int64_t axis, start, stop, step;    /* start of NAC_NONE: from the end the step comes from */
 } nac_slice_attrs;
 typedef struct {
+    int64_t axis, repeats;
+} nac_repeat_attrs;
+typedef struct {
     int64_t dtype;
 } nac_cast_attrs;
 typedef struct {

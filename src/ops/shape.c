@@ -519,13 +519,9 @@ nac_tensor *nac_pad(nac_tensor *x, const int64_t (*pads)[2], double value)
 
 /* ---- repeating ---- */
 
-typedef struct {
-    int64_t axis, repeats;
-} repeat_attrs;
-
 static bool repeat_infer(nac_infer *i)
 {
-    const repeat_attrs *a = i->attrs;
+    const nac_repeat_attrs *a = i->attrs;
     i->out[0] = i->in[0];
     if (i->in[0].dim[a->axis] >= 0)
         i->out[0].dim[a->axis] *= a->repeats;
@@ -534,7 +530,7 @@ static bool repeat_infer(nac_infer *i)
 
 static void repeat_eval(const nac_eval *e)
 {
-    const repeat_attrs *a = e->attrs;
+    const nac_repeat_attrs *a = e->attrs;
     const nac_type *x = e->in[0].type;
     const char *from = e->in[0].data;
     char *to = e->out[0].data;
@@ -549,7 +545,7 @@ static void repeat_eval(const nac_eval *e)
 
 static bool repeat_vjp(nac_vjp *v)      /* the copies of one element stand side by side */
 {
-    const repeat_attrs *a = v->attrs;
+    const nac_repeat_attrs *a = v->attrs;
     const nac_type *x = &v->in[0]->type;
     int64_t rows = 1, inner = 1;
     for (int d = 0; d < x->rank; d++)
@@ -558,14 +554,14 @@ static bool repeat_vjp(nac_vjp *v)      /* the copies of one element stand side 
     return (v->din[0] = nac_reshape_to(sum, nac_shape_of_tensor(v->in[0])));
 }
 
-static const nac_op nac_op_repeat = {.name = "repeat", .n_in = 1, .n_out = 1, .attrs_size = sizeof(repeat_attrs), .infer = repeat_infer,
+static const nac_op nac_op_repeat = {.name = "repeat", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_repeat_attrs), .infer = repeat_infer,
                                      .eval = repeat_eval, .vjp = repeat_vjp};
 
 nac_tensor *nac_repeat(nac_tensor *x, int64_t repeats, int axis)
 {
     if (!x)
         return NULL;
-    repeat_attrs a = {nac_axis_of("repeat", axis, x->type.rank), repeats};
+    nac_repeat_attrs a = {nac_axis_of("repeat", axis, x->type.rank), repeats};
     if (a.axis < 0)
         return NULL;
     if (repeats < 1)

@@ -165,6 +165,18 @@ bool nac_optimizer_build(nac_optimizer *o, int n, nac_variable *const *variables
     return ok;
 }
 
+bool nac_optimizer_restart(nac_optimizer *o)
+{
+    nac_scope scope = nac_scope_begin();
+    bool ok = true;
+    o = acting(o);
+    for (int i = 0; i < o->n_slots && type_of(o)->slot; i++)
+        for (int k = 0; ok && k < NAC_OPTIMIZER_SLOTS && o->slots[i].slot[k]; k++)
+            ok = nac_assign(o->slots[i].slot[k], type_of(o)->slot(o, o->slots[i].variable, k));
+    nac_scope_end(&scope);
+    return ok;
+}
+
 bool nac_optimizer_built(const nac_optimizer *o)
 {
     return acting(o)->n_slots > 0;

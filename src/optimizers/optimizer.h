@@ -16,6 +16,8 @@ bool nac_optimizer_apply(nac_optimizer *o, int n, nac_tensor *const *grads, nac_
 
 /* Makes slots for variables that have none yet. */
 bool nac_optimizer_build(nac_optimizer *o, int n, nac_variable *const *variables);
+/* Slots that begin as what the variables are begin anew: those have other values than when the slots were made. */
+bool nac_optimizer_restart(nac_optimizer *o);
 /* Keras's optimizer.variables for a model with those trainable variables, retained in out; built ones only if all are built. */
 bool nac_optimizer_variables(nac_optimizer *o, int n, nac_variable *const *variables, nac_list *out);
 bool nac_optimizer_built(const nac_optimizer *o);

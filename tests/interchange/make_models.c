@@ -92,6 +92,16 @@ static void transformer(void)
     finish(m, numbers(6, NAC_SHAPE(4, 5, 8)), numbers(7, NAC_SHAPE(4, 5, 3)), "made_transformer");
 }
 
+static void ops_and_constants(void)
+{
+    nac_tensor *x = nac_input(5, 4), *h = nac_call(nac_dense(4), x);
+    h = nac_add(h, nac_mul_scalar(nac_sin(nac_reshape(nac_arange(NAC_FLOAT32, 0, 20, 1), 1, 5, 4)), 0.5));
+    h = nac_add(nac_gelu(h, false), nac_gelu(nac_multiply(h, nac_vector(1, -1, 0.25, 2)), true));
+    h = nac_pad(nac_repeat(h, 2, 1), (const int64_t[][2]){{0, 0}, {1, 0}, {2, 1}}, 0);
+    h = nac_take(h, nac_tensor_new(NAC_INT64, NAC_SHAPE(3), (int64_t[]){4, 0, 9}), 1);
+    finish(nac_functional(x, nac_call(nac_dense(2), h)), numbers(14, NAC_SHAPE(4, 5, 4)), NULL, "made_ops");
+}
+
 static void nested(void)
 {
     nac_tensor *i = nac_input(4);
@@ -129,6 +139,7 @@ int main(int argc, char **argv)
     stateful();
     transformer();
     nested();
+    ops_and_constants();
     cut_and_frozen();
     not_compiled();
     return nac_report();

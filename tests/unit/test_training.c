@@ -1048,6 +1048,22 @@ START_TEST(resuming)
 }
 END_TEST
 
+/* A file of a model that was compiled and not trained: slots that begin as the weights begin as those of the file. */
+START_TEST(beginning_from_a_file)
+{
+    static const char *const names[] = {"adam", "adagrad", "ScheduleFreeAdamW", "ftrl"};
+    nac_dataset *d = nac_arrays(noise(1, NAC_SHAPE(8, 3)), .targets = noise(2, NAC_SHAPE(8, 1)));
+    for (int k = 0; k < 4; k++) {
+        nac_model *m = nac_sequential(nac_input_layer(3), nac_dense(4, .activation = "tanh"), nac_dense(1));
+        WORKS(nac_compile(m, .optimizer = names[k], .loss = "mse") && nac_save(m, in_folder("new.keras")));
+        nac_model *again = nac_load(in_folder("new.keras"));
+        WORKS(nac_fit(m, d, .batch_size = 4, .epochs = 2, .shuffle = false, .verbose = 0));
+        WORKS(nac_fit(again, d, .batch_size = 4, .epochs = 2, .shuffle = false, .verbose = 0));
+        assert_same_weights(m, again, names[k]);
+    }
+}
+END_TEST
+
 /* ---- the same by other ways ---- */
 
 static void train_some(nac_model *m, int which, nac_history **h)
@@ -1328,6 +1344,7 @@ int main(void)
     tcase_add_test(t, model_checkpoint_by_batches);
     tcase_add_test(t, model_checkpoint_says_what_is_wrong);
     tcase_add_test(t, resuming);
+    tcase_add_test(t, beginning_from_a_file);
     tcase_add_test(t, eager_is_compiled);
     tcase_add_test(t, threads_do_not_matter);
     tcase_add_test(t, freezing);
