@@ -291,7 +291,7 @@ static bool is_regular(const nac_conv *s)
 {
     const int64_t segments = s->dilation[2] == 1 ? s->k[1] : taps(s);
     const int64_t padded = reach(s, 1, s->out[1]) * reach(s, 2, s->out[2]);
-    if (s->in[0] != 1 || s->k[0] != 1 || s->pad[0] != 0 || s->pad[1] < 0 || s->pad[2] < 0 || strip_lines(s) == 0)
+    if (s->in[0] != 1 || s->out[0] != 1 || s->k[0] != 1 || s->pad[0] != 0 || s->pad[1] < 0 || s->pad[2] < 0 || strip_lines(s) == 0)
         return false;
     /* Depthwise there is too little to compute to pay for the zeros around small images. */
     return is_depthwise(s) ? 4 * padded <= 5 * in_pixels(s) : s->groups == 1 && segments * BLOCK <= ROWS;

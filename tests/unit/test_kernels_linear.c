@@ -350,6 +350,9 @@ START_TEST(common_convolutions)
         {.n = 3, .in = {1, 9, 9}, .c_in = 40, .k = {1, 1, 1}, .out = {1, 9, 9}, .c_out = 33, .groups = 1},
         {.n = 2, .in = {1, 12, 12}, .c_in = 48, .k = {1, 3, 3}, .out = {1, 12, 12}, .c_out = 48, .groups = 48, .pad = {0, 1, 1}},
         {.n = 2, .in = {1, 1, 700}, .c_in = 4, .k = {1, 1, 5}, .out = {1, 1, 696}, .c_out = 17, .groups = 1},
+        /* Planes of zeros behind the only one. */
+        {.n = 1, .in = {1, 6, 5}, .c_in = 2, .k = {1, 4, 2}, .out = {3, 3, 5}, .c_out = 12, .groups = 2, .pad = {0, 0, 1}},
+        {.n = 2, .in = {1, 6, 5}, .c_in = 4, .k = {1, 4, 2}, .out = {3, 3, 5}, .c_out = 12, .groups = 1, .pad = {0, 0, 1}},
         /* More taps than a list holds, of one input and of many channels. */
         {.n = 1, .in = {1, 1, 900}, .c_in = 2, .k = {1, 1, 800}, .out = {1, 1, 101}, .c_out = 3, .groups = 1},
         {.n = 1, .in = {12, 12, 12}, .c_in = 3, .k = {11, 11, 11}, .out = {3, 3, 3}, .c_out = 3, .groups = 3, .pad = {1, 0, 0}},
