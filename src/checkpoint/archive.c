@@ -42,52 +42,90 @@ static bool add(zip_t *zip, const nac_member *m)
     return true;
 }
 
-static bool copy_out(zip_source_t *source, void **bytes, size_t *size)
+/* Where libzip writes: memory that is made at once for all that comes. Its own memory is many small pieces, which would have to be put together. */
+typedef struct {
+    char       *bytes;
+    size_t      at, size, room;
+    zip_error_t error;
+} sink;
+
+static bool make_room(sink *s, size_t room)
 {
-    zip_stat_t st;
-    if (zip_source_open(source) || zip_source_stat(source, &st))
-        return refuse("reading back", "", zip_source_error(source));
-    char *copy = nac_malloc(st.size);
-    bool ok = copy != NULL;
-    for (zip_uint64_t done = 0; ok && done < st.size;) {
-        zip_int64_t n = zip_source_read(source, copy + done, st.size - done);
-        ok = n > 0 || refuse("reading back", "", zip_source_error(source));
-        done += n > 0 ? (zip_uint64_t)n : 0;
-    }
-    zip_source_close(source);
-    if (!ok) {
-        nac_free(copy);
+    char *grown = room <= s->room ? s->bytes : nac_realloc(s->bytes, room);
+    if (!grown) {
+        zip_error_set(&s->error, ZIP_ER_MEMORY, 0);
         return false;
     }
-    *bytes = copy;
-    *size = st.size;
+    s->bytes = grown;
+    s->room = room > s->room ? room : s->room;
     return true;
+}
+
+static zip_int64_t to_sink(void *self, void *data, zip_uint64_t n, zip_source_cmd_t command)
+{
+    sink *s = self;
+    zip_int64_t to;
+    switch (command) {
+    case ZIP_SOURCE_SUPPORTS:
+        return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE, ZIP_SOURCE_STAT, ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE,
+                                              ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL, ZIP_SOURCE_SUPPORTS, ZIP_SOURCE_BEGIN_WRITE, ZIP_SOURCE_COMMIT_WRITE,
+                                              ZIP_SOURCE_ROLLBACK_WRITE, ZIP_SOURCE_WRITE, ZIP_SOURCE_SEEK_WRITE, ZIP_SOURCE_TELL_WRITE, ZIP_SOURCE_REMOVE, -1);
+    case ZIP_SOURCE_STAT:
+        zip_stat_init(data);
+        ((zip_stat_t *)data)->size = 0;
+        ((zip_stat_t *)data)->valid |= ZIP_STAT_SIZE;
+        return sizeof(zip_stat_t);
+    case ZIP_SOURCE_WRITE:
+        if (n > SIZE_MAX / 2 - s->at || (s->at + n > s->room && !make_room(s, 2 * (s->at + n))))
+            return -1;
+        memcpy(s->bytes + s->at, data, n);
+        s->at += n;
+        s->size = s->at > s->size ? s->at : s->size;
+        return (zip_int64_t)n;
+    case ZIP_SOURCE_SEEK_WRITE:
+        to = zip_source_seek_compute_offset(s->at, s->size, data, n, &s->error);
+        s->at = to < 0 ? s->at : (size_t)to;
+        return to < 0 ? -1 : 0;
+    case ZIP_SOURCE_TELL_WRITE:
+        return (zip_int64_t)s->at;
+    case ZIP_SOURCE_ERROR:
+        return zip_error_to_data(&s->error, data, n);
+    default:                    /* there is nothing to read, and nothing to open or close */
+        return 0;
+    }
 }
 
 bool nac_archive_write(const nac_member *members, int count, void **bytes, size_t *size)
 {
     zip_error_t error;
+    sink s = {0};
+    size_t room = 1024;
+    for (int i = 0; i < count; i++)
+        room += members[i].size + 2 * strlen(members[i].name) + 256;
     zip_error_init(&error);
-    zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, &error);
+    zip_error_init(&s.error);
+    zip_source_t *source = make_room(&s, room) ? zip_source_function_create(to_sink, &s, &error) : NULL;
     zip_t *zip = source ? zip_open_from_source(source, ZIP_CREATE | ZIP_TRUNCATE, &error) : NULL;
-    bool ok = zip || refuse("beginning", "", &error);
-    zip_error_fini(&error);
-    if (!ok) {
+    bool ok = zip || (s.bytes && refuse("beginning", "", &error));
+    if (!zip)
         zip_source_free(source);
-        return false;
-    }
-    zip_source_keep(source);    /* the result outlives its writer */
     for (int i = 0; ok && i < count; i++)
         ok = add(zip, &members[i]);
     if (ok && zip_close(zip)) {
         ok = refuse("finishing", "", zip_get_error(zip));
         zip_discard(zip);
-    } else if (!ok) {
+    } else if (zip && !ok) {
         zip_discard(zip);
     }
-    ok = ok && copy_out(source, bytes, size);
-    zip_source_free(source);
-    return ok;
+    zip_error_fini(&error);
+    zip_error_fini(&s.error);
+    if (!ok) {
+        nac_free(s.bytes);
+        return false;
+    }
+    *bytes = s.bytes;
+    *size = s.size;
+    return true;
 }
 
 /* ---- reading ---- */

@@ -137,7 +137,7 @@ void nac_misfit_add(nac_staging *s, nac_misfit_kind kind, const char *path, cons
     if (r->n < NAC_COUNT(r->entry)) {
         nac_misfit *e = &r->entry[r->n++];
         e->kind = kind;
-        snprintf(e->path, sizeof e->path, "%s", path);
+        snprintf(e->path, sizeof e->path, "%.*s", (int)sizeof e->path - 1, path);
         snprintf(e->detail, sizeof e->detail, "%s", detail);
     }
     r->total++;

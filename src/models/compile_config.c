@@ -152,7 +152,7 @@ static bool read_specs(nac_model *m, nac_kind kind, const cJSON *json, nac_specs
         return read_spec(kind, json, &out->v[0]);
     cJSON_ArrayForEach(item, json)
     {
-        nac_spec spec;
+        nac_spec spec = NULL;
         if (n == NAC_MAX_IO)
             return nac_fail(NAC_E_UNSUPPORTED, "compile_config: more than %d entries", NAC_MAX_IO);
         if (!read_spec(kind, item, &spec))

@@ -29,7 +29,7 @@ typedef struct {
 static nac_layer *operation(const char *dtype)
 {
     (void)dtype;
-    return nac_node_of(nac_repeat(nac_input(5, 4), 2, -1))->layer;
+    return nac_node_of(nac_average_pool(nac_input(5, 4), (nac_size){{2}}, (nac_size){{2}}, "valid", "channels_last"))->layer;
 }
 
 static nac_layer *branches(const char *dtype)
