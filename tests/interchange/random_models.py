@@ -779,7 +779,7 @@ class Generator:
         finally:
             self.live, self.leaves, self.made, self.masked_inside, self.inputs = outside
         alike = [t for t in self.live if t.shape == x.shape and t.dtype == x.dtype and t is not x]
-        if self.maybe(0.1):
+        if self.maybe(0.1) and not any("ConvLSTM" in type(layer).__name__ for layer in model._flatten_layers()):
             model.trainable = False
         ys = model(x, training=False) if self.maybe(0.1) else model(x)
         if not isinstance(ys, (list, tuple)) and not self.masked(x):
@@ -1025,6 +1025,8 @@ class Generator:
         more = {"noisy": self.noisy}
         # On PyTorch a loss multiplies the weights by its mask in place, and weighted metrics after it have that instead of the weights.
         spoilt = keras.backend.backend() == "torch" and "weighted_metrics" in how and any(getattr(loss, "ignore_class", None) is not None or self.masked(y) for y, _, loss in outputs)
+        # Keras multiplies losses (n, 1, 1) by weights (n) to (n, 1, n); Nacre weighs samples.
+        spoilt |= any(p.ndim == 4 for p in predicted)
         if self.maybe(0.25) and not spoilt and not any(kind == "label" for _, kind, _ in outputs):
             timed = not several and predicted[0].ndim == 3 and self.maybe(0.5)
             more["sample_weight"] = (0.5 + self.data.random(predicted[0].shape[:2] if timed else SAMPLES)).astype("float32")
