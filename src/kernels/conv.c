@@ -98,8 +98,10 @@ static void finish_rows(int64_t rows, int64_t c, const nac_conv_finish *f, const
         for (int64_t i = 0; i < c; i += NAC_W) {
             const int64_t n = nac_min(c - i, NAC_W);
             vec           v = nac_load_part(y + i, n);
-            if (scale)
-                v = v * nac_load_part(scale + i, n) + nac_load_part(shift + i, n);
+            if (scale) {                /* with nothing between product and sum, which are one rounding, as in scale_shift */
+                const vec k = nac_load_part(scale + i, n), h = nac_load_part(shift + i, n);
+                v = v * k + h;
+            }
             if (rest)
                 v += nac_load_part(rest + i, n);
             if (f->relu || f->relu6)
