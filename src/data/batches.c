@@ -317,25 +317,10 @@ bool nac_batches_restart(nac_batches *b, bool shuffle, uint64_t seed, uint64_t e
 
 /* ---- batches that a function makes ---- */
 
-static bool same_samples(const nac_tensor *t, int64_t number, int64_t *n)
-{
-    char text[128];
-    for (int i = 0; i < t->n_items; i++)
-        if (!same_samples(t->items[i], number, n))
-            return false;
-    if (t->n_items)
-        return true;
-    if (!t->buffer || t->type.rank < 1)
-        return nac_fail(NAC_E_SHAPE, "batch %lld: expected arrays with samples along their first axis, found %s", (long long)number,
-                        nac_type_text(&t->type, text, sizeof text));
-    *n = *n < 0 ? t->type.dim[0] : *n;
-    return t->type.dim[0] == *n
-           || nac_fail(NAC_E_SHAPE, "batch %lld: expected %lld samples in each of its arrays, found %lld", (long long)number, (long long)*n, (long long)t->type.dim[0]);
-}
-
 static nac_tensor *make(nac_batches *b)
 {
     int64_t number = b->order ? b->order[b->at] : b->at, samples = -1;
+    char what[32];
     nac_scope scope = nac_scope_begin();
     nac_tensor *batch = b->data->make(b->data->context, number);
     if (!batch && nac_ok())
@@ -344,7 +329,8 @@ static nac_tensor *make(nac_batches *b)
         batch = nac_list_of(1, &batch);
     else if (batch && batch->n_items > 3)
         batch = nac_fail(NAC_E_ARGUMENT, "batch %lld: expected inputs, targets and sample weights, found a list of %d", (long long)number, batch->n_items);
-    bool ok = batch && same_samples(batch, number, &samples);
+    snprintf(what, sizeof what, "batch %lld", (long long)number);
+    bool ok = batch && nac_same_samples(batch, what, &samples);
     nac_release(b->last);
     b->last = ok ? nac_retain(batch) : nac_trail("in the function of a dataset");
     nac_scope_end(&scope);

@@ -13,6 +13,9 @@ struct nac_dataset {
     void           *context;
 };
 
+/* Whether each of its arrays has *size samples; -1: as many as the first one has, which is then *size. */
+bool nac_same_samples(const nac_tensor *t, const char *what, int64_t *size);
+
 enum { NAC_BATCHES_AHEAD = 4 };
 
 /* Batches of a dataset in some order. A batch is a list of inputs, targets and weights, as many as there are; its memory is used again for a

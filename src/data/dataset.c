@@ -11,20 +11,20 @@ static void destroy(void *object)
     nac_release(d->weights);
 }
 
-static bool check(const nac_tensor *t, const char *what, int64_t *size)
+bool nac_same_samples(const nac_tensor *t, const char *what, int64_t *size)
 {
     char text[128];
     for (int i = 0; i < t->n_items; i++)
-        if (!check(t->items[i], what, size))
+        if (!nac_same_samples(t->items[i], what, size))
             return false;
     if (t->n_items)
         return true;
     if (!t->buffer || t->type.rank < 1)
-        return nac_fail(NAC_E_SHAPE, "nac_arrays: %s: expected an array with samples along its first axis, found %s", what,
+        return nac_fail(NAC_E_SHAPE, "%s: expected an array with samples along its first axis, found %s", what,
                         nac_type_text(&t->type, text, sizeof text));
     if (*size < 0)
         *size = t->type.dim[0];
-    return t->type.dim[0] == *size || nac_fail(NAC_E_SHAPE, "nac_arrays: %s: expected %lld samples, found %lld", what, (long long)*size, (long long)t->type.dim[0]);
+    return t->type.dim[0] == *size || nac_fail(NAC_E_SHAPE, "%s: expected %lld samples, found %lld", what, (long long)*size, (long long)t->type.dim[0]);
 }
 
 static const nac_object_type type = {NAC_KIND_DATASET, destroy};
@@ -32,8 +32,8 @@ static const nac_object_type type = {NAC_KIND_DATASET, destroy};
 nac_dataset *nac_arrays_with(const nac_arrays_arguments *a)
 {
     int64_t size = -1;
-    if (!a->inputs || !check(a->inputs, "inputs", &size) || (a->targets && !check(a->targets, "targets", &size))
-        || (a->sample_weight && !check(a->sample_weight, "sample_weight", &size)))
+    if (!a->inputs || !nac_same_samples(a->inputs, "nac_arrays: inputs", &size) || (a->targets && !nac_same_samples(a->targets, "nac_arrays: targets", &size))
+        || (a->sample_weight && !nac_same_samples(a->sample_weight, "nac_arrays: sample_weight", &size)))
         return NULL;
     nac_dataset *d = nac_object_new(&type, sizeof *d);
     if (d) {

@@ -48,17 +48,19 @@ typedef struct {
     float  *value, *weight;
 } summary;
 
-static bool summary_alloc(summary *s, int64_t n)
-{
-    *s = (summary){n, nac_calloc((size_t)n + 1, sizeof(float)), nac_calloc((size_t)n + 1, sizeof(float))};
-    return s->value && s->weight;
-}
-
 static void summary_free(summary *s)
 {
     nac_free(s->value);
     nac_free(s->weight);
     *s = (summary){0};
+}
+
+static bool summary_alloc(summary *s, int64_t n)
+{
+    *s = (summary){n, nac_calloc((size_t)n + 1, sizeof(float)), nac_calloc((size_t)n + 1, sizeof(float))};
+    if (!s->value || !s->weight)
+        summary_free(s);
+    return s->value;
 }
 
 /* About 1 / epsilon of them. */

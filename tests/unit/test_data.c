@@ -235,8 +235,8 @@ START_TEST(made_batches_that_are_wrong)
 {
     static const char *const expected[] = {
         "batch 2: the dataset's function gave none; in the function of a dataset", "the disk is gone; in the function of a dataset",
-        "batch 2: expected inputs, targets and sample weights, found a list of 4", "batch 2: expected 3 samples in each of its arrays, found 2",
-        "batch 2: expected arrays with samples along their first axis, found float32 ()"};
+        "batch 2: expected inputs, targets and sample weights, found a list of 4", "batch 2: expected 3 samples, found 2",
+        "batch 2: expected an array with samples along its first axis, found float32 ()"};
     float weights[15];
     nac_tensor *x = nac_ones(NAC_FLOAT32, NAC_SHAPE(9, WIDTH));
     nac_dataset *arrays = nac_arrays(x, .targets = nac_sum(x, .axis = 1));
