@@ -90,6 +90,25 @@ static forward_job job_of(const nac_conv *s, const void *x, const real *packed, 
     return (forward_job){s, x, packed, zeros, f, f->bias, f->relu && !nac_finishes_later(f), y};
 }
 
+NAC_INLINE vec load_n(const real *p, int64_t n)
+{
+    return n == NAC_W ? nac_load(p) : nac_load_part(p, n);
+}
+
+/* All of the finish but the bias. */
+NAC_INLINE vec finish_vector(vec v, const nac_conv_finish *f, vec scale, vec shift, vec rest)
+{
+    if (f->scale)                       /* with nothing between product and sum, which are one rounding, as in scale_shift */
+        v = v * scale + shift;
+    if (f->rest)
+        v += rest;
+    if (f->relu || f->relu6)
+        v = nac_select(v < 0, (vec){0}, v);
+    if (f->relu6)
+        v = nac_select(v > 6, splat(6), v);
+    return v;
+}
+
 /* `rest` begins with that of the first row. */
 static void finish_rows(int64_t rows, int64_t c, const nac_conv_finish *f, const real *rest, real *y)
 {
@@ -97,18 +116,8 @@ static void finish_rows(int64_t rows, int64_t c, const nac_conv_finish *f, const
     for (int64_t r = 0; r < rows; r++, y += c, rest += rest ? c : 0)
         for (int64_t i = 0; i < c; i += NAC_W) {
             const int64_t n = nac_min(c - i, NAC_W);
-            vec           v = nac_load_part(y + i, n);
-            if (scale) {                /* with nothing between product and sum, which are one rounding, as in scale_shift */
-                const vec k = nac_load_part(scale + i, n), h = nac_load_part(shift + i, n);
-                v = v * k + h;
-            }
-            if (rest)
-                v += nac_load_part(rest + i, n);
-            if (f->relu || f->relu6)
-                v = nac_select(v < 0, (vec){0}, v);
-            if (f->relu6)
-                v = nac_select(v > 6, splat(6), v);
-            nac_store_part(y + i, v, n);
+            const vec     zero = {0}, k = scale ? nac_load_part(scale + i, n) : zero, h = scale ? nac_load_part(shift + i, n) : zero;
+            nac_store_part(y + i, finish_vector(nac_load_part(y + i, n), f, k, h, rest ? nac_load_part(rest + i, n) : zero), n);
         }
 }
 
@@ -450,23 +459,25 @@ NAC_INLINE void depthwise_tile(const int nv, int64_t last, int64_t count, const 
     }
 }
 
-/* The same, finished: y (pixels, channels). */
-NAC_INLINE void depthwise_finish(const int nv, int64_t last, int64_t here, const nac_finish *f, vec acc[DW_PIXELS][DW_V], real *y, int64_t y_step)
+/* The same, stored from `channel` on: y (pixels, channels), to whose numbers they are added if `more`. f: NULL if others will be added; rest is of y's place. */
+NAC_INLINE void depthwise_finish(const int nv, int64_t last, int64_t here, bool more, const nac_conv_finish *f, const real *rest, int64_t channel,
+                                 vec acc[DW_PIXELS][DW_V], real *y, int64_t y_step)
 {
     NAC_UNROLL
     for (int v = 0; v < nv; v++) {
-        const int64_t n = v < nv - 1 ? NAC_W : last;
-        const vec     bias = f->bias ? nac_load_part(f->bias + v * NAC_W, n) : (vec){0};
+        const int64_t n = v < nv - 1 ? NAC_W : last, at = channel + v * NAC_W;
+        const vec     zero = {0}, bias = f && f->bias ? load_n((const real *)f->bias + at, n) : zero;
+        const vec     scale = f && f->scale ? load_n((const real *)f->scale + at, n) : zero, shift = f && f->scale ? load_n((const real *)f->shift + at, n) : zero;
         NAC_UNROLL
         for (int i = 0; i < DW_PIXELS; i++) {
-            real *to = y + i * y_step + v * NAC_W;
-            vec   r = acc[i][v] + bias;
+            real *to = y + i * y_step + at;
+            vec   r = acc[i][v];
             if (i >= here)
                 continue;
-            if (f->beta != 0)
-                r += nac_load_part(to, n);
-            if (f->relu)
-                r = nac_select(r < 0, (vec){0}, r);
+            if (more)
+                r += load_n(to, n);
+            if (f)
+                r = finish_vector(r + bias, f, scale, shift, rest ? load_n(rest + i * y_step + at, n) : zero);
             if (n == NAC_W)
                 nac_store(to, r);
             else
@@ -509,19 +520,18 @@ static void depthwise_pixels(const forward_job *j, int64_t p0, int64_t p1, bool 
                 const real *w = j->packed + t0 * s->c_in;
                 vec         acc[DW_PIXELS][DW_V];
                 if (multiplier == 1) {
-                    nac_finish f = {1, t0 > 0, last && j->bias ? j->bias : NULL, last && j->relu};
-                    real      *to = j->y + (p0 + i0) * s->c_out;
-                    int64_t    ch = 0;
-                    for (; ch + DW_V * NAC_W <= s->c_in; ch += DW_V * NAC_W, to += DW_V * NAC_W) {
+                    const nac_conv_finish *f = last ? j->finish : NULL;
+                    const real            *rest = last && f->rest ? (const real *)f->rest + (p0 + i0) * s->c_out : NULL;
+                    real                  *to = j->y + (p0 + i0) * s->c_out;
+                    int64_t                ch = 0;
+                    for (; ch + DW_V * NAC_W <= s->c_in; ch += DW_V * NAC_W) {
                         depthwise_tile(DW_V, NAC_W, t1 - t0, rows, w, s->c_in, ch, acc);
-                        depthwise_finish(DW_V, NAC_W, here, &f, acc, to, s->c_out);
-                        f.bias += f.bias ? DW_V * NAC_W : 0;
+                        depthwise_finish(DW_V, NAC_W, here, t0 > 0, f, rest, ch, acc, to, s->c_out);
                     }
-                    for (; ch < s->c_in; ch += NAC_W, to += NAC_W) {
+                    for (; ch < s->c_in; ch += NAC_W) {
                         const int64_t n = nac_min(s->c_in - ch, NAC_W);
                         depthwise_tile(1, n, t1 - t0, rows, w, s->c_in, ch, acc);
-                        depthwise_finish(1, n, here, &f, acc, to, s->c_out);
-                        f.bias += f.bias ? NAC_W : 0;
+                        depthwise_finish(1, n, here, t0 > 0, f, rest, ch, acc, to, s->c_out);
                     }
                     continue;
                 }
@@ -543,7 +553,8 @@ static void depthwise_pixels(const forward_job *j, int64_t p0, int64_t p1, bool 
                     }
             }
         }
-        finish_pixels(j, p0, block);
+        if (multiplier > 1)
+            finish_pixels(j, p0, block);
     }
 }
 
