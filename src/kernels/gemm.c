@@ -2,10 +2,11 @@
 #include "kernels/tile.h"
 
 /* Blocks of k and of copied rows of A: a panel of B streams from the first cache, a block of A stays in the second, as
-   do KEPT_A numbers that need no copy. Of what is larger than NEAR bytes, GROUP panels of B are packed at once, and rows of A^T
-   from FAR numbers on are copied COPIED at a time. */
+   do KEPT_A numbers that need no copy. Where B is larger than NEAR bytes, GROUP panels of it are packed at once, in blocks of FAR_KC, so that C, which
+   does not stay near either, is called up less often; rows of A^T from FAR numbers on are copied COPIED at a time. */
 enum {
     KC = 512 / sizeof(real),
+    FAR_KC = 1536 / sizeof(real),
     MC = 288,
     KEPT_A = 524288 / sizeof(real),
     SHARED_B = 65536 / sizeof(real),
@@ -304,6 +305,11 @@ typedef struct {
     bool        relu;
 } product;
 
+static bool is_far(const product *g)
+{
+    return g->k * g->n * (int64_t)sizeof(real) >= NEAR;
+}
+
 /* Rows of A that lie far apart, above all at a power of two, push each other out of the cache: copy them. */
 static bool copies(const product *g)
 {
@@ -355,11 +361,11 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
 {
     const bool    copied = copies(g);
     const int64_t tiles = nac_ceil_div(i1 - i0, NAC_MR), tile = nac_ceil_div(i1 - i0, tiles);
-    const int64_t kc_max = g->packed ? g->k : nac_ceil_div(nac_ceil_div(g->k, nac_ceil_div(g->k, KC)), 8) * 8;
-    const int64_t group = g->k * g->n * (int64_t)sizeof(real) < NEAR ? NAC_NR : GROUP * NAC_NR;
+    const int64_t most = is_far(g) ? FAR_KC : KC, group = (is_far(g) ? GROUP : 1) * NAC_NR;
+    const int64_t kc_max = g->packed ? g->k : nac_ceil_div(nac_ceil_div(g->k, nac_ceil_div(g->k, most)), 8) * 8;
     const bool    far_c = g->m * g->ldc * (int64_t)sizeof(real) >= NEAR;
-    alignas(64) real b_panel[GROUP * KC * NAC_NR];
-    alignas(64) real a_block[MC * (KC + NAC_W)];
+    alignas(64) real b_panel[GROUP * FAR_KC * NAC_NR];
+    alignas(64) real a_block[MC * (FAR_KC + NAC_W)];
 
     for (int64_t p0 = 0; p0 < g->k; p0 += kc_max) {
         const int64_t kc = nac_min(g->k - p0, kc_max), stride = g->ta ? kc : kc + NAC_W;

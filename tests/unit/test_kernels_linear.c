@@ -179,10 +179,11 @@ END_TEST
 
 START_TEST(large_products)
 {
-    static const int64_t sizes[][3] = {{32, 128, 784}, {1, 300, 700}, {300, 1, 700}, {1, 2000, 301}, {200, 70, 1100}, {97, 515, 129}, {260, 40, 33}, {13, 200, 4096}};
+    static const int64_t sizes[][3] = {{32, 128, 784}, {1, 300, 700}, {300, 1, 700}, {1, 2000, 301}, {200, 70, 1100}, {97, 515, 129}, {260, 40, 33}, {13, 200, 4096},
+                                       {25, 700, 1030}};
     TABLE(k, f64);
     seed = 2;
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 36; i++) {
         gemm_case g = {.ta = i % 2, .tb = i / 2 % 2, .bias = i % 3 == 0, .m = sizes[i / 4][0], .n = sizes[i / 4][1], .k = sizes[i / 4][2], .alpha = 1};
         g.lda = g.ta ? g.m : g.k;
         g.ldb = g.tb ? g.k : g.n;
