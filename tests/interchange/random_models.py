@@ -457,10 +457,11 @@ def center_crop(g, x, new):
 @rule(4)
 def augmentation(g, x, new):
     """RandomCrop RandomFlip RandomRotation RandomZoom RandomTranslation RandomContrast RandomBrightness"""
+    need(g.noisy)       # Keras lets the model's `training` win over the call's
     h, w, _ = known(x)
     o = {"RandomCrop": lambda: (g.some(1, h + 1), g.some(1, w + 1)), "RandomFlip": lambda: (g.pick(["horizontal", "vertical", "horizontal_and_vertical"]),),
          "RandomTranslation": lambda: (0.2, (-0.1, 0.3))}.get(new.__name__, lambda: (0.2,))()
-    return new(*o)(x, training=g.pick([False, None]) if g.noisy else False)
+    return new(*o)(x, training=g.pick([False, None]))
 
 
 @rule(2, 3)
