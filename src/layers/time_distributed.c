@@ -88,7 +88,7 @@ static bool call(nac_layer *self, nac_layer_call *c)
     if (mask && (nac_rank(mask) < 2 || nac_dim(mask, 0) != nac_dim(x, 0) || nac_dim(mask, 1) != nac_dim(x, 1)))
         return nac_fail(NAC_E_SHAPE, "TimeDistributed \"%s\": mask: expected (%lld, %lld, ..), found rank %d", self->name, (long long)nac_dim(x, 0),
                         (long long)nac_dim(x, 1), nac_rank(mask));
-    if (mask && (nac_rank(mask) == 2 || !nac_layer_class(inner)->takes_mask))
+    if (mask && !nac_layer_class(inner)->takes_mask)
         mask = NULL;
     bool regularized = false;
     nac_walk_layers(inner, is_regularized, &regularized);

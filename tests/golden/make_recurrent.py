@@ -54,6 +54,8 @@ def make_recurrent():
         layer_case("time distributed convolution", L.TimeDistributed(L.Conv2D(2, 2)), [normal(2, 3, 4, 4, 2)]),
         layer_case("time distributed normalization", L.TimeDistributed(L.BatchNormalization(momentum=0.6)), [x], training=True),
         layer_case("time distributed lstm", L.TimeDistributed(L.LSTM(2)), [normal(2, 3, 4, 3)]),
+        layer_case("time distributed normalization mask", L.TimeDistributed(L.BatchNormalization(momentum=0.6)), [x], masks=[keep], training=True),
+        layer_case("time distributed model mask", L.TimeDistributed(keras.Sequential([L.Dense(3), L.BatchNormalization(momentum=0.6)])), [x], masks=[keep], training=True),
     ]
     make.write("layers-recurrent.json", c)
 

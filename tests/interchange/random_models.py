@@ -457,10 +457,11 @@ def center_crop(g, x, new):
 @rule(4)
 def augmentation(g, x, new):
     """RandomCrop RandomFlip RandomRotation RandomZoom RandomTranslation RandomContrast RandomBrightness"""
+    need(g.noisy)       # Keras lets the model's `training` win over the call's
     h, w, _ = known(x)
     o = {"RandomCrop": lambda: (g.some(1, h + 1), g.some(1, w + 1)), "RandomFlip": lambda: (g.pick(["horizontal", "vertical", "horizontal_and_vertical"]),),
          "RandomTranslation": lambda: (0.2, (-0.1, 0.3))}.get(new.__name__, lambda: (0.2,))()
-    return new(*o)(x, training=g.pick([False, None]) if g.noisy else False)
+    return new(*o)(x, training=g.pick([False, None]))
 
 
 @rule(2, 3)
@@ -856,7 +857,8 @@ class Generator:
                 return L.CategoryEncoding(words, output_mode=self.pick(["one_hot", "multi_hot", "count"]))(x)
             if self.maybe(0.1) or "ReversibleEmbedding" in self.wanted:
                 self.wanted = [w for w in self.wanted if w != "ReversibleEmbedding"]
-                layer = L.ReversibleEmbedding(words, k, tie_weights=self.maybe(0.6), mask_zero=self.maybe(0.5), logit_soft_cap=self.pick([None, 1.5]), **self.weight("embeddings", 2))
+                zero = self.maybe(0.5) and keras.backend.backend() != "torch"       # its mask shows only when the model runs: attention_rate would not see it
+                layer = L.ReversibleEmbedding(words, k, tie_weights=self.maybe(0.6), mask_zero=zero, logit_soft_cap=self.pick([None, 1.5]), **self.weight("embeddings", 2))
                 y = layer(x)
                 back = layer(L.Dense(k, activation="tanh")(y), reverse=True)
                 self.live.append(back)
