@@ -108,6 +108,8 @@ static bool gather(const op_layer *self, const nac_layer_call *c, nac_operation_
 {
     int used = 0;
     const cJSON *arg, *item;
+    for (; !self->args && used < c->n_in; call->position[call->n] = call->n, call->n++)
+        call->in[call->n] = c->in[used++];
     for (int named = 0, position = 0; named < 2; named++) {
         const cJSON *all = named ? self->kwargs : self->args;
         cJSON_ArrayForEach(arg, all)
@@ -170,7 +172,7 @@ static const nac_op_layer_options nac_op_layer_defaults = {NAC_LAYER_COMMON(NAC_
 static const nac_option nac_op_layer_rows[] = {NAC_LAYER_COMMON(NAC_ROW, nac_op_layer_options)};
 const nac_layer_type nac_op_layer_type = {
     .cls = {.kind = NAC_KIND_LAYER, .module = "keras.src.ops", .name = "Operation", .size = sizeof(op_layer), .release = release, NAC_CLASS(op_layer)},
-    .call = call, .compute_mask = compute_mask, .stateless = true, .get_config = get_config};
+    .call = call, .compute_mask = compute_mask, .stateless = true, .any_dtype = true, .get_config = get_config};
 
 static op_layer *make(const char *name)
 {

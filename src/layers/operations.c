@@ -16,6 +16,20 @@ bool nac_integers(const nac_operation_call *c, const char *name, nac_shape *out)
     return true;
 }
 
+int nac_numbers(const cJSON *literal, double *values, int *rank)
+{
+    const cJSON *item, *inner = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(literal, "config"), "value");
+    int n = 0;
+    literal = inner ? inner : literal;
+    *rank = cJSON_IsArray(literal);
+    if (!*rank)
+        return nac_json_number(literal, values) ? 1 : -1;
+    cJSON_ArrayForEach(item, literal)
+        if (n == NAC_MAX_IO || !nac_json_number(item, &values[n++]))
+            return -1;
+    return n;
+}
+
 bool nac_axes_option(const nac_operation_call *c, const char *name, nac_shape *out)
 {
     int rank = nac_rank(c->in[0]);
@@ -276,10 +290,22 @@ static bool write_full_like(writing *w)
     return cJSON_AddItemToArray(w->args, nac_json_float(((const nac_like_attrs *)w->attrs)->value));
 }
 
+/* To extents that are not all known it is a tiling. */
 static bool write_broadcast(writing *w)
 {
-    add_dims(w->config, "shape", w->y->type.rank, w->y->type.dim);
-    return nac_type_size(&w->y->type) >= 0;
+    const nac_type *x = &w->x->type, *y = &w->y->type;
+    int64_t repeats[NAC_MAX_RANK];
+    bool known = true;
+    for (int d = 0; d < y->rank; d++) {
+        int64_t from = d < y->rank - x->rank ? 1 : x->dim[d - (y->rank - x->rank)];
+        repeats[d] = from == 1 ? y->dim[d] : 1;
+        known = known && y->dim[d] >= 0;
+        if (repeats[d] < 1)
+            return false;
+    }
+    w->class_name = known ? "BroadcastTo" : "Tile";
+    add_dims(w->config, known ? "shape" : "repeats", y->rank, known ? y->dim : repeats);
+    return true;
 }
 
 static bool write_matmul(writing *w)
@@ -327,7 +353,7 @@ static bool write_conv(writing *w)
     const nac_conv_attrs *a = w->attrs;
     w->class_name = a->depthwise ? "DepthwiseConv" : "Conv";
     add_dims(w->config, "dilation_rate", (int)a->axes, a->dilation);
-    return !a->causal && w->n_in == 2 && write_window(w, a->axes, a->stride, a->same);
+    return !a->causal && (a->groups == 1 || a->depthwise) && w->n_in == 2 && write_window(w, a->axes, a->stride, a->same);
 }
 
 /* One axis of images at a time: what is no width to channels_last is one to channels_first. */

@@ -58,6 +58,15 @@ static inline nac_tensor *argument(const nac_operation_call *c, int position, co
     return NULL;
 }
 
+/* What the file has there, when that is no tensor. */
+static inline const cJSON *written_argument(const nac_operation_call *c, int position, const char *name)
+{
+    for (int i = 0; i < c->n; i++)
+        if (c->key[i] ? strcmp(c->key[i], name) == 0 : c->position[i] == position)
+            return cJSON_IsNull(c->literal[i]) ? NULL : c->literal[i];
+    return NULL;
+}
+
 static inline bool channels_first(const nac_operation_call *c)
 {
     return strcmp(text(c, "data_format", "channels_last"), "channels_first") == 0;
@@ -76,6 +85,8 @@ static inline nac_tensor *as_float(nac_tensor *x)
 
 /* A number or a list of them, null as -1. */
 bool        nac_integers(const nac_operation_call *c, const char *name, nac_shape *out);
+/* How many numbers a literal holds: a number, a list of them or an array of rank 0 or 1; -1 when it is something else, or of more than NAC_MAX_IO. */
+int         nac_numbers(const cJSON *literal, double *values, int *rank);
 /* The axes of the option `name`, from 0 and ascending; none: rank 0. */
 bool        nac_axes_option(const nac_operation_call *c, const char *name, nac_shape *out);
 /* x as a reduction takes it over the axes of the option. */

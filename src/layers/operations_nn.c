@@ -160,13 +160,14 @@ static nac_tensor *Scatter(const nac_operation_call *c)
 static nac_tensor *Slice(const nac_operation_call *c)
 {
     nac_shape size, start = {.rank = 0};
-    nac_tensor *from = argument(c, 1, "start_indices");
+    double from[NAC_MAX_IO];
+    int rank, n = nac_numbers(written_argument(c, 1, "start_indices"), from, &rank);
     if (!nac_integers(c, "shape", &size))
         return NULL;
-    if (!from || from->node || nac_size_of(from) != size.rank || size.rank != nac_rank(c->in[0]))
+    if (n != size.rank || n != nac_rank(c->in[0]))
         return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": start_indices: expected %d numbers", c->name, nac_rank(c->in[0]));
     for (; start.rank < size.rank; start.rank++)
-        start.d[start.rank] = (int64_t)nac_item_at(from, start.rank);
+        start.d[start.rank] = (int64_t)from[start.rank];
     return nac_slice(c->in[0], of_rank(start), of_rank(size));
 }
 
@@ -229,17 +230,11 @@ static nac_tensor *SaturateCast(const nac_operation_call *c)
 static nac_tensor *softmax(const nac_operation_call *c, nac_tensor *(*fn)(nac_tensor *, int))
 {
     nac_shape axes;
-    nac_tensor *x = c->in[0];
-    nac_reduce_options o;
-    if (!nac_axes_option(c, "axis", &axes) || !nac_over(c, x, "axis", &o))
+    if (!nac_axes_option(c, "axis", &axes))
         return NULL;
-    if (axes.rank == 1)
-        return fn(x, (int)axes.d[0]);
-    if (!axes.rank)
-        return nac_reshape_to(fn(nac_reshape(x, -1), 0), nac_shape_of_tensor(x));
-    o.keepdims = true;
-    x = nac_subtract(x, nac_logsumexp_with(&o));
-    return fn == nac_softmax_op ? nac_exp(x) : x;
+    if (axes.rank > 1)
+        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": axis: only one is supported", c->name);
+    return axes.rank ? fn(c->in[0], (int)axes.d[0]) : nac_reshape_to(fn(nac_reshape(c->in[0], -1), 0), nac_shape_of_tensor(c->in[0]));
 }
 
 static nac_tensor *Softmax(const nac_operation_call *c)
@@ -372,11 +367,7 @@ static bool convolution(const nac_operation_call *c, int n, nac_conv_spec *spec)
 static nac_tensor *Conv(const nac_operation_call *c)
 {
     nac_conv_spec spec;
-    if (!convolution(c, 2, &spec))
-        return NULL;
-    int64_t channels = nac_dim(c->in[0], channels_first(c) ? 1 : -1), of_kernel = nac_dim(c->in[1], -2);
-    spec.groups = of_kernel > 0 && channels > of_kernel ? channels / of_kernel : 1;
-    return nac_convolve(c->in[0], c->in[1], NULL, &spec);
+    return convolution(c, 2, &spec) ? nac_convolve(c->in[0], c->in[1], NULL, &spec) : NULL;
 }
 
 static nac_tensor *DepthwiseConv(const nac_operation_call *c)
@@ -431,7 +422,8 @@ static nac_tensor *SparseCategoricalCrossentropy(const nac_operation_call *c)
     ids = nac_cast(nac_rank(ids) == nac_rank(p) && nac_dim(ids, -1) == 1 ? nac_squeeze(ids, -1) : ids, NAC_INT64);
     if (flag(c, "from_logits"))
         return nac_sparse_softmax_crossentropy(ids, p);
-    return nac_neg(nac_sum(nac_multiply(nac_one_hot(ids, nac_dim(p, -1), nac_dtype_of(p)), nac_log(probability(p))), .axis = -1));
+    p = probability(nac_divide(p, nac_sum(p, .axis = -1, .keepdims = true)));
+    return nac_neg(nac_sum(nac_multiply(nac_one_hot(ids, nac_dim(p, -1), nac_dtype_of(p)), nac_log(p)), .axis = -1));
 }
 
 static nac_tensor *CTCLoss(const nac_operation_call *c)
@@ -464,10 +456,11 @@ static nac_tensor *biased_attention(const nac_operation_call *c, nac_tensor *bia
 
 static nac_tensor *DotProductAttention(const nac_operation_call *c)
 {
-    nac_tensor *bias = argument(c, 3, "bias"), *mask = argument(c, 4, "mask"), *scale = argument(c, 5, "scale");
-    if (c->n < 3 || option(c, "attn_logits_soft_cap") || (scale && scale->node))
+    nac_tensor *bias = argument(c, 3, "bias"), *mask = argument(c, 4, "mask");
+    const cJSON *scale = written_argument(c, 5, "scale");
+    double by = 1 / sqrt((double)nac_dim(c->in[0], -1));
+    if (c->n < 3 || option(c, "attn_logits_soft_cap") || (argument(c, 5, "scale") && !scale) || (scale && !nac_json_number(scale, &by)))
         return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": expected query, key and value, a number as scale, and no attn_logits_soft_cap", c->name);
-    double by = scale ? nac_item(scale) : 1 / sqrt((double)nac_dim(c->in[0], -1));
     mask = mask ? nac_cast(mask, NAC_BOOL) : NULL;
     return bias ? biased_attention(c, bias, mask, by) : nac_dot_product_attention(c->in[0], c->in[1], c->in[2], mask, by, flag(c, "is_causal"));
 }
@@ -481,10 +474,15 @@ static nac_tensor *blocks(const nac_operation_call *c, bool up)
     int64_t s = (int64_t)number(c, "block_size", 0), h = nac_dim(x, 1), w = nac_dim(x, 2), channels = nac_dim(x, -1);
     if (s < 1 || nac_rank(x) != 4 || h < 0 || w < 0 || channels % (up ? s * s : 1) || (!up && (h % s || w % s)))
         return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": expected images of known size that divide by block_size", c->name);
-    x = up ? nac_reshape(x, -1, h, w, s, s, channels / (s * s)) : nac_reshape(x, -1, h / s, s, w / s, s, channels);
-    x = nac_transpose(x, 0, 1, 3, 2, 4, 5);
+    bool first = channels_first(c);     /* then the pixels of each channel stand together */
+    if (up && first)
+        x = nac_transpose(nac_reshape(x, -1, h, w, channels / (s * s), s, s), 0, 1, 4, 2, 5, 3);
+    else if (up)
+        x = nac_transpose(nac_reshape(x, -1, h, w, s, s, channels / (s * s)), 0, 1, 3, 2, 4, 5);
+    else
+        x = nac_transpose_by(nac_reshape(x, -1, h / s, s, w / s, s, channels), first ? NAC_SHAPE(0, 1, 3, 5, 2, 4) : NAC_SHAPE(0, 1, 3, 2, 4, 5));
     x = up ? nac_reshape(x, -1, h * s, w * s, channels / (s * s)) : nac_reshape(x, -1, h / s, w / s, s * s * channels);
-    return channels_first(c) ? nac_transpose(x, 0, 3, 1, 2) : x;
+    return first ? nac_transpose(x, 0, 3, 1, 2) : x;
 }
 
 static nac_tensor *DepthToSpace(const nac_operation_call *c)
@@ -818,8 +816,8 @@ static nac_tensor *Rearrange(const nac_operation_call *c)
                 continue;
             int64_t length = -1;
             for (int a = 1; a < c->n; a++)
-                if (c->key[a] && strlen(c->key[a]) == from[k].length && memcmp(c->key[a], from[k].name, from[k].length) == 0 && c->in[a])
-                    length = (int64_t)nac_item(c->in[a]);
+                if (c->key[a] && strlen(c->key[a]) == from[k].length && memcmp(c->key[a], from[k].name, from[k].length) == 0 && cJSON_IsNumber(c->literal[a]))
+                    length = (int64_t)c->literal[a]->valuedouble;
             if (k == i)
                 extent[i] = length;
             open += length < 0;

@@ -445,40 +445,42 @@ static nac_tensor *between(nac_tensor *sorted, double q, const char *method)
     return part == 0 ? below : part == 1 ? above : nac_add(below, nac_mul_scalar(nac_subtract(above, below), part));
 }
 
-static nac_tensor *quantiles(const nac_operation_call *c, nac_tensor *q, double whole, const char *method)
+static nac_tensor *quantiles(const nac_operation_call *c, const cJSON *of, double whole, const char *method)
 {
     nac_shape axes;
     nac_tensor *parts[NAC_MAX_IO], *x = as_float(c->in[0]);
+    double q[NAC_MAX_IO] = {0.5};
+    int rank = 0, n = of ? nac_numbers(of, q, &rank) : 1;
     if (!nac_axes_option(c, "axis", &axes))
         return NULL;
-    if (!q || q->node || nac_rank(q) > 1 || nac_size_of(q) > NAC_MAX_IO)
-        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": q: expected a number or a list of them", c->name);
+    if (n < 1)
+        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": q: expected a number or at most %d of them", c->name, NAC_MAX_IO);
     nac_tensor *sorted = merged(x, &axes);
     if (nac_dim(sorted, -1) < 0)
         return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": over an axis whose extent is not known", c->name);
     sorted = nac_sort(sorted, -1);
-    for (int64_t i = 0; sorted && i < nac_size_of(q); i++) {
-        parts[i] = between(sorted, nac_item_at(q, i) / whole, method);
+    for (int i = 0; sorted && i < n; i++) {
+        parts[i] = between(sorted, q[i] / whole, method);
         for (int d = 0; flag(c, "keepdims") && d < (axes.rank ? axes.rank : nac_rank(x)); d++)
             parts[i] = nac_expand_dims(parts[i], axes.rank ? (int)axes.d[d] : 0);
     }
-    return !sorted ? NULL : nac_rank(q) ? nac_stack(nac_list_of((int)nac_size_of(q), parts), 0) : parts[0];
+    return !sorted ? NULL : rank ? nac_stack(nac_list_of(n, parts), 0) : parts[0];
 }
 
 /* Keras's operation knows a method too, but computes by the default. */
 static nac_tensor *Quantile(const nac_operation_call *c)
 {
-    return quantiles(c, argument(c, 1, "q"), 1, "linear");
+    return quantiles(c, written_argument(c, 1, "q"), 1, "linear");
 }
 
 static nac_tensor *Percentile(const nac_operation_call *c)
 {
-    return quantiles(c, argument(c, 1, "q"), 100, text(c, "method", "linear"));
+    return quantiles(c, written_argument(c, 1, "q"), 100, text(c, "method", "linear"));
 }
 
 static nac_tensor *Median(const nac_operation_call *c)
 {
-    return quantiles(c, nac_scalar_of(NAC_FLOAT64, 0.5), 1, "linear");
+    return quantiles(c, NULL, 1, "linear");
 }
 
 static nac_tensor *Average(const nac_operation_call *c)
@@ -854,10 +856,13 @@ static nac_tensor *Pad(const nac_operation_call *c)
     const char *mode = text(c, "mode", "constant");
     int64_t pads[NAC_MAX_RANK][2] = {{0}};
     int n = 0, rank = nac_rank(c->in[0]);
-    nac_tensor *x = c->in[0], *value = argument(c, 1, "constant_values");
+    nac_tensor *x = c->in[0];
+    const cJSON *given = written_argument(c, 1, "constant_values");
+    double value[NAC_MAX_IO] = {0};
+    int of_rank_1;
     if (!nac_one_of(mode, "constant|reflect|symmetric|edge|wrap"))
         return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": mode: found \"%.40s\"", c->name, mode);
-    if (value && (value->node || nac_size_of(value) != 1))
+    if (given && nac_numbers(given, value, &of_rank_1) != 1)
         return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": constant_values: only one number is supported", c->name);
     cJSON_ArrayForEach(item, width)
     {
@@ -875,7 +880,7 @@ static nac_tensor *Pad(const nac_operation_call *c)
         return nac_fail(NAC_E_FORMAT, "op \"%s\": pad_width: expected %d pairs, found %d", c->name, rank, n);
     for (int d = 0; strcmp(mode, "constant") && d < rank; d++)
         x = extended(x, d, pads[d][0], pads[d][1], mode);
-    return strcmp(mode, "constant") ? x : nac_pad(x, pads, value ? nac_item(value) : 0);
+    return strcmp(mode, "constant") ? x : nac_pad(x, pads, value[0]);
 }
 
 /* ---- linear algebra ---- */
@@ -1062,31 +1067,14 @@ static nac_tensor *taken(nac_tensor *x, nac_tensor *ids, int along)
     return nac_take(x, from_the_start(ids, nac_dim(x, along)), along);
 }
 
-/* A list of positions in an index; NULL, without an error, for what is none. */
-static nac_tensor *positions(const cJSON *json)
-{
-    const cJSON *item, *list = is_a(json, "__numpy__") || is_a(json, "__tensor__") ? cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(json, "config"), "value") : json;
-    int n = cJSON_GetArraySize(list), at = 0;
-    nac_tensor *ids = cJSON_IsArray(list) && n ? nac_zeros(NAC_INT64, NAC_SHAPE(n)) : NULL;
-    cJSON_ArrayForEach(item, list)
-    {
-        if (!ids || !cJSON_IsNumber(item))
-            return NULL;
-        ((int64_t *)nac_data(ids))[at++] = (int64_t)item->valuedouble;
-    }
-    return ids;
-}
-
-/* x[i, :, a:b:c, ..., None], with one list of positions; or x[ids] */
+/* x[i, :, a:b:c, ..., None] */
 static nac_tensor *GetItem(const nac_operation_call *c)
 {
-    nac_tensor *x = c->in[0], *ids;
     const cJSON *key = c->n == 2 ? c->literal[1] : NULL, *item;
-    int d = 0, used = 0, lists = 0;
-    if (c->n == 2 && !key && !nac_is_float(nac_dtype_of(c->in[1])) && nac_dtype_of(c->in[1]) != NAC_BOOL)
-        return taken(x, c->in[1], 0);
+    nac_tensor *x = c->in[0];
+    int d = 0, used = 0;
     if (!key)
-        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": indexing by a tensor that is not all of the index, or not of integers", c->name);
+        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": indexing by a tensor", c->name);
     bool several = cJSON_IsArray(key);
     cJSON_ArrayForEach(item, key)
         used += several && !is_a(item, "__ellipsis__") && !cJSON_IsNull(item);
@@ -1102,10 +1090,8 @@ static nac_tensor *GetItem(const nac_operation_call *c)
             d++;
         } else if (cJSON_IsNumber(item)) {
             x = nac_element(x, d, (int64_t)item->valuedouble);
-        } else if (!lists++ && (ids = positions(item))) {
-            x = taken(x, ids, d++);
         } else {
-            return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": an index that is neither a number nor a slice nor the only list of numbers", c->name);
+            return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": an index that is neither a number nor a slice", c->name);
         }
         if (d > nac_rank(x) + (x == NULL))
             return nac_fail(NAC_E_FORMAT, "op \"%s\": more indices than axes", c->name);
