@@ -1,5 +1,4 @@
 /* keras.src.ops but for numpy between the layers of a functional model: what each operation class computes. */
-#include <ctype.h>
 #include <float.h>
 #include "layers/conv.h"
 #include "layers/operations.h"
@@ -757,92 +756,6 @@ static nac_tensor *Sparsemax(const nac_operation_call *c)
     return nac_swapaxes(activated("sparsemax", nac_swapaxes(c->in[0], along, -1)), along, -1);
 }
 
-/* ---- einops ---- */
-
-/* An axis of a pattern, in a group of those that are one axis of the tensor. */
-typedef struct {
-    const char *name;
-    size_t      length;
-    int         group;
-} pattern_axis;
-
-static int read_pattern(const char *at, const char *end, pattern_axis *axes, int *groups)
-{
-    int n = 0;
-    bool inside = false;
-    for (*groups = 0; at < end;) {
-        if (isspace((unsigned char)*at)) {
-            at++;
-        } else if (*at == '(' || *at == ')') {
-            if (inside == (*at == '('))
-                return -1;
-            inside = *at++ == '(';
-            *groups += !inside;
-        } else if (isalnum((unsigned char)*at) || *at == '_') {
-            if (n == NAC_MAX_RANK)
-                return -1;
-            axes[n].name = at;
-            while (at < end && (isalnum((unsigned char)*at) || *at == '_'))
-                at++;
-            axes[n].length = (size_t)(at - axes[n].name);
-            axes[n++].group = *groups;
-            *groups += !inside;
-        } else {
-            return -1;
-        }
-    }
-    return inside ? -1 : n;
-}
-
-static bool same_axis(const pattern_axis *a, const pattern_axis *b)
-{
-    return a->length == b->length && memcmp(a->name, b->name, a->length) == 0;
-}
-
-static nac_tensor *Rearrange(const nac_operation_call *c)
-{
-    nac_tensor *x = c->in[0];
-    const char *pattern = c->n > 1 && c->literal[1] ? cJSON_GetStringValue(c->literal[1]) : NULL, *arrow = pattern ? strstr(pattern, "->") : NULL;
-    pattern_axis from[NAC_MAX_RANK], to[NAC_MAX_RANK];
-    int from_groups, to_groups, n = arrow ? read_pattern(pattern, arrow, from, &from_groups) : -1, m = n < 0 ? -1 : read_pattern(arrow + 2, pattern + strlen(pattern), to, &to_groups);
-    if (n < 0 || n != m || from_groups != nac_rank(x))
-        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": the pattern \"%.80s\" for a tensor of rank %d", c->name, pattern ? pattern : "", nac_rank(x));
-    int64_t extent[NAC_MAX_RANK], order[NAC_MAX_RANK], dim[NAC_MAX_RANK];
-    for (int i = 0; i < n; i++) {
-        int64_t whole = nac_dim(x, from[i].group), rest = 1;
-        int open = 0;
-        for (int k = 0; k < n; k++) {
-            if (from[k].group != from[i].group)
-                continue;
-            int64_t length = -1;
-            for (int a = 1; a < c->n; a++)
-                if (c->key[a] && strlen(c->key[a]) == from[k].length && memcmp(c->key[a], from[k].name, from[k].length) == 0 && cJSON_IsNumber(c->literal[a]))
-                    length = (int64_t)c->literal[a]->valuedouble;
-            if (k == i)
-                extent[i] = length;
-            open += length < 0;
-            rest *= length < 0 ? 1 : length;
-        }
-        if (open > 1 || rest < 1)
-            return nac_fail(NAC_E_ARGUMENT, "op \"%s\": the pattern \"%.80s\": the length of \"%.*s\" is not known", c->name, pattern, (int)from[i].length, from[i].name);
-        extent[i] = extent[i] >= 0 ? extent[i] : whole < 0 ? -1 : whole / rest;
-    }
-    for (int d = 0; d < to_groups; d++)
-        dim[d] = 1;
-    for (int i = 0; i < n; i++) {
-        int at = 0;
-        while (at < n && !same_axis(&to[i], &from[at]))
-            at++;
-        if (at == n)
-            return nac_fail(NAC_E_ARGUMENT, "op \"%s\": the pattern \"%.80s\": the axis \"%.*s\" is new", c->name, pattern, (int)to[i].length, to[i].name);
-        order[i] = at;
-        dim[to[i].group] = extent[at] < 0 || dim[to[i].group] < 0 ? -1 : dim[to[i].group] * extent[at];
-    }
-    x = n == from_groups ? x : nac_reshape_to(x, nac_shape_of(n, extent));
-    x = nac_transpose_by(x, nac_shape_of(n, order));
-    return n == to_groups ? x : nac_reshape_to(x, nac_shape_of(to_groups, dim));
-}
-
 /* Classes that are activations under another roof. */
 #define ACTIVATIONS(O)                                                                                                               \
     O(SparseSigmoid, "sparse_sigmoid") O(Softsign, "softsign") O(SparsePlus, "sparse_plus") O(HardSigmoid, "hard_sigmoid")           \
@@ -869,6 +782,6 @@ const nac_operation nac_nn_operations[] = {
     READS(CDist, "math"), READS(ExtractSequences, "math"), READS(SegmentSum, "math"), READS(SegmentMax, "math"), READS(SegmentMin, "math"),
     READS(SegmentProd, "math"), READS(Norm, "linalg"), READS(Resize, "image"), READS(RGBToGrayscale, "image"), READS(RGBToHSV, "image"),
     READS(HSVToRGB, "image"), READS(PadImages, "image"), READS(CropImages, "image"), READS(ExtractPatches, "image"), READS(GaussianBlur, "image"),
-    READS(Rearrange, "einops"),
+   
     {NULL, NULL, NULL},
 };

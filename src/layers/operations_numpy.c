@@ -221,12 +221,13 @@ static nac_tensor *nanmean(const nac_reduce_options *o)
 
 static nac_tensor *nanvar(const nac_reduce_options *o)
 {
-    nac_reduce_options r = *o;
-    r.keepdims = true;
-    nac_tensor *far = nac_square(nac_subtract(as_float(o->x), nanmean(&r)));
-    r = *o;
-    r.x = far;
-    return nanmean(&r);
+    nac_reduce_options wide = *o, r = *o;
+    wide.keepdims = true;
+    nac_tensor *x = as_float(o->x), *hole = nac_isnan(x);
+    r.x = nac_square(nac_where(hole, like(x, 0), nac_subtract(x, nanmean(&wide))));     /* so that no hole reaches a gradient */
+    nac_tensor *sum = nac_sum_with(&r);
+    r.x = nac_cast(nac_logical_not(hole), nac_dtype_of(x));
+    return nac_divide(sum, nac_sum_with(&r));
 }
 
 static nac_tensor *nanstd(const nac_reduce_options *o)
