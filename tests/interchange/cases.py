@@ -540,7 +540,7 @@ def shapes_by_ops():
              ops.rot90(a, axes=(1, 2)), ops.rot90(a, k=3, axes=(1, 2)), ops.repeat(a, [1, 2, 1, 3], axis=1), ops.hsplit(a, 2)[1], *ops.array_split(a, 4, axis=-1)[1:3],
              ops.pad(a, ((0, 0), (1, 2), (2, 1)), mode="reflect"), ops.pad(a, ((0, 0), (2, 1), (0, 0)), mode="symmetric"), ops.pad(a, ((0, 0), (1, 0), (0, 1)), constant_values=0.5),
              ops.diagonal(a, offset=1, axis1=1, axis2=2), ops.trace(a, axis1=1, axis2=2), ops.concatenate([a, ops.broadcast_to(rows[:1, :1], (1, 1, 1)) * x[:, :, :1]], axis=-1),
-             ops.extract_sequences(a, 3, 2), ops.dstack([a, x]), ops.linspace(a, x, 3, axis=1)]
+             ops.extract_sequences(a, 3, 2), ops.dstack([a, x]), ops.linspace(a, x, 3)[1]]
     y = L.Dense(2)(L.Concatenate()([flat(p) for p in parts]))
     return keras.Model([x, ids], y), [normal(12, 4, 6), rng.integers(0, 4, (12, 3)).astype("int32")], normal(12, 2), dict(optimizer=keras.optimizers.SGD(1e-3), loss="mse")
 
