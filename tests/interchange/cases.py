@@ -537,8 +537,8 @@ def shapes_by_ops():
     a, rows = L.Dense(6, activation="tanh")(x), normal(4, 2)
     parts = [a[:, None, -1, ::2], ops.take(a, np.array([[0, 1], [3, -1]]), axis=1), ops.take(a, -1, axis=1), ops.take(rows, ids, axis=0), ops.take_along_axis(a, ops.cast(a > 0, "int32"), axis=-1),
              ops.expand_dims(a, (1, -1)), ops.squeeze(a[:, :1, None], axis=(1, 2)), ops.moveaxis(ops.stack([a, x], axis=1), (1, 3), (2, 1)), ops.roll(a, (1, -2), axis=(1, 2)),
-             ops.rot90(a, axes=(1, 2)), ops.rot90(a, k=3, axes=(1, 2)), ops.repeat(a, [1, 2, 1, 3], axis=1), ops.hsplit(a, 2)[1], *ops.array_split(a, 4, axis=-1)[1:3],
-             ops.pad(a, ((0, 0), (1, 2), (2, 1)), mode="reflect"), ops.pad(a, ((0, 0), (2, 1), (0, 0)), mode="symmetric"), ops.pad(a, ((0, 0), (1, 0), (0, 1)), constant_values=0.5),
+             ops.rot90(a, axes=(1, 2)), ops.rot90(a, k=3, axes=(1, 2)), ops.repeat(a, 2, axis=1), ops.hsplit(a, 2)[1], *ops.array_split(a, 4, axis=-1)[1:3],
+             ops.pad(a, ((0, 0), (1, 2), (2, 1)), mode="reflect"), ops.pad(a, ((0, 0), (1, 1), (0, 0)), mode="symmetric"), ops.pad(a, ((0, 0), (1, 0), (0, 1)), constant_values=0.5),
              ops.diagonal(a, offset=1, axis1=1, axis2=2), ops.trace(a, axis1=1, axis2=2), ops.concatenate([a, ops.broadcast_to(rows[:1, :1], (1, 1, 1)) * x[:, :, :1]], axis=-1),
              ops.extract_sequences(a, 3, 2), ops.dstack([a, x]), ops.linspace(a, x, 3)[1]]
     y = L.Dense(2)(L.Concatenate()([flat(p) for p in parts]))
