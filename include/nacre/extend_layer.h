@@ -40,6 +40,7 @@ typedef struct nac_layer_type {
     bool (*reset_state)(nac_layer *self);                           /* (optional) forgets what it keeps from batch to batch */
     bool (*adapt)(nac_layer *self, nac_tensor *data);               /* (optional) nac_adapt: finds in data what it needs before training; builds it */
     bool      stateless;                /* Keras marks it built at once: no build_config */
+    bool      any_dtype;                /* floats come as they are, of the dtype of the layer or not */
     void *(*get_config)(nac_layer *self);                           /* (optional) a cJSON object instead of the option list's */
     nac_layer *(*from_config)(const void *config);                  /* (optional) its opposite */
 } nac_layer_type;

@@ -446,7 +446,7 @@ static bool modernize_layer(cJSON *json, int version)
     config = get(json, "config");
     const nac_class *cls = nac_class_find(NAC_KIND_LAYER, name);
     /* legacy files of Keras 3 leave out the module: what has an op's config is one */
-    if (version == 3 && !get(json, "module") && nac_operation_number(name) >= 0 && !get(config, "trainable") && !(cls && get(config, "dtype")))
+    if (version == 3 && !get(json, "module") && nac_operation_find(name) && !get(config, "trainable") && !(cls && get(config, "dtype")))
         put_text(json, "module", "keras.src.ops.numpy");
     return is_op(json) || !cls || strcmp(cls->name, "InputLayer") == 0 || modernize_plain(json, cls, version);
 }

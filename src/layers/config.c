@@ -1,4 +1,5 @@
 /* Layers as Keras's JSON and back. */
+#include <stdio.h>
 #include <string.h>
 #include "base/json.h"
 #include "layers/layer.h"
@@ -98,8 +99,10 @@ cJSON *nac_layer_to_json(const void *layer)
     if (!config)
         return NULL;
     cJSON *json = cJSON_CreateObject();
-    bool op = nac_is_operation(l);
-    const char *module = op ? nac_operation_module(l) : cls->module, *class_name = op ? nac_operation_class(l) : cls->name;
+    const nac_operation *op = nac_is_operation(l) ? ((const op_layer *)l)->operation : NULL;
+    char op_module[64];
+    snprintf(op_module, sizeof op_module, "keras.src.ops.%s", op ? op->module : "");
+    const char *module = op ? op_module : cls->module, *class_name = op ? op->name : cls->name;
     cJSON_AddItemToObject(json, "module", module ? cJSON_CreateString(module) : cJSON_CreateNull());
     cJSON_AddStringToObject(json, "class_name", class_name);
     cJSON_AddItemToObject(json, "config", config);

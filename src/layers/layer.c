@@ -576,7 +576,7 @@ static bool prepare(nac_layer *self, const nac_call_options *o, nac_layer_call *
         return false;
     for (int i = 0; i < c->n_in; i++) {
         c->mask[i] = o->mask && nac_is_list(o->mask) ? nac_at(o->mask, i) : o->mask && i == 0 ? o->mask : nac_mask_of(c->in[i]);
-        if (nac_is_float(c->in[i]->type.dtype) && c->in[i]->type.dtype != self->dtype && !is_model(self)) {
+        if (nac_is_float(c->in[i]->type.dtype) && c->in[i]->type.dtype != self->dtype && !is_model(self) && !nac_layer_class(self)->any_dtype) {
             nac_tensor *cast = nac_cast(c->in[i], self->dtype);
             c->in[i] = cast && !cast->node ? cast : c->in[i];
         }

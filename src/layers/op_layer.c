@@ -69,21 +69,59 @@ static nac_tensor *literal(const cJSON *json, nac_dtype dtype)
 
 /* ---- the layer ---- */
 
+cJSON *nac_a_tensor(void)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "class_name", "__keras_tensor__");
+    return json;
+}
+
+bool nac_is_a_tensor(const cJSON *json)
+{
+    const char *name = cJSON_GetStringValue(get(json, "class_name"));
+    return name && strcmp(name, "__keras_tensor__") == 0;
+}
+
+static bool holds_tensors(const cJSON *arg)
+{
+    const cJSON *item;
+    if (cJSON_IsArray(arg))
+        cJSON_ArrayForEach(item, arg)
+            if (nac_is_a_tensor(item))
+                return true;
+    return false;
+}
+
+static bool gather_one(const nac_layer_call *c, const cJSON *item, int position, const char *key, int *used, nac_operation_call *call)
+{
+    bool tensor = nac_is_a_tensor(item);
+    if (call->n == NAC_MAX_IO || (tensor && *used == c->n_in))
+        return nac_fail(NAC_E_FORMAT, "op \"%s\": its arguments do not fit", call->name);
+    call->literal[call->n] = tensor ? NULL : item;
+    call->position[call->n] = position;
+    call->key[call->n] = key;
+    call->in[call->n++] = tensor ? c->in[(*used)++] : literal(item, nac_dtype_of(c->in[0]));
+    return true;
+}
+
 static bool gather(const op_layer *self, const nac_layer_call *c, nac_operation_call *call)
 {
     int used = 0;
-    const cJSON *arg;
-    cJSON_ArrayForEach(arg, self->args)
-    {
-        bool list = cJSON_IsArray(arg) && cJSON_IsNull(arg->child);
-        int tensors = list ? cJSON_GetArraySize(arg) : cJSON_IsNull(arg);
-        if (call->n + (tensors ? tensors : 1) > NAC_MAX_IO || used + tensors > c->n_in)
-            return nac_fail(NAC_E_FORMAT, "op \"%s\": its arguments do not fit", self->base.name);
-        for (int i = 0; i < tensors; i++)
-            call->in[call->n++] = c->in[used++];
-        if (!tensors) {
-            call->literal[call->n] = arg;
-            call->in[call->n++] = literal(arg, nac_dtype_of(c->in[0]));
+    const cJSON *arg, *item;
+    for (; !self->args && used < c->n_in; call->position[call->n] = call->n, call->n++)
+        call->in[call->n] = c->in[used++];
+    for (int named = 0, position = 0; named < 2; named++) {
+        const cJSON *all = named ? self->kwargs : self->args;
+        cJSON_ArrayForEach(arg, all)
+        {
+            if (holds_tensors(arg)) {
+                cJSON_ArrayForEach(item, arg)
+                    if (!gather_one(c, item, position, named ? arg->string : NULL, &used, call))
+                        return false;
+            } else if (!gather_one(c, arg, position, named ? arg->string : NULL, &used, call)) {
+                return false;
+            }
+            position++;
         }
     }
     return (call->n && call->in[0]) || nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": a first argument that is neither a tensor nor a number", self->base.name);
@@ -95,7 +133,7 @@ static bool call(nac_layer *layer, nac_layer_call *c)
     if (self->op)
         return nac_apply_n(self->op, c->n_in, c->in, self->attrs, c->out, &c->n_out);
     nac_operation_call use = {.name = layer->name, .config = self->config};
-    nac_tensor *y = gather(self, c, &use) ? nac_operate(self->number, &use) : NULL;
+    nac_tensor *y = gather(self, c, &use) ? self->operation->apply(&use) : NULL;
     c->n_out = y ? nac_flatten_into(y, c->out, NAC_MAX_IO) : 0;
     return c->n_out > 0;
 }
@@ -115,6 +153,7 @@ static void release(void *self)
     nac_free(l->attrs);
     cJSON_Delete(l->config);
     cJSON_Delete(l->args);
+    cJSON_Delete(l->kwargs);
 }
 
 static void *get_config(nac_layer *layer)
@@ -133,7 +172,7 @@ static const nac_op_layer_options nac_op_layer_defaults = {NAC_LAYER_COMMON(NAC_
 static const nac_option nac_op_layer_rows[] = {NAC_LAYER_COMMON(NAC_ROW, nac_op_layer_options)};
 const nac_layer_type nac_op_layer_type = {
     .cls = {.kind = NAC_KIND_LAYER, .module = "keras.src.ops", .name = "Operation", .size = sizeof(op_layer), .release = release, NAC_CLASS(op_layer)},
-    .call = call, .compute_mask = compute_mask, .stateless = true, .get_config = get_config};
+    .call = call, .compute_mask = compute_mask, .stateless = true, .any_dtype = true, .get_config = get_config};
 
 static op_layer *make(const char *name)
 {
@@ -143,7 +182,6 @@ static op_layer *make(const char *name)
 
 bool nac_apply_symbolic(const nac_op *op, int n_in, nac_tensor *const *in, const void *attrs, nac_tensor **out, int *n_out)
 {
-    int number = nac_operation_of(op);
     char *name = nac_auto_name(op->name);
     op_layer *l = name ? make(name) : NULL;
     nac_free(name);
@@ -152,13 +190,12 @@ bool nac_apply_symbolic(const nac_op *op, int n_in, nac_tensor *const *in, const
     if (op->attrs_size)
         memcpy(l->attrs, attrs, op->attrs_size);
     l->op = op;
-    l->number = number;
     nac_tensor *y = nac_call(&l->base, n_in == 1 ? in[0] : nac_list_of(n_in, in));
     *n_out = nac_list_length(y);
     for (int i = 0; i < *n_out; i++)
         out[i] = nac_at(y, i);
-    if (y && number >= 0)
-        nac_describe_op(l, in[0], nac_at(y, 0));
+    if (y)
+        nac_describe_op(l, n_in, in, nac_at(y, 0));
     return y;
 }
 
@@ -169,13 +206,13 @@ bool nac_is_operation(const nac_layer *l)
 
 nac_layer *nac_operation_from_json(const char *class_name, const cJSON *config)
 {
-    int number = nac_operation_number(class_name);
+    const nac_operation *operation = nac_operation_find(class_name);
     const cJSON *name = get(config, "name");
-    if (number < 0)
+    if (!operation)
         return nac_fail(NAC_E_UNSUPPORTED, "the op \"%.100s\" between the layers of a functional model", class_name);
     op_layer *l = make(cJSON_IsString(name) ? name->valuestring : class_name);
     if (!l || !(l->config = cJSON_Duplicate(config, true)))
         return NULL;
-    l->number = number;
+    l->operation = operation;
     return &l->base;
 }

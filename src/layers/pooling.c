@@ -1,4 +1,5 @@
 /* Poolings of windows, and of all that there is. The options of a family are the same struct for every number of axes. */
+#include "layers/conv.h"
 #include "layers/layer.h"
 
 /* Strides that were not given are the window's, as in Keras's config. */
@@ -59,7 +60,7 @@ static bool masked_average_call(nac_layer *self, nac_layer_call *c)
 }
 
 /* Windows that share an axis out, whatever is left over: they may overlap by one. */
-static nac_tensor *adapted(nac_tensor *x, int axis, int64_t n, nac_tensor *(*reduce)(const nac_reduce_options *))
+nac_tensor *nac_adaptive_pool(nac_tensor *x, int axis, int64_t n, nac_tensor *(*reduce)(const nac_reduce_options *))
 {
     nac_tensor *parts[NAC_MAX_IO];
     nac_reduce_options r = {.axis = {{axis}}, .keepdims = true};
@@ -80,7 +81,7 @@ static bool adaptive_call(nac_layer *self, nac_layer_call *c, nac_tensor *(*redu
     if (!nac_expect_spatial(self, c->n_in, nac_type_of(x)))
         return false;
     for (int d = 0; x && d < nac_spatial_axes(self); d++)
-        x = adapted(x, nac_first_spatial(o->data_format) + d, nac_size_at(&o->output_size, d), reduce);
+        x = nac_adaptive_pool(x, nac_first_spatial(o->data_format) + d, nac_size_at(&o->output_size, d), reduce);
     return nac_return(c, x);
 }
 

@@ -32,7 +32,8 @@ static cJSON *history(const model *m, const nac_tensor *t, bool phantom)
     cJSON *array = cJSON_CreateArray();
     cJSON_AddItemToArray(array, cJSON_CreateString(l->name));
     cJSON_AddItemToArray(array, nac_json_int(input >= 0 ? 0 : call_number(m, node) + shifted));
-    cJSON_AddItemToArray(array, nac_json_int(input >= 0 ? 0 : t->slot));
+    int first = input < 0 && nac_is_operation(l) ? ((const op_layer *)l)->slot : 0;
+    cJSON_AddItemToArray(array, nac_json_int(input >= 0 ? 0 : first + t->slot));
     return array;
 }
 
@@ -83,35 +84,37 @@ static cJSON *tensor_or_constant(const model *m, const nac_tensor *t)
     return json;
 }
 
-/* Joining takes its tensors in a list. */
-static bool joins(const nac_layer *l)
+/* Arguments of an op as they stand, the next of its tensors in the place of each. */
+static cJSON *filled(const model *m, const cJSON *arg, const nac_tensor *structure, int *used)
 {
-    const op_layer *op = (const op_layer *)l;
-    return nac_is_operation(l) && op->op && !op->args && strcmp(op->op->name, "concatenate") == 0;
+    const cJSON *item;
+    if (nac_is_a_tensor(arg))
+        return tensor_or_constant(m, nac_at(structure, (*used)++));
+    if (!cJSON_IsArray(arg) && !(cJSON_IsObject(arg) && !cJSON_GetObjectItemCaseSensitive(arg, "class_name")))
+        return cJSON_Duplicate(arg, true);
+    cJSON *json = cJSON_IsArray(arg) ? cJSON_CreateArray() : cJSON_CreateObject();
+    cJSON_ArrayForEach(item, arg)
+        if (item->string)
+            cJSON_AddItemToObject(json, item->string, filled(m, item, structure, used));
+        else
+            cJSON_AddItemToArray(json, filled(m, item, structure, used));
+    return json;
 }
 
 /* An op takes tensors and literals one by one, a layer whose build takes several shapes its tensors; others take one argument. */
-static cJSON *arguments(const model *m, const layer_node *node)
+static cJSON *arguments(const model *m, const layer_node *node, int *used)
 {
     cJSON *args = cJSON_CreateArray();
     const nac_tensor *s = node->structure;
     const char *shapes = nac_layer_class(node->layer)->build_shapes;
     if (nac_is_operation(node->layer)) {
         const op_layer *op = (const op_layer *)node->layer;
-        const cJSON *arg;
-        int used = 0;
-        cJSON *list = joins(node->layer) ? cJSON_CreateArray() : args;
         for (int i = 0; !op->args && i < nac_list_length(s); i++)
-            cJSON_AddItemToArray(list, tensor_or_constant(m, nac_at(s, i)));
-        cJSON_ArrayForEach(arg, op->args)
-        {
-            cJSON *items = cJSON_IsArray(arg) && cJSON_IsNull(arg->child) ? cJSON_CreateArray() : NULL;
-            for (int i = 0, n = cJSON_GetArraySize(arg); items && i < n; i++)
-                cJSON_AddItemToArray(items, tensor_or_constant(m, nac_at(s, used++)));
-            cJSON_AddItemToArray(args, items ? items : cJSON_IsNull(arg) ? tensor_or_constant(m, nac_at(s, used++)) : cJSON_Duplicate(arg, true));
+            cJSON_AddItemToArray(args, tensor_or_constant(m, nac_at(s, i)));
+        if (op->args) {
+            cJSON_Delete(args);
+            args = filled(m, op->args, s, used);
         }
-        if (list != args)
-            cJSON_AddItemToArray(args, list);
     } else if (nac_is_list(s) && shapes && !strchr(shapes, '*')) {
         for (int i = 0; i < s->n_items; i++)
             cJSON_AddItemToArray(args, argument(m, s->items[i]));
@@ -129,8 +132,12 @@ static cJSON *arguments(const model *m, const layer_node *node)
     return args;
 }
 
-static cJSON *keywords(const model *m, const layer_node *node, int call)
+static cJSON *keywords(const model *m, const layer_node *node, int call, int *used)
 {
+    if (nac_is_operation(node->layer)) {
+        const cJSON *named = ((const op_layer *)node->layer)->kwargs;
+        return named ? filled(m, named, node->structure, used) : cJSON_CreateObject();
+    }
     const nac_placeholder *p = nac_as_placeholder(node->layer);
     const cJSON *kept = p ? cJSON_GetArrayItem(p->keywords, call) : NULL;
     cJSON *kwargs = kept ? cJSON_Duplicate(kept, true) : cJSON_CreateObject();
@@ -166,8 +173,9 @@ static cJSON *layer_entry(const model *m, nac_layer *l)
         if (node->layer != l || !node->structure)
             continue;
         cJSON *call = cJSON_CreateObject();
-        cJSON_AddItemToObject(call, "args", arguments(m, node));
-        cJSON_AddItemToObject(call, "kwargs", keywords(m, node, cJSON_GetArraySize(nodes)));
+        int used = 0;
+        cJSON_AddItemToObject(call, "args", arguments(m, node, &used));
+        cJSON_AddItemToObject(call, "kwargs", keywords(m, node, cJSON_GetArraySize(nodes), &used));
         cJSON_AddItemToArray(nodes, call);
     }
     return entry;
@@ -177,7 +185,7 @@ static cJSON *layer_entry(const model *m, nac_layer *l)
 
 static bool may_be_written(const layer_node *node, const nac_tensor *constant)
 {
-    return nac_is_operation(node->layer) && !joins(node->layer) && constant->buffer && nac_type_size(&constant->type) <= MAX_CONSTANT;
+    return nac_is_operation(node->layer) && constant->buffer && nac_type_size(&constant->type) <= MAX_CONSTANT;
 }
 
 /* Files hold no constants but in the arguments of an op. */
@@ -318,12 +326,6 @@ typedef struct {
     const char *model_name;
 } reader;
 
-static bool is_tensor(const cJSON *json)
-{
-    const cJSON *name = get(json, "class_name");
-    return cJSON_IsString(name) && strcmp(name->valuestring, "__keras_tensor__") == 0;
-}
-
 /* [name, call, slot]; *ready false, without an error, when that call was not made yet. */
 static nac_tensor *lookup(const reader *r, const cJSON *triple, bool phantom, bool *ready)
 {
@@ -368,7 +370,7 @@ static nac_tensor *read_argument(const reader *r, const cJSON *json, bool *ready
 {
     *plain = false;
     *ready = true;
-    if (is_tensor(json))
+    if (nac_is_a_tensor(json))
         return lookup(r, get(get(json, "config"), "keras_history"), false, ready);
     if ((cJSON_IsArray(json) || (cJSON_IsObject(json) && !get(json, "class_name"))) && json->child) {
         nac_tensor *tensors[NAC_MAX_IO];
@@ -416,7 +418,7 @@ static bool read_keyword(const reader *r, entry *e, const cJSON *item, nac_call_
 {
     bool plain, flag = cJSON_IsTrue(item);
     /* For a model of several inputs Keras writes down the masks that they carry, and null for those that carry none. */
-    if (strcmp(item->string, "mask") == 0 && nac_as_model(e->layer) && (cJSON_IsArray(item) || (cJSON_IsObject(item) && !is_tensor(item))))
+    if (strcmp(item->string, "mask") == 0 && nac_as_model(e->layer) && (cJSON_IsArray(item) || (cJSON_IsObject(item) && !nac_is_a_tensor(item))))
         return true;
     nac_tensor *t = read_argument(r, item, ready, &plain);
     if (!t && !plain)
@@ -445,50 +447,78 @@ static bool read_keyword(const reader *r, entry *e, const cJSON *item, nac_call_
     return nac_fail(NAC_E_UNSUPPORTED, "Functional \"%s\": the call argument \"%.100s\"", r->model_name, item->string);
 }
 
-static cJSON *nulls(int n)
+/* A copy of an op's arguments with nac_a_tensor in the place of each tensor, which is appended to tensors; NULL with *ready false or an error. */
+static cJSON *without_tensors(const reader *r, const cJSON *json, nac_tensor **tensors, int *n, bool *ready)
 {
-    cJSON *list = cJSON_CreateArray();
-    for (int i = 0; i < n; i++)
-        cJSON_AddItemToArray(list, cJSON_CreateNull());
-    return list;
+    const cJSON *item;
+    bool tensor = nac_is_a_tensor(json);
+    if (tensor && *n == NAC_MAX_IO)
+        return nac_fail(NAC_E_UNSUPPORTED, "Functional \"%s\": an op of more than %d tensors", r->model_name, NAC_MAX_IO);
+    if (tensor && !(tensors[*n] = lookup(r, get(get(json, "config"), "keras_history"), false, ready)))
+        return NULL;
+    *n += tensor;
+    if (tensor)
+        return nac_a_tensor();
+    if (!cJSON_IsArray(json) && !(cJSON_IsObject(json) && !get(json, "class_name")))
+        return cJSON_Duplicate(json, true);
+    cJSON *copy = cJSON_IsArray(json) ? cJSON_CreateArray() : cJSON_CreateObject();
+    cJSON_ArrayForEach(item, json)
+    {
+        cJSON *inner = without_tensors(r, item, tensors, n, ready);
+        if (!inner) {
+            cJSON_Delete(copy);
+            return NULL;
+        }
+        if (item->string)
+            cJSON_AddItemToObject(copy, item->string, inner);
+        else
+            cJSON_AddItemToArray(copy, inner);
+    }
+    return copy;
 }
 
-/* args of one call: one tensor or list, several tensors, or an op's mixture with literals. */
+static bool read_operands(const reader *r, entry *e, const cJSON *node, nac_call_options *o, bool *ready)
+{
+    op_layer *op = (op_layer *)e->layer;
+    nac_tensor *tensors[NAC_MAX_IO];
+    int n = 0;
+    cJSON_Delete(op->args);
+    cJSON_Delete(op->kwargs);
+    op->kwargs = NULL;
+    op->args = without_tensors(r, get(node, "args"), tensors, &n, ready);
+    if (!op->args || (get(node, "kwargs") && !(op->kwargs = without_tensors(r, get(node, "kwargs"), tensors, &n, ready))))
+        return false;
+    if (!n)
+        return nac_fail(NAC_E_FORMAT, "Functional \"%s\": op \"%s\" is called without a tensor", r->model_name, e->name);
+    return (o->inputs = n == 1 ? tensors[0] : nac_list_of(n, tensors));
+}
+
+/* args of one call of a layer: one tensor or list, or several tensors. */
 static bool read_arguments(const reader *r, entry *e, const cJSON *args, const cJSON *kwargs, nac_call_options *o, bool *ready)
 {
     nac_tensor *tensors[NAC_MAX_IO];
     int n = 0;
     bool plain;
     const cJSON *arg;
-    cJSON *literals = nac_is_operation(e->layer) ? cJSON_CreateArray() : NULL;
     cJSON_ArrayForEach(arg, args)
     {
         nac_tensor *t = n < NAC_MAX_IO ? read_argument(r, arg, ready, &plain) : nac_fail(NAC_E_FORMAT, "too many arguments");
         if (t)
             tensors[n++] = t;
-        else if (!plain || (!literals && !cJSON_IsNull(arg))) {
-            cJSON_Delete(literals);
-            if (plain)
-                nac_fail(NAC_E_UNSUPPORTED, "Functional \"%s\": an argument of layer \"%s\" that is no tensor", r->model_name, e->name);
+        else if (!plain)
             return false;
-        }
-        if (literals)
-            cJSON_AddItemToArray(literals, t && nac_is_list(t) ? nulls(nac_list_length(t)) : t ? cJSON_CreateNull() : cJSON_Duplicate(arg, true));
+        else if (!cJSON_IsNull(arg))
+            return nac_fail(NAC_E_UNSUPPORTED, "Functional \"%s\": an argument of layer \"%s\" that is no tensor", r->model_name, e->name);
     }
     const cJSON *value = get(kwargs, "value"), *key = get(kwargs, "key");
     const cJSON *named[] = {get(kwargs, "query"), value, key};
     for (int i = 0; i < 3; i++)
-        if (is_tensor(named[i])) {
+        if (nac_is_a_tensor(named[i])) {
             nac_tensor *t = read_argument(r, named[i], ready, &plain);
             if (!t)
                 return false;
             tensors[n++] = t;
         }
-    if (literals) {
-        op_layer *op = (op_layer *)e->layer;
-        cJSON_Delete(op->args);
-        op->args = literals;
-    }
     if (!n)
         return nac_fail(NAC_E_FORMAT, "Functional \"%s\": layer \"%s\" is called without a tensor", r->model_name, e->name);
     o->inputs = n == 1 ? tensors[0] : nac_list_of(n, tensors);
@@ -519,6 +549,9 @@ static bool make_call(const reader *r, entry *e, const cJSON *node, bool *ready)
         o.inputs = read_old_node(r, node, ready);
         if (!o.inputs)
             return false;
+    } else if (nac_is_operation(e->layer)) {
+        if (!read_operands(r, e, node, &o, ready))
+            return false;
     } else {
         const cJSON *item;
         if (!read_arguments(r, e, get(node, "args"), get(node, "kwargs"), &o, ready))
@@ -526,7 +559,7 @@ static bool make_call(const reader *r, entry *e, const cJSON *node, bool *ready)
         cJSON_ArrayForEach(item, get(node, "kwargs"))
         {
             static const char positional[] = "query|value|key";
-            if (!(nac_one_of(item->string, positional) && is_tensor(item)) && !read_keyword(r, e, item, &o, ready))
+            if (!(nac_one_of(item->string, positional) && nac_is_a_tensor(item)) && !read_keyword(r, e, item, &o, ready))
                 return false;
         }
     }

@@ -190,7 +190,7 @@ bool nac_summary_with(const nac_summary_options *o)
     for (int i = 0; i < m->n_children; i++) {
         nac_layer *l = m->children[i].layer;
         bool op = nac_is_operation(l);
-        snprintf(cells[0], CELL, "%.200s (%.100s)", l->name, op && ((op_layer *)l)->config ? nac_operation_class(l) : l->base.cls->name);
+        snprintf(cells[0], CELL, "%.200s (%.100s)", l->name, op && ((op_layer *)l)->config ? ((op_layer *)l)->operation->name : l->base.cls->name);
         shape_text(g, l, cells[1], CELL);
         if (l->built)
             thousands(nac_count_params(l), cells[2]);

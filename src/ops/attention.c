@@ -1,11 +1,6 @@
 /* Scaled dot-product attention, which needs no matrix of scores. */
 #include "ops/ops.h"
 
-typedef struct {
-    double  scale;
-    int64_t causal;
-} attention_attrs;
-
 /* in: q, k, v, and perhaps a mask */
 static bool infer(nac_infer *i)
 {
@@ -33,7 +28,7 @@ static bool infer(nac_infer *i)
     return true;
 }
 
-static nac_attention_shape shape_of(const attention_attrs *a, const nac_arg *q, const nac_arg *mask)
+static nac_attention_shape shape_of(const nac_attention_attrs *a, const nac_arg *q, const nac_arg *mask)
 {
     const int64_t *dq = q[0].type->dim, *dk = q[1].type->dim;
     nac_attention_shape s = {.batch = dq[0], .t = dq[1], .heads = dq[2], .d = dq[3], .s = dk[1], .kv_heads = dk[2], .dv = q[2].type->dim[3], .scale = a->scale,
@@ -87,7 +82,7 @@ static double grad_work(const nac_eval *e)
     return work_of(e->in, 3, 2);
 }
 
-static const nac_op nac_op_attention_grad = {.name = "dot_product_attention_grad", .n_in = -1, .n_out = 3, .attrs_size = sizeof(attention_attrs),
+static const nac_op nac_op_attention_grad = {.name = "dot_product_attention_grad", .n_in = -1, .n_out = 3, .attrs_size = sizeof(nac_attention_attrs),
                                              .infer = grad_infer, .eval = grad_eval, .work = grad_work};
 
 static bool vjp(nac_vjp *v)
@@ -103,11 +98,11 @@ static bool vjp(nac_vjp *v)
     return true;
 }
 
-static const nac_op nac_op_attention = {.name = "dot_product_attention", .n_in = -1, .n_out = 2, .attrs_size = sizeof(attention_attrs), .infer = infer,
+static const nac_op nac_op_attention = {.name = "dot_product_attention", .n_in = -1, .n_out = 2, .attrs_size = sizeof(nac_attention_attrs), .infer = infer,
                                         .eval = eval, .vjp = vjp, .work = work};
 
 /* The composite, for gradients of gradients and vectors too long for the kernel. */
-static nac_tensor *composed(nac_tensor *q, nac_tensor *k, nac_tensor *v, nac_tensor *mask, const attention_attrs *a)
+static nac_tensor *composed(nac_tensor *q, nac_tensor *k, nac_tensor *v, nac_tensor *mask, const nac_attention_attrs *a)
 {
     int64_t times = nac_dim(q, 2) / nac_dim(k, 2), t = nac_dim(q, 1), s = nac_dim(k, 1);
     if (a->causal) {
@@ -133,7 +128,7 @@ static nac_tensor *with_batch(nac_tensor *x, int64_t n)
 
 nac_tensor *nac_dot_product_attention(nac_tensor *query, nac_tensor *key, nac_tensor *value, nac_tensor *mask, double scale, bool is_causal)
 {
-    attention_attrs a = {scale, is_causal};
+    nac_attention_attrs a = {scale, is_causal};
     if (!query || !key || !value)
         return NULL;
     while (mask && mask->type.rank < 4)

@@ -1,10 +1,6 @@
 /* Connectionist temporal classification (Graves et al., 2006): the loss of sequences whose labels are not aligned, and its gradient. */
 #include "ops/ops.h"
 
-typedef struct {
-    int64_t blank;
-} ctc_attrs;
-
 /* in: labels (batch, most), logits (batch, time, classes), how many labels and how many steps count (batch); out: losses (batch), their gradient by
    the logits */
 static bool infer(nac_infer *i)
@@ -18,7 +14,7 @@ static bool infer(nac_infer *i)
     if (!fits)
         return nac_fail(NAC_E_SHAPE, "ctc_loss: targets %s and their lengths do not fit logits %s", nac_type_text(ids, a, sizeof a),
                         nac_type_text(x, b, sizeof b));
-    int64_t blank = ((const ctc_attrs *)i->attrs)->blank;
+    int64_t blank = ((const nac_ctc_attrs *)i->attrs)->blank;
     if (blank < 0 || (blank >= x->dim[2] && x->dim[2] >= 0))
         return nac_fail(NAC_E_ARGUMENT, "ctc_loss: mask_index: expected one of %lld classes, found %lld", (long long)x->dim[2], (long long)blank);
     i->out[0] = (nac_type){.dtype = x->dtype, .rank = 1, .dim = {x->dim[0]}};
@@ -146,7 +142,7 @@ static void eval(const nac_eval *e)
         q.next = q.after + q.states;
         q.id = (int64_t *)(q.next + q.states);
         for (int64_t s = 0; s < q.states; s++)
-            q.id[s] = s % 2 ? ids[b * most + s / 2] : ((const ctc_attrs *)e->attrs)->blank;
+            q.id[s] = s % 2 ? ids[b * most + s / 2] : ((const nac_ctc_attrs *)e->attrs)->blank;
         normalize(&q, &e->in[1], b * dim[1] * dim[2]);
         walk_forward(&q);
         const double *end = q.before + q.steps * q.states;
@@ -164,11 +160,11 @@ static bool vjp(nac_vjp *v)
     return !v->need[1] || (v->din[1] = nac_multiply(nac_reshape(v->dout[0], -1, 1, 1), v->out[1]));
 }
 
-static const nac_op nac_op_ctc_loss = {.name = "ctc_loss", .n_in = 4, .n_out = 2, .attrs_size = sizeof(ctc_attrs), .infer = infer, .eval = eval,
+static const nac_op nac_op_ctc_loss = {.name = "ctc_loss", .n_in = 4, .n_out = 2, .attrs_size = sizeof(nac_ctc_attrs), .infer = infer, .eval = eval,
                                        .vjp = vjp, .scratch = scratch};
 
 nac_tensor *nac_ctc_loss(nac_tensor *target, nac_tensor *output, nac_tensor *target_length, nac_tensor *output_length, int64_t mask_index)
 {
-    return NAC_APPLY(&nac_op_ctc_loss, &(ctc_attrs){mask_index}, nac_cast(target, NAC_INT64), output, nac_cast(target_length, NAC_INT64),
+    return NAC_APPLY(&nac_op_ctc_loss, &(nac_ctc_attrs){mask_index}, nac_cast(target, NAC_INT64), output, nac_cast(target_length, NAC_INT64),
                      nac_cast(output_length, NAC_INT64));
 }

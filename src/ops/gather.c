@@ -41,10 +41,6 @@ nac_tensor *nac_checked_ids(nac_tensor *ids, int64_t limit, int64_t ignored, con
 
 /* ---- take along the first axis; other axes come first by transposition ---- */
 
-typedef struct {
-    int64_t rows;
-} rows_attrs;
-
 static bool take_infer(nac_infer *i)
 {
     const nac_type *x = &i->in[0], *ids = &i->in[1];
@@ -109,7 +105,7 @@ static bool segment_infer(nac_infer *i)
     if (ids->dtype != NAC_INT64 || ids->rank != 1 || x->rank < 1 || (ids->dim[0] != x->dim[0] && ids->dim[0] >= 0 && x->dim[0] >= 0))
         return nac_fail(NAC_E_SHAPE, "segment_sum: ids: expected one integer a row");
     i->out[0] = *x;
-    i->out[0].dim[0] = ((const rows_attrs *)i->attrs)->rows;
+    i->out[0].dim[0] = ((const nac_rows_attrs *)i->attrs)->rows;
     return true;
 }
 
@@ -128,21 +124,17 @@ static bool segment_vjp(nac_vjp *v)
     return !v->need[0] || (v->din[0] = nac_take(v->dout[0], v->in[1], 0));
 }
 
-static const nac_op nac_op_segment_sum = {.name = "segment_sum", .n_in = 2, .n_out = 1, .attrs_size = sizeof(rows_attrs), .infer = segment_infer,
+static const nac_op nac_op_segment_sum = {.name = "segment_sum", .n_in = 2, .n_out = 1, .attrs_size = sizeof(nac_rows_attrs), .infer = segment_infer,
                                           .eval = segment_eval, .vjp = segment_vjp};
 
 nac_tensor *nac_segment_sum(nac_tensor *values, nac_tensor *ids, int64_t rows)
 {
     if (rows < 0)
         return nac_fail(NAC_E_ARGUMENT, "segment_sum: rows: expected 0 or more, found %lld", (long long)rows);
-    return NAC_APPLY(&nac_op_segment_sum, (&(rows_attrs){rows}), values, nac_cast(ids, NAC_INT64));
+    return NAC_APPLY(&nac_op_segment_sum, (&(nac_rows_attrs){rows}), values, nac_cast(ids, NAC_INT64));
 }
 
 /* ---- take along one axis: an id for each element of the result; negative ids count from the end, and out of range gives zeros ---- */
-
-typedef struct {
-    int64_t axis;
-} along_attrs;
 
 static bool along_fits(const nac_op *op, const nac_type *x, const nac_type *ids, int axis)
 {
@@ -159,7 +151,7 @@ static bool along_infer(nac_infer *i)
 {
     i->out[0] = i->in[1];
     i->out[0].dtype = i->in[0].dtype;
-    return along_fits(i->op, &i->in[0], &i->in[1], (int)((const along_attrs *)i->attrs)->axis);
+    return along_fits(i->op, &i->in[0], &i->in[1], (int)((const nac_axis_attrs *)i->attrs)->axis);
 }
 
 /* Where element `id` of row (o, i) lies among n; -1 outside. */
@@ -179,7 +171,7 @@ static void along_extents(const nac_type *ids, int64_t axis, int64_t *outer, int
 
 static void along_eval(const nac_eval *e)
 {
-    int64_t axis = ((const along_attrs *)e->attrs)->axis, outer, inner, n = e->in[0].type->dim[axis], k = e->in[1].type->dim[axis];
+    int64_t axis = ((const nac_axis_attrs *)e->attrs)->axis, outer, inner, n = e->in[0].type->dim[axis], k = e->in[1].type->dim[axis];
     const int64_t *ids = e->in[1].data;
     size_t size = nac_dtype_size(e->in[0].type->dtype);
     along_extents(e->in[1].type, axis, &outer, &inner);
@@ -197,12 +189,12 @@ static void along_eval(const nac_eval *e)
 static bool along_sum_infer(nac_infer *i)
 {
     i->out[0] = i->in[2];
-    return nac_need_float(i) && along_fits(i->op, &i->in[2], &i->in[1], (int)((const along_attrs *)i->attrs)->axis);
+    return nac_need_float(i) && along_fits(i->op, &i->in[2], &i->in[1], (int)((const nac_axis_attrs *)i->attrs)->axis);
 }
 
 static void along_sum_eval(const nac_eval *e)
 {
-    int64_t axis = ((const along_attrs *)e->attrs)->axis, outer, inner, n = e->out[0].type->dim[axis], k = e->in[1].type->dim[axis];
+    int64_t axis = ((const nac_axis_attrs *)e->attrs)->axis, outer, inner, n = e->out[0].type->dim[axis], k = e->in[1].type->dim[axis];
     const int64_t *ids = e->in[1].data;
     along_extents(e->in[1].type, axis, &outer, &inner);
     memset(e->out[0].data, 0, nac_type_bytes(e->out[0].type));
@@ -217,9 +209,9 @@ static void along_sum_eval(const nac_eval *e)
 
 static bool along_vjp(nac_vjp *v);
 static bool along_sum_vjp(nac_vjp *v);
-static const nac_op nac_op_take_along = {.name = "take_along_axis", .n_in = 2, .n_out = 1, .attrs_size = sizeof(along_attrs), .infer = along_infer,
+static const nac_op nac_op_take_along = {.name = "take_along_axis", .n_in = 2, .n_out = 1, .attrs_size = sizeof(nac_axis_attrs), .infer = along_infer,
                                          .eval = along_eval, .vjp = along_vjp};
-static const nac_op nac_op_along_sum = {.name = "sum_along_axis", .n_in = 3, .n_out = 1, .attrs_size = sizeof(along_attrs), .infer = along_sum_infer,
+static const nac_op nac_op_along_sum = {.name = "sum_along_axis", .n_in = 3, .n_out = 1, .attrs_size = sizeof(nac_axis_attrs), .infer = along_sum_infer,
                                         .eval = along_sum_eval, .vjp = along_sum_vjp};
 
 static bool along_vjp(nac_vjp *v)
@@ -236,7 +228,7 @@ nac_tensor *nac_take_along_axis(nac_tensor *x, nac_tensor *ids, int axis)
 {
     if (!x || !ids)
         return NULL;
-    along_attrs a = {nac_axis_of("take_along_axis", axis, x->type.rank)};
+    nac_axis_attrs a = {nac_axis_of("take_along_axis", axis, x->type.rank)};
     if (a.axis < 0)
         return NULL;
     if (nac_is_float(ids->type.dtype))
@@ -301,13 +293,9 @@ nac_tensor *nac_one_hot(nac_tensor *ids, int64_t classes, nac_dtype dtype)
 
 /* ---- sorting: ids of the first k of each row, descending; equal elements keep their order ---- */
 
-typedef struct {
-    int64_t k;
-} sort_attrs;
-
 static bool order_infer(nac_infer *i)
 {
-    int64_t k = ((const sort_attrs *)i->attrs)->k, n = i->in[0].rank ? i->in[0].dim[i->in[0].rank - 1] : 0;
+    int64_t k = ((const nac_sort_attrs *)i->attrs)->k, n = i->in[0].rank ? i->in[0].dim[i->in[0].rank - 1] : 0;
     if (i->in[0].rank < 1 || (n >= 0 && k > n))
         return nac_fail(NAC_E_SHAPE, "top_k: k: expected at most %lld, found %lld", (long long)n, (long long)k);
     i->out[0] = i->in[0];
@@ -345,21 +333,21 @@ static size_t order_scratch(const nac_eval *e)
 static void order_eval(const nac_eval *e)
 {
     const nac_type *x = e->in[0].type;
-    int64_t n = x->dim[x->rank - 1], k = ((const sort_attrs *)e->attrs)->k, rows = n ? nac_type_size(x) / n : 0, *ids = e->scratch;
+    int64_t n = x->dim[x->rank - 1], k = ((const nac_sort_attrs *)e->attrs)->k, rows = n ? nac_type_size(x) / n : 0, *ids = e->scratch;
     for (int64_t r = 0; r < rows; r++) {
         sort_ids(&e->in[0], r * n, n, ids, ids + n);
         memcpy((int64_t *)e->out[0].data + r * k, ids, (size_t)k * sizeof *ids);
     }
 }
 
-static const nac_op nac_op_order = {.name = "top_k_ids", .n_in = 1, .n_out = 1, .attrs_size = sizeof(sort_attrs), .infer = order_infer,
+static const nac_op nac_op_order = {.name = "top_k_ids", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_sort_attrs), .infer = order_infer,
                                     .eval = order_eval, .scratch = order_scratch};
 
 nac_tensor *nac_top_k(nac_tensor *x, int64_t k)
 {
     if (k < 1)
         return nac_fail(NAC_E_ARGUMENT, "top_k: k: expected at least 1, found %lld", (long long)k);
-    nac_tensor *ids = nac_apply(&nac_op_order, 1, &x, &(sort_attrs){k});
+    nac_tensor *ids = nac_apply(&nac_op_order, 1, &x, &(nac_sort_attrs){k});
     return nac_list(nac_take_along_axis(x, ids, -1), ids);
 }
 
@@ -373,7 +361,7 @@ nac_tensor *nac_sort(nac_tensor *x, int axis)
     if (x->type.dim[a] < 0)
         return nac_fail(NAC_E_SHAPE, "sort: the extent of axis %d must be known", axis);
     nac_tensor *rows = nac_neg(nac_swapaxes(x, a, -1));
-    nac_tensor *ids = nac_apply(&nac_op_order, 1, &rows, &(sort_attrs){x->type.dim[a]});
+    nac_tensor *ids = nac_apply(&nac_op_order, 1, &rows, &(nac_sort_attrs){x->type.dim[a]});
     return nac_swapaxes(nac_neg(nac_take_along_axis(rows, ids, -1)), a, -1);
 }
 

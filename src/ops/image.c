@@ -10,9 +10,10 @@ static const struct {
     double      radius;                 /* cells further from the centre weigh nothing */
 } interpolations[] = {{"nearest", NEAREST, 0}, {"bilinear", BILINEAR, 1}, {"bicubic", BICUBIC, 2}, {"lanczos3", LANCZOS, 3}, {"lanczos5", LANCZOS, 5}};
 
-typedef struct {
-    int64_t axis, size, interpolation, antialias;   /* size: the result's, along the axis */
-} resize_attrs;
+const char *nac_interpolation_name(int64_t interpolation)
+{
+    return interpolations[interpolation].name;
+}
 
 /* Of a cell at that distance; bicubic is Keys's with a = -1/2. */
 static double weight_at(int64_t interpolation, double x)
@@ -49,7 +50,7 @@ static void add_scaled(nac_dtype dtype, int64_t n, double w, const void *from, i
 /* Adds each old cell, weighted, to the new ones that it belongs to, or the gradients of these to it. */
 static void spread(const nac_eval *e, const nac_type *old, const nac_type *new, bool back)
 {
-    const resize_attrs *a = e->attrs;
+    const nac_resize_attrs *a = e->attrs;
     int64_t n = old->dim[a->axis], m = new->dim[a->axis], outer = 1, inner = 1;
     for (int d = 0; d < old->rank; d++)
         if (d != a->axis)
@@ -76,7 +77,7 @@ static void spread(const nac_eval *e, const nac_type *old, const nac_type *new, 
 
 static bool resize_infer(nac_infer *i)
 {
-    const resize_attrs *a = i->attrs;
+    const nac_resize_attrs *a = i->attrs;
     char text[96];
     if (!nac_need_float(i))
         return false;
@@ -99,13 +100,13 @@ static void resize_grad_eval(const nac_eval *e)
 
 static bool other_way(nac_vjp *v, const nac_op *op)
 {
-    resize_attrs a = *(const resize_attrs *)v->attrs;
+    nac_resize_attrs a = *(const nac_resize_attrs *)v->attrs;
     a.size = v->in[0]->type.dim[a.axis];
     return (v->din[0] = NAC_APPLY(op, &a, v->dout[0]));
 }
 
 static bool resize_vjp(nac_vjp *v);
-static const nac_op nac_op_resize = {.name = "resize", .n_in = 1, .n_out = 1, .attrs_size = sizeof(resize_attrs), .infer = resize_infer,
+static const nac_op nac_op_resize = {.name = "resize", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_resize_attrs), .infer = resize_infer,
                                      .eval = resize_eval, .vjp = resize_vjp};
 
 static bool resize_grad_vjp(nac_vjp *v)
@@ -113,7 +114,7 @@ static bool resize_grad_vjp(nac_vjp *v)
     return other_way(v, &nac_op_resize);
 }
 
-static const nac_op nac_op_resize_grad = {.name = "resize_grad", .n_in = 1, .n_out = 1, .attrs_size = sizeof(resize_attrs), .infer = resize_infer,
+static const nac_op nac_op_resize_grad = {.name = "resize_grad", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_resize_attrs), .infer = resize_infer,
                                           .eval = resize_grad_eval, .vjp = resize_grad_vjp};
 
 static bool resize_vjp(nac_vjp *v)
@@ -123,7 +124,7 @@ static bool resize_vjp(nac_vjp *v)
 
 nac_tensor *nac_resize(nac_tensor *x, nac_size size, const char *interpolation, bool antialias, const char *data_format)
 {
-    resize_attrs a = {.antialias = antialias};
+    nac_resize_attrs a = {.antialias = antialias};
     if (!x)
         return NULL;
     if (x->type.rank != 3 && x->type.rank != 4)

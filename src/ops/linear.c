@@ -2,13 +2,9 @@
 #include <ctype.h>
 #include "ops/ops.h"
 
-typedef struct {
-    int32_t ta, tb, relu, unused;
-} matmul_attrs;
-
 static bool infer(nac_infer *i)
 {
-    const matmul_attrs *t = i->attrs;
+    const nac_matmul_attrs *t = i->attrs;
     const nac_type *a = &i->in[0], *b = &i->in[1];
     char ta[96], tb[96];
     nac_type y = {.dtype = a->dtype, .rank = a->rank};
@@ -44,7 +40,7 @@ typedef struct {
 
 static extents extents_of(const nac_eval *e)
 {
-    const matmul_attrs *t = e->attrs;
+    const nac_matmul_attrs *t = e->attrs;
     const nac_type *a = e->in[0].type, *y = e->out[0].type;
     extents x = {batch_of(a), y->dim[y->rank - 2], y->dim[y->rank - 1], a->dim[a->rank - (t->ta ? 2 : 1)]};
     return e->in[1].type->rank == 2 && !t->ta ? (extents){1, x.batch * x.m, x.n, x.k} : x;
@@ -52,7 +48,7 @@ static extents extents_of(const nac_eval *e)
 
 static void eval(const nac_eval *e)
 {
-    const matmul_attrs *t = e->attrs;
+    const nac_matmul_attrs *t = e->attrs;
     const nac_kernels *kernels = nac_kernels_for(e->in[0].type->dtype);
     const extents x = extents_of(e);
     const void *a = e->in[0].data, *b = e->in[1].data, *bias = e->n_in > 2 ? e->in[2].data : NULL;
@@ -90,7 +86,7 @@ static nac_tensor *grad_of_shared(nac_tensor *a, bool ta, nac_tensor *dy, bool t
 
 static bool vjp(nac_vjp *v)
 {
-    const matmul_attrs *t = v->attrs;
+    const nac_matmul_attrs *t = v->attrs;
     nac_tensor *a = v->in[0], *b = v->in[1], *dy = v->dout[0];
     if (v->need[0] && !(v->din[0] = t->ta ? product(b, t->tb, dy, true) : product(dy, false, b, !t->tb)))
         return false;
@@ -104,7 +100,7 @@ static bool vjp(nac_vjp *v)
 /* A bias, then relu, where one gemm does it all. */
 static bool absorb(void *attrs, int n_in, const nac_type *in, const nac_op *next, const nac_type *operand)
 {
-    matmul_attrs *t = attrs;
+    nac_matmul_attrs *t = attrs;
     const nac_type *b = &in[1];
     if (t->relu || !((b->rank == 2 && !t->ta) || batch_of(&in[0]) == 1))
         return false;
@@ -116,11 +112,11 @@ static bool absorb(void *attrs, int n_in, const nac_type *in, const nac_op *next
 static double work(const nac_eval *e)
 {
     const nac_type *a = e->in[0].type;
-    return 2.0 * (double)nac_type_size(e->out[0].type) * (double)a->dim[a->rank - (((const matmul_attrs *)e->attrs)->ta ? 2 : 1)];
+    return 2.0 * (double)nac_type_size(e->out[0].type) * (double)a->dim[a->rank - (((const nac_matmul_attrs *)e->attrs)->ta ? 2 : 1)];
 }
 
 /* in: a, b, and in compiled functions perhaps a bias */
-static const nac_op nac_op_matmul = {.name = "matmul", .n_in = -1, .n_out = 1, .attrs_size = sizeof(matmul_attrs), .infer = infer, .eval = eval, .vjp = vjp,
+static const nac_op nac_op_matmul = {.name = "matmul", .n_in = -1, .n_out = 1, .attrs_size = sizeof(nac_matmul_attrs), .infer = infer, .eval = eval, .vjp = vjp,
                                      .scratch = scratch, .absorb = absorb, .work = work};
 
 static nac_tensor *product(nac_tensor *a, bool ta, nac_tensor *b, bool tb)
@@ -132,7 +128,7 @@ static nac_tensor *product(nac_tensor *a, bool ta, nac_tensor *b, bool tb)
         dim[b->type.rank - 1] = a->type.dim[1];
         a = nac_broadcast_to(a, nac_shape_of(b->type.rank, dim));
     }
-    return NAC_APPLY(&nac_op_matmul, (&(matmul_attrs){.ta = ta, .tb = tb}), a, b);
+    return NAC_APPLY(&nac_op_matmul, (&(nac_matmul_attrs){.ta = ta, .tb = tb}), a, b);
 }
 
 nac_tensor *nac_matmul_t(nac_tensor *a, bool transpose_a, nac_tensor *b, bool transpose_b)

@@ -134,16 +134,6 @@ nac_tensor *nac_sparse_softmax_crossentropy(nac_tensor *ids, nac_tensor *logits)
 
 /* ---- convolution ---- */
 
-/* Everything that the shape of x does not tell; channels stand last by then. */
-typedef struct {
-    int64_t axes, groups, depthwise, same, causal;
-    int64_t relu, relu6, scaled, added; /* what compiled functions let it do at its end: the last inputs are scale and shift, and what is added then */
-    int64_t before[3], after[3];        /* zeros around x in addition, in compiled functions */
-    int64_t stride[3], dilation[3];
-    int64_t in[3];                      /* of a gradient with respect to x: x's extents */
-    int64_t transposed, rest[3];        /* the gradient is meant for itself: x has (n - 1) stride + rest cells for n of y */
-} conv_attrs;
-
 /* Three axes always: leading ones are 1. `k` holds the kernel's extents. */
 static void window(int64_t in, int64_t k, int64_t stride, int64_t dilation, bool same, bool causal, int64_t *out, int64_t *pad)
 {
@@ -158,7 +148,7 @@ static void window(int64_t in, int64_t k, int64_t stride, int64_t dilation, bool
     }
 }
 
-static void conv_window(const conv_attrs *a, int d, int64_t in, int64_t k, int64_t *out, int64_t *pad)
+static void conv_window(const nac_conv_attrs *a, int d, int64_t in, int64_t k, int64_t *out, int64_t *pad)
 {
     int64_t outside = (k - 1) * a->dilation[d] + 1 - a->rest[d];
     if (!a->transposed) {
@@ -170,7 +160,7 @@ static void conv_window(const conv_attrs *a, int d, int64_t in, int64_t k, int64
     *pad = outside > 0 ? outside / 2 : 0;
 }
 
-static nac_conv conv_shape(const conv_attrs *a, const nac_type *x, const nac_type *w)
+static nac_conv conv_shape(const nac_conv_attrs *a, const nac_type *x, const nac_type *w)
 {
     int axes = (int)a->axes, lead = 3 - axes;
     nac_conv s = {.n = x->dim[0], .c_in = x->dim[axes + 1], .groups = a->groups};
@@ -192,7 +182,7 @@ static nac_conv conv_shape(const conv_attrs *a, const nac_type *x, const nac_typ
 
 static bool conv_infer(nac_infer *i)
 {
-    const conv_attrs *a = i->attrs;
+    const nac_conv_attrs *a = i->attrs;
     const nac_type *x = &i->in[0], *w = &i->in[1];
     int axes = (int)a->axes;
     char tx[96], tw[96];
@@ -224,12 +214,12 @@ static bool conv_infer(nac_infer *i)
 /* Depthwise convolutions multiply too little for bfloat16 to gain anything. */
 static bool conv_rounds(const nac_eval *e)
 {
-    return nac_rounds(e) && !((const conv_attrs *)e->attrs)->depthwise;
+    return nac_rounds(e) && !((const nac_conv_attrs *)e->attrs)->depthwise;
 }
 
 static void conv_eval(const nac_eval *e)
 {
-    const conv_attrs *a = e->attrs;
+    const nac_conv_attrs *a = e->attrs;
     nac_conv s = conv_shape(a, e->in[0].type, e->in[1].type);
     nac_conv_finish f = {.relu = a->relu, .relu6 = a->relu6};
     int last = e->n_in;
@@ -266,7 +256,7 @@ static double conv_work(const nac_eval *e)
 /* A bias if there is none, scale and shift, what has y's shape, then relu: as far as that is their order. */
 static bool conv_absorb(void *attrs, int n_in, const nac_type *in, const nac_op *next, const nac_type *operand)
 {
-    conv_attrs *a = attrs;
+    nac_conv_attrs *a = attrs;
     nac_conv s = conv_shape(a, &in[0], &in[1]);
     if (a->relu || a->relu6)
         return false;
@@ -288,7 +278,7 @@ static bool conv_absorb(void *attrs, int n_in, const nac_type *in, const nac_op 
 
 bool nac_conv_takes_pad(void *attrs, const nac_type *x, const nac_type *w, const nac_pad_attrs *pad)
 {
-    conv_attrs *a = attrs;
+    nac_conv_attrs *a = attrs;
     int64_t taps = 1;
     for (int d = 0; d < a->axes; d++)
         taps *= w->dim[d];
@@ -305,13 +295,13 @@ bool nac_conv_takes_pad(void *attrs, const nac_type *x, const nac_type *w, const
 
 static bool conv_vjp(nac_vjp *v);
 /* in: x, w, and perhaps a bias */
-const nac_op nac_op_conv = {.name = "conv", .n_in = -1, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = conv_infer, .eval = conv_eval,
+const nac_op nac_op_conv = {.name = "conv", .n_in = -1, .n_out = 1, .attrs_size = sizeof(nac_conv_attrs), .infer = conv_infer, .eval = conv_eval,
                             .vjp = conv_vjp, .scratch = conv_scratch, .absorb = conv_absorb, .work = conv_work};
 
 /* in: dy, w; the gradient of x, whose extents are in the attributes, and a transposed convolution, which tells its own */
 static bool grad_x_infer(nac_infer *i)
 {
-    const conv_attrs *a = i->attrs;
+    const nac_conv_attrs *a = i->attrs;
     const nac_type *dy = &i->in[0], *w = &i->in[1];
     int axes = (int)a->axes;
     char ty[96], tw[96];
@@ -351,7 +341,7 @@ static double grad_x_work(const nac_eval *e)
 }
 
 static bool grad_x_vjp(nac_vjp *v);
-static const nac_op nac_op_conv_transpose = {.name = "conv_transpose", .n_in = 2, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = grad_x_infer,
+static const nac_op nac_op_conv_transpose = {.name = "conv_transpose", .n_in = 2, .n_out = 1, .attrs_size = sizeof(nac_conv_attrs), .infer = grad_x_infer,
                                              .eval = grad_x_eval, .vjp = grad_x_vjp, .scratch = grad_x_scratch, .work = grad_x_work};
 
 /* in: dy, x, and w for its shape alone; the gradient of w */
@@ -382,12 +372,12 @@ static double grad_w_work(const nac_eval *e)
 }
 
 static bool grad_w_vjp(nac_vjp *v);
-static const nac_op nac_op_conv_grad_w = {.name = "conv_grad_w", .n_in = 3, .n_out = 1, .attrs_size = sizeof(conv_attrs), .infer = grad_w_infer,
+static const nac_op nac_op_conv_grad_w = {.name = "conv_grad_w", .n_in = 3, .n_out = 1, .attrs_size = sizeof(nac_conv_attrs), .infer = grad_w_infer,
                                           .eval = grad_w_eval, .vjp = grad_w_vjp, .scratch = grad_w_scratch, .work = grad_w_work};
 
-static conv_attrs with_extents(const conv_attrs *a, const nac_type *x)
+static nac_conv_attrs with_extents(const nac_conv_attrs *a, const nac_type *x)
 {
-    conv_attrs b = *a;
+    nac_conv_attrs b = *a;
     for (int d = 0; d < a->axes && !a->transposed; d++)
         b.in[d] = x->dim[1 + d];
     return b;
@@ -395,7 +385,7 @@ static conv_attrs with_extents(const conv_attrs *a, const nac_type *x)
 
 static bool conv_vjp(nac_vjp *v)
 {
-    conv_attrs a = with_extents(v->attrs, &v->in[0]->type);
+    nac_conv_attrs a = with_extents(v->attrs, &v->in[0]->type);
     if (v->need[0] && !(v->din[0] = NAC_APPLY(&nac_op_conv_transpose, &a, v->dout[0], v->in[1])))
         return false;
     if (v->n_in > 2 && v->need[2] && !(v->din[2] = nac_sum_to(v->dout[0], &v->in[2]->type)))
@@ -404,16 +394,16 @@ static bool conv_vjp(nac_vjp *v)
 }
 
 /* A convolution is linear in x and in w: the gradients of its gradients are convolutions and their gradients again. */
-static conv_attrs without_extents(const conv_attrs *a)
+static nac_conv_attrs without_extents(const nac_conv_attrs *a)
 {
-    conv_attrs b = *a;
+    nac_conv_attrs b = *a;
     memset(b.in, 0, sizeof b.in);
     return b;
 }
 
 static bool grad_x_vjp(nac_vjp *v)
 {
-    conv_attrs a = without_extents(v->attrs);
+    nac_conv_attrs a = without_extents(v->attrs);
     if (v->need[0] && !(v->din[0] = NAC_APPLY(&nac_op_conv, &a, v->dout[0], v->in[1])))
         return false;
     return !v->need[1] || (v->din[1] = NAC_APPLY(&nac_op_conv_grad_w, &a, v->in[0], v->dout[0], v->in[1]));
@@ -421,7 +411,7 @@ static bool grad_x_vjp(nac_vjp *v)
 
 static bool grad_w_vjp(nac_vjp *v)
 {
-    conv_attrs a = with_extents(v->attrs, &v->in[1]->type);
+    nac_conv_attrs a = with_extents(v->attrs, &v->in[1]->type);
     if (v->need[0] && !(v->din[0] = NAC_APPLY(&nac_op_conv, v->attrs, v->in[1], v->dout[0])))
         return false;
     return !v->need[1] || (v->din[1] = NAC_APPLY(&nac_op_conv_transpose, &a, v->in[0], v->dout[0]));
@@ -460,7 +450,7 @@ static bool padding_of(const char *op, const char *padding, int axes, bool *same
     return *same || *causal || strcmp(p, "valid") == 0 || nac_fail(NAC_E_ARGUMENT, "%s: padding: expected valid or same, found \"%s\"", op, p);
 }
 
-static bool conv_attrs_of(const char *op, nac_tensor *x, const nac_conv_spec *spec, conv_attrs *a, bool *first)
+static bool conv_attrs_of(const char *op, nac_tensor *x, const nac_conv_spec *spec, nac_conv_attrs *a, bool *first)
 {
     int axes;
     bool same, causal;
@@ -468,7 +458,7 @@ static bool conv_attrs_of(const char *op, nac_tensor *x, const nac_conv_spec *sp
         return false;
     if (spec->groups < 0)
         return nac_fail(NAC_E_ARGUMENT, "%s: groups: expected at least 1, found %lld", op, (long long)spec->groups);
-    *a = (conv_attrs){.axes = axes, .groups = spec->groups ? spec->groups : 1, .same = same, .causal = causal};
+    *a = (nac_conv_attrs){.axes = axes, .groups = spec->groups ? spec->groups : 1, .same = same, .causal = causal};
     for (int d = 0; d < axes; d++) {
         a->stride[d] = nac_size_at(&spec->strides, d) ? nac_size_at(&spec->strides, d) : 1;
         a->dilation[d] = nac_size_at(&spec->dilation_rate, d) ? nac_size_at(&spec->dilation_rate, d) : 1;
@@ -480,13 +470,15 @@ static bool conv_attrs_of(const char *op, nac_tensor *x, const nac_conv_spec *sp
 
 static nac_tensor *conv(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec, bool depthwise)
 {
-    conv_attrs a;
+    nac_conv_attrs a;
     bool first;
     if (!x || !kernel || !conv_attrs_of("conv", x, spec, &a, &first))
         return NULL;
     a.depthwise = depthwise;
     nac_tensor *in[3] = {first ? channels(x, true) : x, kernel, bias};
-    nac_tensor *y = nac_apply(&nac_op_conv, bias ? 3 : 2, in, &a);
+    bool drawn = x->node;               /* one operation of Keras each */
+    nac_tensor *y = nac_apply(&nac_op_conv, bias && !drawn ? 3 : 2, in, &a);
+    y = bias && drawn ? nac_add(y, bias) : y;
     return first ? channels(y, false) : y;
 }
 
@@ -509,7 +501,7 @@ nac_tensor *nac_separable_conv(nac_tensor *x, nac_tensor *depthwise, nac_tensor 
 nac_tensor *nac_conv_transpose(nac_tensor *x, nac_tensor *kernel, nac_tensor *bias, const nac_conv_spec *spec)
 {
     const char *op = nac_op_conv_transpose.name;
-    conv_attrs a;
+    nac_conv_attrs a;
     bool first;
     if (!x || !kernel || !conv_attrs_of(op, x, spec, &a, &first))
         return NULL;
@@ -535,12 +527,7 @@ nac_tensor *nac_conv_transpose(nac_tensor *x, nac_tensor *kernel, nac_tensor *bi
 
 /* ---- pooling ---- */
 
-typedef struct {
-    int64_t axes, same, k[3], stride[3];
-    int64_t in[3];                      /* of a gradient: x's extents */
-} pool_attrs;
-
-static nac_pool pool_shape(const pool_attrs *a, const nac_type *x)
+static nac_pool pool_shape(const nac_pool_attrs *a, const nac_type *x)
 {
     int axes = (int)a->axes, lead = 3 - axes;
     nac_pool s = {.n = x->dim[0], .c = x->dim[axes + 1]};
@@ -556,7 +543,7 @@ static nac_pool pool_shape(const pool_attrs *a, const nac_type *x)
 
 static bool pool_infer(nac_infer *i)
 {
-    const pool_attrs *a = i->attrs;
+    const nac_pool_attrs *a = i->attrs;
     nac_type y = i->in[0];
     char tx[96];
     if (!nac_need_float(i))
@@ -591,7 +578,7 @@ static void avg_eval(const nac_eval *e)
 
 static bool pool_grad_infer(nac_infer *i)
 {
-    const pool_attrs *a = i->attrs;
+    const nac_pool_attrs *a = i->attrs;
     i->out[0] = i->in[0];
     for (int d = 0; d < a->axes; d++)
         i->out[0].dim[1 + d] = a->in[d];
@@ -634,35 +621,35 @@ static void pick_eval(const nac_eval *e)
         }
 }
 
-static const nac_op nac_op_pool_pick = {.name = "max_pool_pick", .n_in = 2, .n_out = 1, .attrs_size = sizeof(pool_attrs), .infer = pick_infer,
+static const nac_op nac_op_pool_pick = {.name = "max_pool_pick", .n_in = 2, .n_out = 1, .attrs_size = sizeof(nac_pool_attrs), .infer = pick_infer,
                                         .eval = pick_eval};
 
 static bool max_grad_vjp(nac_vjp *v)
 {
-    pool_attrs a = *(const pool_attrs *)v->attrs;
+    nac_pool_attrs a = *(const nac_pool_attrs *)v->attrs;
     memset(a.in, 0, sizeof a.in);
     return !v->need[0] || (v->din[0] = NAC_APPLY(&nac_op_pool_pick, &a, v->dout[0], v->in[1]));
 }
 
-const nac_op nac_op_max_pool_grad = {.name = "max_pool_grad", .n_in = 2, .n_out = 1, .attrs_size = sizeof(pool_attrs), .infer = pool_grad_infer,
+const nac_op nac_op_max_pool_grad = {.name = "max_pool_grad", .n_in = 2, .n_out = 1, .attrs_size = sizeof(nac_pool_attrs), .infer = pool_grad_infer,
                                      .eval = max_grad_eval, .vjp = max_grad_vjp};
 static bool avg_vjp(nac_vjp *v);
-static const nac_op nac_op_average_pool = {.name = "average_pool", .n_in = 1, .n_out = 1, .attrs_size = sizeof(pool_attrs), .infer = pool_infer,
+static const nac_op nac_op_average_pool = {.name = "average_pool", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_pool_attrs), .infer = pool_infer,
                                            .eval = avg_eval, .vjp = avg_vjp};
 
 static bool avg_grad_vjp(nac_vjp *v)
 {
-    pool_attrs a = *(const pool_attrs *)v->attrs;
+    nac_pool_attrs a = *(const nac_pool_attrs *)v->attrs;
     memset(a.in, 0, sizeof a.in);
     return (v->din[0] = NAC_APPLY(&nac_op_average_pool, &a, v->dout[0]));
 }
 
-static const nac_op nac_op_average_pool_grad = {.name = "average_pool_grad", .n_in = 1, .n_out = 1, .attrs_size = sizeof(pool_attrs),
+static const nac_op nac_op_average_pool_grad = {.name = "average_pool_grad", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_pool_attrs),
                                                 .infer = pool_grad_infer, .eval = avg_grad_eval, .vjp = avg_grad_vjp};
 
-static pool_attrs pool_extents(const nac_vjp *v)
+static nac_pool_attrs pool_extents(const nac_vjp *v)
 {
-    pool_attrs a = *(const pool_attrs *)v->attrs;
+    nac_pool_attrs a = *(const nac_pool_attrs *)v->attrs;
     for (int d = 0; d < a.axes; d++)
         a.in[d] = v->in[0]->type.dim[1 + d];
     return a;
@@ -670,18 +657,18 @@ static pool_attrs pool_extents(const nac_vjp *v)
 
 static bool max_vjp(nac_vjp *v)
 {
-    pool_attrs a = pool_extents(v);
+    nac_pool_attrs a = pool_extents(v);
     return !v->dout[0] || (v->din[0] = NAC_APPLY(&nac_op_max_pool_grad, &a, v->dout[0], v->out[1]));
 }
 
 static bool avg_vjp(nac_vjp *v)
 {
-    pool_attrs a = pool_extents(v);
+    nac_pool_attrs a = pool_extents(v);
     return (v->din[0] = NAC_APPLY(&nac_op_average_pool_grad, &a, v->dout[0]));
 }
 
-static const nac_op nac_op_maxima = {.name = "max_pool", .n_in = 1, .n_out = 1, .attrs_size = sizeof(pool_attrs), .infer = pool_infer, .eval = max_eval};
-const nac_op nac_op_max_pool = {.name = "max_pool", .n_in = 1, .n_out = 2, .attrs_size = sizeof(pool_attrs), .infer = pool_infer, .eval = max_eval,
+static const nac_op nac_op_maxima = {.name = "max_pool", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_pool_attrs), .infer = pool_infer, .eval = max_eval};
+const nac_op nac_op_max_pool = {.name = "max_pool", .n_in = 1, .n_out = 2, .attrs_size = sizeof(nac_pool_attrs), .infer = pool_infer, .eval = max_eval,
                                 .vjp = max_vjp, .alone = &nac_op_maxima};
 
 static nac_tensor *pool(const nac_op *op, nac_tensor *x, const nac_size *pool_size, const nac_size *strides, const char *padding, const char *data_format)
@@ -690,7 +677,7 @@ static nac_tensor *pool(const nac_op *op, nac_tensor *x, const nac_size *pool_si
     bool same, causal, first;
     if (!x || !spatial(op->name, x, &axes) || !padding_of(op->name, padding, 0, &same, &causal) || !format_of(op->name, data_format, &first))
         return NULL;
-    pool_attrs a = {.axes = axes, .same = same};
+    nac_pool_attrs a = {.axes = axes, .same = same};
     for (int d = 0; d < axes; d++) {
         a.k[d] = nac_size_at(pool_size, d);
         a.stride[d] = strides->d[0] ? nac_size_at(strides, d) : a.k[d];
@@ -713,10 +700,6 @@ nac_tensor *nac_average_pool(nac_tensor *x, nac_size pool_size, nac_size strides
 
 /* ---- layer normalization of the last axis: y, mean, 1 / std ---- */
 
-typedef struct {
-    double epsilon;
-} norm_attrs;
-
 static bool layer_norm_infer(nac_infer *i)
 {
     const nac_type *x = &i->in[0];
@@ -737,7 +720,7 @@ static void layer_norm_eval(const nac_eval *e)
 {
     int64_t rows, n;
     rows_of(e->in[0].type, &rows, &n);
-    nac_kernels_for(e->in[0].type->dtype)->layer_norm(rows, n, ((const norm_attrs *)e->attrs)->epsilon, e->in[0].data, e->in[1].data, e->in[2].data,
+    nac_kernels_for(e->in[0].type->dtype)->layer_norm(rows, n, ((const nac_norm_attrs *)e->attrs)->epsilon, e->in[0].data, e->in[1].data, e->in[2].data,
                                                      e->out[0].data, e->out[1].data, e->out[2].data);
 }
 
@@ -787,7 +770,7 @@ static bool layer_norm_vjp(nac_vjp *v)
     return true;
 }
 
-static const nac_op nac_op_layer_norm = {.name = "layer_norm", .n_in = 3, .n_out = 3, .attrs_size = sizeof(norm_attrs), .infer = layer_norm_infer,
+static const nac_op nac_op_layer_norm = {.name = "layer_norm", .n_in = 3, .n_out = 3, .attrs_size = sizeof(nac_norm_attrs), .infer = layer_norm_infer,
                                          .eval = layer_norm_eval, .vjp = layer_norm_vjp};
 
 bool nac_op_fits(const nac_op *op, int n, nac_tensor *const *in, const void *attrs)
@@ -821,7 +804,7 @@ nac_tensor *nac_layer_norm(nac_tensor *x, nac_tensor *gamma, nac_tensor *beta, d
     int64_t n = nac_dim(x, -1);
     gamma = gamma ? gamma : nac_ones(x->type.dtype, NAC_SHAPE(n));
     beta = beta ? beta : nac_zeros(x->type.dtype, NAC_SHAPE(n));
-    return NAC_APPLY(&nac_op_layer_norm, (&(norm_attrs){epsilon}), x, gamma, beta);
+    return NAC_APPLY(&nac_op_layer_norm, (&(nac_norm_attrs){epsilon}), x, gamma, beta);
 }
 
 /* ---- batch normalization by the batch's statistics: y, mean, variance ---- */

@@ -56,6 +56,44 @@ typedef struct {
     int64_t before[NAC_MAX_RANK], after[NAC_MAX_RANK];
     double  value;
 } nac_pad_attrs;
+typedef struct {
+    int64_t axes, same, k[3], stride[3];
+    int64_t in[3];                      /* of a gradient: x's extents */
+} nac_pool_attrs;
+/* Everything that the shape of x does not tell; channels stand last by then. */
+typedef struct {
+    int64_t axes, groups, depthwise, same, causal;
+    int64_t relu, relu6, scaled, added; /* what compiled functions let it do at its end: the last inputs are scale and shift, and what is added then */
+    int64_t before[3], after[3];        /* zeros around x in addition, in compiled functions */
+    int64_t stride[3], dilation[3];
+    int64_t in[3];                      /* of a gradient with respect to x: x's extents */
+    int64_t transposed, rest[3];        /* the gradient is meant for itself: x has (n - 1) stride + rest cells for n of y */
+} nac_conv_attrs;
+typedef struct {
+    double epsilon;
+} nac_norm_attrs;
+typedef struct {
+    int64_t axis, size, interpolation, antialias;   /* size: the result's, along the axis */
+} nac_resize_attrs;
+typedef struct {
+    double  scale;
+    int64_t causal;
+} nac_attention_attrs;
+typedef struct {
+    int32_t ta, tb, relu, unused;
+} nac_matmul_attrs;
+typedef struct {
+    int64_t rows;
+} nac_rows_attrs;
+typedef struct {
+    int64_t k;
+} nac_sort_attrs;
+typedef struct {
+    int64_t blank;
+} nac_ctc_attrs;
+typedef struct {
+    double value;
+} nac_like_attrs;
 
 /* Ops that the compiler knows. */
 extern const nac_op nac_op_add, nac_op_multiply, nac_op_divide, nac_op_relu, nac_op_relu6, nac_op_relu_grad, nac_op_relu6_grad, nac_op_reshape,
@@ -70,6 +108,7 @@ bool nac_conv_takes_pad(void *attrs, const nac_type *x, const nac_type *w, const
 nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type);
 bool        nac_promote(int n, nac_tensor **t);                         /* casts all to the widest dtype among them; leaves lists alone */
 nac_tensor *nac_mul_mask(nac_tensor *x, nac_tensor *condition);         /* condition ? x : 0 */
+const char *nac_interpolation_name(int64_t interpolation);               /* of resize */
 bool nac_need_float(nac_infer *i);      /* input 0 is a float; else an error that names the op */
 int  nac_axis_of(const char *op, int axis, int rank);   /* from 0; -1 with an error */
 nac_tensor *nac_contiguous_rows(nac_tensor *x, int axis, int *back);    /* axis moved last */

@@ -625,16 +625,12 @@ nac_tensor *nac_ones(nac_dtype dtype, nac_shape shape)
     return nac_full(dtype, shape, 1);
 }
 
-typedef struct {
-    double value;
-} like_attrs;
-
 static void like_eval(const nac_eval *e)
 {
-    fill(e->out[0].type, ((const like_attrs *)e->attrs)->value, e->out[0].data);
+    fill(e->out[0].type, ((const nac_like_attrs *)e->attrs)->value, e->out[0].data);
 }
 
-static const nac_op nac_op_full_like = {.name = "full_like", .n_in = 1, .n_out = 1, .attrs_size = sizeof(like_attrs), .infer = nac_infer_same,
+static const nac_op nac_op_full_like = {.name = "full_like", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_like_attrs), .infer = nac_infer_same,
                                         .eval = like_eval};
 
 /* A constant of one number, spread out: it is folded, and keeps no x alive. Where extents are unknown only x can tell them. */
@@ -643,7 +639,7 @@ static nac_tensor *full_like(nac_tensor *x, double value)
     if (!x)
         return NULL;
     if (x->n_items || nac_type_size(&x->type) < 0)
-        return nac_apply(&nac_op_full_like, 1, &x, &(like_attrs){value});
+        return nac_apply(&nac_op_full_like, 1, &x, &(nac_like_attrs){value});
     return nac_broadcast_to(nac_scalar_of(x->type.dtype, value), nac_shape_of_tensor(x));
 }
 

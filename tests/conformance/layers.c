@@ -11,7 +11,6 @@ enum {
     INFER = 0,                          /* training does not matter */
     TRAINS = 1,                         /* training matters: gradients are taken there too */
     NO_CALL = 2,                        /* not called on numbers: an input layer */
-    NO_FILE = 4,                        /* cannot be written to a file */
     NO_MODEL = 8,                       /* its inputs are no batches that a functional model could take */
     DRIFTS = 16                         /* training changes its weights otherwise than by gradients, frozen or not */
 };
@@ -314,7 +313,7 @@ static nac_tensor *reversed(nac_layer *l, nac_tensor *const *x, bool training)
     E(AdditiveAttention, additive, "f n2x3x4; f n2x5x4", "f n16x20x32; f n16x24x32", INFER, with_two, nac_additive_attention(.dtype = dtype)) \
     E(AdditiveAttention, additive_plain, "f n2x3x4; f n2x5x2; f n2x5x4", NULL, TRAINS, with_three,                                   \
       nac_additive_attention(.use_scale = false, .dropout = 0.3, .seed = 4, .dtype = dtype))                                         \
-    E(Operation, operation, "f n3x5x4", NULL, NO_FILE, plain, operation(dtype))                                                      \
+    E(Operation, operation, "f n3x5x4", NULL, INFER, plain, operation(dtype))                                                      \
     E(Functional, functional, "f n3x4; f n3x3", "f n2000x4; f n2000x3", INFER, with_two, branches(dtype))                            \
     E(Sequential, sequential, "f n6x4", "f n2000x64", TRAINS, plain, chain(dtype))
 
@@ -466,8 +465,6 @@ START_TEST(inferred_is_real)
         subject s;
         nac_tensor *x[MAX_IN], *symbols[MAX_IN], *inferred[NAC_MAX_IO], *real[NAC_MAX_IO];
         char a[128], b[128];
-        if (dtype == NAC_FLOAT64 && e->flags & NO_FILE)
-            continue;                   /* an op follows its inputs; it has no dtype of its own */
         start(&s, e, e->in, (nac_dtype)dtype, false);
         inputs_of(&s, x);
         symbolic_inputs(&s, symbols);
@@ -605,7 +602,7 @@ static void check_gradients(const example *e, bool training)
 START_TEST(gradients_are_the_differences)
 {
     const example *e = &examples[_i];
-    if (e->flags & (NO_CALL | NO_FILE))
+    if (e->flags & NO_CALL)
         return;                         /* an op's are tested with the ops */
     check_gradients(e, false);
     if (e->flags & TRAINS)
@@ -648,7 +645,7 @@ static nac_tensor *left_behind(const subject *s)
 START_TEST(compiled_is_eager)
 {
     const example *e = &examples[_i];
-    for (int training = 0; training < 2 && !(e->flags & (NO_CALL | NO_FILE)); training++) {
+    for (int training = 0; training < 2 && !(e->flags & NO_CALL); training++) {
         subject eager, compiled;
         nac_tensor *x[MAX_IN];
         start(&eager, e, e->in, NAC_FLOAT32, training);
@@ -714,11 +711,6 @@ START_TEST(config_comes_back)
     const example *e = &examples[_i];
     for (int dtype = NAC_FLOAT32; dtype <= NAC_FLOAT64; dtype++) {
         nac_layer *l = e->make(nac_dtype_name((nac_dtype)dtype));
-        if (e->flags & NO_FILE) {
-            ck_assert_ptr_null(nac_instance_to_json(l));
-            ck_assert_ptr_nonnull(strstr(nac_error(), "between layers cannot be written to a Keras file"));
-            return;
-        }
         config_again(e->name, l);
         nac_set_trainable(l, false);
         config_again(e->name, l);
@@ -753,7 +745,7 @@ static nac_tensor *model_input(const subject *s)
 START_TEST(weights_come_back)
 {
     const example *e = &examples[_i];
-    for (int dtype = NAC_FLOAT32; dtype <= NAC_FLOAT64 && !(e->flags & (NO_CALL | NO_FILE)); dtype++) {
+    for (int dtype = NAC_FLOAT32; dtype <= NAC_FLOAT64 && !(e->flags & NO_CALL); dtype++) {
         subject s;
         char path[64];
         snprintf(path, sizeof path, "conformance-%d.keras", (int)getpid());
@@ -840,7 +832,7 @@ static int64_t nodes_without(const subject *s)
 START_TEST(frozen_is_untouched)
 {
     const example *e = &examples[_i];
-    if (e->flags & (NO_CALL | NO_FILE | DRIFTS))
+    if (e->flags & (NO_CALL | DRIFTS))
         return;
     subject s;
     start(&s, e, e->in, NAC_FLOAT32, false);
@@ -878,7 +870,7 @@ START_TEST(threads_change_nothing)
 {
     const example *e = &examples[_i];
     nac_tensor *one = NULL;
-    if (e->flags & (NO_CALL | NO_FILE))
+    if (e->flags & NO_CALL)
         return;
     for (int threads = 1; threads <= 3; threads++) {
         subject s;
@@ -904,7 +896,7 @@ END_TEST
 START_TEST(masks_go_through)
 {
     const example *e = &examples[_i];
-    if (e->flags & (NO_CALL | NO_FILE) || e->call != plain || examples[_i].make == made_functional || examples[_i].make == made_sequential)
+    if (e->flags & NO_CALL || e->call != plain || examples[_i].make == made_functional || examples[_i].make == made_sequential)
         return;
     subject s;
     nac_tensor *x[MAX_IN];

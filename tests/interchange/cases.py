@@ -523,3 +523,63 @@ def images_by_ops():
     d = ops.nan_to_num(ops.append(b, ops.log(x), axis=-1), nan=0.25, neginf=-1.0)
     y = L.Concatenate()([ops.fmax(b, a[..., :2]), ops.fmin(d, 0.5), c])
     return keras.Model(x, L.Dense(2)(L.GlobalAveragePooling2D()(y))), normal(12, 6, 8, 4), normal(12, 2), dict(optimizer=keras.optimizers.SGD(0.05), loss="mse")
+
+
+def flat(x):
+    return L.Flatten()(keras.ops.cast(x, "float32"))
+
+
+@case
+def shapes_by_ops():
+    """What moves numbers about: indexing, joining, cutting, turning, padding; each with more than one axis or a constant where it has that."""
+    ops = keras.ops
+    x, ids = keras.Input((4, 6)), keras.Input((3,), dtype="int32")
+    a, rows = L.Dense(6, activation="tanh")(x), normal(4, 2)
+    parts = [a[:, None, -1, ::2], ops.take(a, np.array([[0, 1], [3, -1]]), axis=1), ops.take(a, -1, axis=1), ops.take(rows, ids, axis=0), ops.take_along_axis(a, ops.cast(a > 0, "int32"), axis=-1),
+             ops.expand_dims(a, (1, -1)), ops.squeeze(a[:, :1, None], axis=(1, 2)), ops.moveaxis(ops.stack([a, x], axis=1), (1, 3), (2, 1)), ops.roll(a, (1, -2), axis=(1, 2)),
+             ops.rot90(a, axes=(1, 2)), ops.rot90(a, k=3, axes=(1, 2)), ops.repeat(a, 2, axis=1), ops.hsplit(a, 2)[1], *ops.array_split(a, 4, axis=-1)[1:3],
+             ops.pad(a, ((0, 0), (1, 2), (2, 1)), mode="reflect"), ops.pad(a, ((0, 0), (1, 1), (0, 0)), mode="symmetric"), ops.pad(a, ((0, 0), (1, 0), (0, 1)), constant_values=0.5),
+             ops.diagonal(a, offset=1, axis1=1, axis2=2), ops.trace(a, axis1=1, axis2=2), ops.concatenate([a, ops.broadcast_to(rows[:1, :1], (1, 1, 1)) * x[:, :, :1]], axis=-1),
+             ops.extract_sequences(a, 3, 2), ops.dstack([a, x]), ops.linspace(a, x, 3)[1]]
+    y = L.Dense(2)(L.Concatenate()([flat(p) for p in parts]))
+    return keras.Model([x, ids], y), [normal(12, 4, 6), rng.integers(0, 4, (12, 3)).astype("int32")], normal(12, 2), dict(optimizer=keras.optimizers.SGD(1e-3), loss="mse")
+
+
+@case
+def numbers_by_ops():
+    """What reduces, counts, orders and compares; products of several kinds; the functions of keras.ops.nn that are losses."""
+    ops = keras.ops
+    x, ids = keras.Input((4, 6)), keras.Input((4,), dtype="int32")
+    a, b = L.Dense(6, activation="tanh")(x), L.Dense(6)(x)
+    p, holes = ops.sigmoid(a), ops.where(x > 1.0, np.float32("nan"), a)
+    parts = [ops.median(a, axis=-1), ops.quantile(a, [0.2, 0.7], axis=1)[0], ops.percentile(a, 30, axis=(1, 2)), ops.average(a, axis=-1, weights=np.arange(1.0, 7.0)),
+             ops.average(a, axis=-1, weights=p), ops.nansum(holes, axis=1), ops.nanmean(holes, axis=-1), ops.nanmax(holes, axis=1), ops.nanstd(holes + 0.1 * b, axis=-1),
+             ops.any(a > 0.9, axis=1), ops.all(x, axis=-1), ops.cumsum(ids, axis=-1), ops.argsort(ids), ops.argmax(b, axis=-1, keepdims=True),
+             ops.digitize(x, np.array([-1.0, 0.0, 0.5])), ops.isin(ids, [1, 3]), ops.clip(ids, 1, 2), ops.isclose(x, x + 1e-6), ops.signbit(x), ops.sinc(b), ops.logaddexp2(a, b),
+             ops.select([x > 0.5, b > 0], [a, b * 2], 0.5), ops.trapezoid(a, dx=0.5), ops.tensordot(a, normal(6, 4, 2), axes=([1, 2], [1, 0])), ops.dot(a, normal(6, 3)),
+             ops.inner(a, normal(2, 6)), ops.einsum("bij,bkj,bj->bik", a, b, x[:, 0]), ops.einsum("bii->bi", ops.matmul(a, ops.swapaxes(b, 1, 2))), ops.cross(a[..., :3], b[..., 3:]),
+             ops.norm(b, ord=1, axis=-1), ops.norm(b, ord="fro", axis=(1, 2)), ops.norm(b, ord=np.inf, axis=1), ops.normalize(b, order=3, axis=1), ops.logsumexp(b, axis=(1, 2)),
+             ops.sparsemax(b, axis=1), ops.squareplus(b, b=2), ops.multi_hot(ids, 5), ops.one_hot(ids, 5, axis=1, dtype="int32"), ops.cdist(a, b + 3.0),
+             ops.binary_crossentropy(p, b, from_logits=True), ops.categorical_crossentropy(ops.softmax(a), p), ops.sparse_categorical_crossentropy(ids, b, from_logits=True),
+             ops.sparse_categorical_crossentropy(ids, ops.softmax(b)), ops.in_top_k(ids[:, 0], b[:, 0], 3), ops.top_k(a, 2)[1]]
+    y = L.Dense(2)(L.Concatenate()([ops.reshape(ops.cast(t, "float32"), (-1, int(np.prod(t.shape[1:])))) for t in parts]))
+    return keras.Model([x, ids], y), [normal(12, 4, 6), rng.integers(0, 5, (12, 4)).astype("int32")], normal(12, 2), dict(optimizer=keras.optimizers.SGD(1e-4), loss="mse")
+
+
+@case
+def networks_by_ops():
+    """Convolutions, poolings, normalizations and attention that are no layers, by kernels that are constants; and images."""
+    ops, image = keras.ops, keras.ops.image
+    x = keras.Input((8, 8, 3))
+    a = L.Conv2D(4, 3, padding="same", activation="tanh")(x)
+    heads = ops.reshape(a, (-1, 16, 4, 4))
+    parts = [ops.conv(a, normal(3, 2, 4, 5), strides=2, padding="same"), ops.conv(a, normal(2, 2, 4, 4), dilation_rate=2), ops.depthwise_conv(a, normal(3, 3, 4, 2)),
+             ops.separable_conv(a, normal(3, 3, 4, 1), normal(1, 1, 4, 2)),
+             ops.batch_normalization(a, normal(4), np.abs(normal(4)), axis=-1, offset=normal(4), scale=normal(4)), ops.layer_normalization(a, normal(4), normal(4)),
+             ops.layer_normalization(a, axis=(1, 2, 3), epsilon=0.01), ops.rms_normalization(a, normal(4)), ops.dot_product_attention(heads, heads, heads, is_causal=True),
+             ops.dot_product_attention(heads, heads, heads, bias=normal(1, 4, 16, 16), scale=0.3), ops.dot_product_attention(heads, heads, heads, mask=np.tril(np.ones((1, 1, 16, 16), bool))), image.rgb_to_grayscale(x),
+             image.rgb_to_hsv(ops.sigmoid(a[..., :3])), image.hsv_to_rgb(ops.sigmoid(a[..., 1:])), image.crop_images(a, 1, 2, target_height=5, target_width=4),
+             image.pad_images(a, 1, 1, 0, 2), image.extract_patches(a, (3, 2), strides=2, padding="same"), image.gaussian_blur(a, (3, 3), (1.5, 0.7)), ops.psnr(a, 0.5 * a, 1.0) * a[:, 0, 0],
+             ops.space_to_depth(ops.transpose(a, (0, 3, 1, 2)), 2, data_format="channels_first")]
+    y = L.Dense(2)(L.Concatenate()([flat(p) for p in parts]))
+    return keras.Model(x, y), normal(12, 8, 8, 3), normal(12, 2), dict(optimizer=keras.optimizers.SGD(1e-5), loss="mse")

@@ -12,9 +12,9 @@ static nac_tensor *numbers(int64_t key, nac_shape shape)
 
 static bool finish(nac_model *m, nac_tensor *x, nac_tensor *y, const char *name)
 {
-    static const char *const x_names[] = {"x0", "x1", "x2"}, *const y_names[] = {"y0", "y1", "y2"};
-    const char *names[6];
-    nac_tensor *arrays[6];
+    static const char *const x_names[] = {"x0", "x1", "x2"}, *const y_names[] = {"y0", "y1", "y2", "y3", "y4", "y5"};
+    const char *names[9];
+    nac_tensor *arrays[9];
     char path[1024];
     int n = 0;
     if (y)
@@ -102,6 +102,39 @@ static void ops_and_constants(void)
     finish(nac_functional(x, nac_call(nac_dense(2), h)), numbers(14, NAC_SHAPE(4, 5, 4)), NULL, "made_ops");
 }
 
+static nac_tensor *flat(nac_tensor *t)
+{
+    return nac_call(nac_flatten(), t);
+}
+
+/* One op each, beside those above. */
+static void more_ops(void)
+{
+    nac_tensor *x = nac_input(5, 4), *a = nac_call(nac_dense(4), x), *best = nac_top_k(a, 2), *heads = nac_reshape(a, -1, 5, 2, 2);
+    nac_tensor *seen = nac_greater_scalar(nac_expand_dims(nac_expand_dims(nac_max(x, .axis = -1), 1), 1), -0.5), *zero = nac_zeros_like(a);
+    nac_tensor *all = nac_list(
+        flat(nac_matmul_t(a, false, x, true)), flat(nac_matmul_t(a, true, x, false)), flat(nac_at(best, 0)), flat(nac_cast(nac_at(best, 1), NAC_FLOAT32)),
+        flat(nac_sort(a, 1)), flat(nac_take_along_axis(a, nac_at(best, 1), -1)), flat(nac_add(nac_ones_like(a), zero)), flat(nac_clip(a, -INFINITY, 0.3)),
+        flat(nac_dot_product_attention(heads, heads, heads, NULL, 0.7, true)), flat(nac_dot_product_attention(heads, heads, heads, seen, 0.3, false)),
+        flat(nac_layer_norm(a, nac_vector(1, 2, 3, 4), NULL, 0.01)), flat(nac_round(nac_mul_scalar(a, 3))), flat(nac_max_pool(a, (nac_size){{2}}, (nac_size){{1}}, "same", "channels_last")),
+        flat(nac_average_pool(a, (nac_size){{2}}, (nac_size){{2}}, "valid", "channels_first")), nac_sparse_softmax_crossentropy(nac_argmax(x, -1), a), flat(nac_pad(a, (const int64_t[][2]){{0, 0}, {1, 0}, {0, 2}}, 0.5)),
+        flat(nac_tile(a, NAC_SHAPE(1, 2, 1))), flat(nac_std(a, .axis = 1)), flat(nac_einsum("bij,bkj->bik", a, x)), flat(nac_flip(a, 1)),
+        flat(nac_convolve(a, numbers(20, NAC_SHAPE(3, 4, 2)), nac_vector(0.1, -0.2), &(nac_conv_spec){.padding = "same", .strides = {{2}}})));
+    finish(nac_functional(x, nac_concatenate(all, -1)), numbers(15, NAC_SHAPE(4, 5, 4)), NULL, "made_more_ops");
+}
+
+static void image_ops(void)
+{
+    nac_tensor *x = nac_input(6, 6, 2);
+    nac_conv_spec plain = {.padding = "valid"}, wide = {.padding = "same", .strides = {{2}}}, first = {.data_format = "channels_first", .dilation_rate = {{2}}};
+    nac_tensor *all = nac_list(
+        flat(nac_resize(x, (nac_size){{4, 9}}, "bilinear", true, "channels_last")), flat(nac_resize(x, (nac_size){{8, 3}}, "nearest", false, "channels_first")),
+        flat(nac_depthwise_conv(x, numbers(21, NAC_SHAPE(2, 3, 2, 2)), nac_vector(1, 2, 3, 4), &plain)), flat(nac_convolve(x, numbers(22, NAC_SHAPE(2, 1, 6, 3)), NULL, &first)),
+        flat(nac_separable_conv(x, numbers(23, NAC_SHAPE(3, 3, 2, 1)), numbers(24, NAC_SHAPE(1, 1, 2, 3)), NULL, &plain)),
+        flat(nac_convolve(x, numbers(25, NAC_SHAPE(3, 3, 2, 2)), nac_vector(1, 2), &wide)));
+    finish(nac_functional(x, all), numbers(16, NAC_SHAPE(4, 6, 6, 2)), NULL, "made_image_ops");
+}
+
 static void nested(void)
 {
     nac_tensor *i = nac_input(4);
@@ -140,6 +173,8 @@ int main(int argc, char **argv)
     transformer();
     nested();
     ops_and_constants();
+    more_ops();
+    image_ops();
     cut_and_frozen();
     not_compiled();
     return nac_report();
