@@ -563,6 +563,11 @@ METRICS = {
 }
 
 
+def thaws(layer):
+    """Whether Keras loads a frozen one with weights that it trains: its parts are made when it is built, as if it were not frozen."""
+    return any(name in type(layer).__name__ for name in ("ConvLSTM", "MultiHeadAttention", "GroupedQueryAttention"))
+
+
 # ---- the generator ----
 
 class Generator:
@@ -734,7 +739,7 @@ class Generator:
         made = RULES[self.pick(names)][1](self, x)
         if not isinstance(made, keras.layers.Layer):
             return made
-        if self.maybe(0.08) and "ConvLSTM" not in type(made).__name__:      # Keras loads a frozen one with weights that it trains
+        if self.maybe(0.08) and not thaws(made):
             made.trainable = False
         y = made(x, training=False) if made._call_has_training_arg and self.maybe(0.1) else made(x)
         self.made.append((made, x))
@@ -780,7 +785,7 @@ class Generator:
         finally:
             self.live, self.leaves, self.made, self.masked_inside, self.inputs = outside
         alike = [t for t in self.live if t.shape == x.shape and t.dtype == x.dtype and t is not x]
-        if self.maybe(0.1) and not any("ConvLSTM" in type(layer).__name__ for layer in model._flatten_layers()):
+        if self.maybe(0.1) and not any(thaws(layer) for layer in model._flatten_layers()):
             model.trainable = False
         ys = model(x, training=False) if self.maybe(0.1) else model(x)
         if not isinstance(ys, (list, tuple)) and not self.masked(x):
