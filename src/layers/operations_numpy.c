@@ -403,8 +403,9 @@ static nac_tensor *Argsort(const nac_operation_call *c)
     x = option(c, "axis") ? x : nac_reshape(x, -1);
     int along = axis(c, "axis", -1), last = nac_rank(x) - 1;
     x = nac_swapaxes(x, along, last);
-    int64_t n = nac_dim(x, last);
-    return nac_swapaxes(nac_cast(nac_at(nac_top_k(nac_neg(x), n < 0 ? 1 : n), 1), NAC_INT32), along, last);
+    if (nac_dim(x, last) < 0)
+        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": along an axis whose extent is not known", c->name);
+    return nac_swapaxes(nac_cast(nac_at(nac_top_k(nac_neg(x), nac_dim(x, last)), 1), NAC_INT32), along, last);
 }
 
 /* x with the axes last, as one. */
