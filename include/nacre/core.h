@@ -5,7 +5,11 @@
    happened; nac_report() prints it. A kept error never makes an unrelated call fail.
 
    Ownership. What is made belongs to the innermost open scope of its thread and is freed with it; a container (a layer, a model, a list)
-   retains what it stores. Nothing needs to be freed by hand; nac_retain and nac_release are there for those who want them.
+   retains what it stores. Nothing needs to be freed by hand; nac_retain and nac_release are there for those who want them. What is made
+   outside of any scope lives until its thread ends.
+
+   Threads. Each has errors and scopes of its own. One that computes needs 2 MiB of stack, and so do OpenMP's (OMP_STACKSIZE): glibc gives 8,
+   musl and some runtimes much less.
 
    Keyword arguments. nac_dense(10, .activation = "softmax"): required arguments first, in order, all others by name. What is not written
    has Keras's default. Under each macro lies a function that takes the options' struct, for C++ and for bindings:
