@@ -245,6 +245,16 @@ static int evaluate(const arguments *a)
     return nac_report();
 }
 
+/* Another column, quoted where its name needs it, as Python's csv quotes. */
+static void put_column(FILE *file, const char *name)
+{
+    bool quoted = strpbrk(name, ",\"\r\n");
+    fprintf(file, ",%s", quoted ? "\"" : "");
+    for (; *name; name++)
+        fprintf(file, "%s%c", *name == '"' ? "\"" : "", *name);
+    fputs(quoted ? "\"" : "", file);
+}
+
 static int write_history(const char *path, const nac_history *h)
 {
     FILE *file = fopen(path, "w");
@@ -253,7 +263,7 @@ static int write_history(const char *path, const nac_history *h)
     const nac_logs *first = nac_history_epoch(h, 0);
     fputs("epoch", file);
     for (int i = 0; first && i < first->n; i++)
-        fprintf(file, ",%s", first->name[i]);
+        put_column(file, first->name[i]);
     fputc('\n', file);
     for (int e = 0; e < nac_history_epochs(h); e++) {
         const nac_logs *logs = nac_history_epoch(h, e);
