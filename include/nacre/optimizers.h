@@ -55,7 +55,7 @@ NAC_API bool nac_apply_gradients(nac_optimizer *o, int n, nac_tensor *const *gra
 /* What the gradients are taken of, for nac_apply_gradients to undo: the loss times loss_scale_factor, or times what a LossScaleOptimizer found. */
 NAC_API nac_tensor *nac_scale_loss(const nac_optimizer *o, nac_tensor *loss);
 /* Takes from a tape the gradients of the scaled loss with respect to every trainable weight of a layer or model, and applies them: the end of a training
-   step of one's own. Keras: optimizer.minimize. */
+   step of one's own. Where that fails the tape ends, too. Keras: optimizer.minimize. */
 NAC_API bool nac_minimize(nac_optimizer *o, nac_tape *tape, nac_tensor *loss, nac_layer *layer);
 NAC_API double nac_learning_rate(nac_optimizer *o);             /* now; of a schedule: at the current step */
 NAC_API bool nac_set_learning_rate(nac_optimizer *o, double rate);      /* an error with a schedule */

@@ -445,13 +445,13 @@ nac_tensor *nac_scale_loss(const nac_optimizer *o, nac_tensor *loss)
 bool nac_minimize(nac_optimizer *o, nac_tape *tape, nac_tensor *loss, nac_layer *layer)
 {
     nac_list variables = {0};
-    if (!nac_is(o, NAC_KIND_OPTIMIZER) || !tape || !loss || !layer)
-        return false;
-    bool ok = nac_collect_variables(layer, NAC_TRAINABLE_WEIGHTS, &variables);
+    bool ok = nac_is(o, NAC_KIND_OPTIMIZER) && tape && loss && layer && nac_collect_variables(layer, NAC_TRAINABLE_WEIGHTS, &variables);
     nac_tensor **grads = ok ? nac_calloc((size_t)variables.n + 1, sizeof *grads) : NULL;
     nac_variable *const *v = (nac_variable *const *)variables.items;
     ok = grads && (variables.n || nac_fail(NAC_E_STATE, "model \"%s\": there is nothing to train: every weight is frozen, or there are none", layer->name));
     ok = ok && (loss = nac_scale_loss(o, loss)) && nac_tape_gradients(tape, loss, variables.n, v, grads) && nac_apply_gradients(o, variables.n, grads, v);
+    if (!ok)
+        nac_tape_end(tape);             /* else what comes after a failed step is recorded */
     nac_free(grads);
     nac_list_clear(&variables);
     return ok;
