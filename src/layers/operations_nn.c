@@ -79,7 +79,8 @@ static nac_tensor *InTopK(const nac_operation_call *c)
 
 static nac_tensor *CDist(const nac_operation_call *c)
 {
-    return c->n == 2 ? nac_sqrt(nac_sum(nac_square(nac_subtract(nac_expand_dims(c->in[0], -2), nac_expand_dims(c->in[1], -3))), .axis = -1)) : NULL;
+    return c->n == 2 ? nac_sqrt(nac_sum(nac_square(nac_subtract(nac_expand_dims(c->in[0], -2), nac_expand_dims(c->in[1], -3))), .axis = -1))
+                     : nac_fail(NAC_E_FORMAT, "op \"%s\": expected 2 arguments, found %d", c->name, c->n);
 }
 
 static nac_tensor *ExtractSequences(const nac_operation_call *c)
@@ -574,9 +575,11 @@ static bool margins(const nac_operation_call *c, const char *const name[4], bool
     static const char *const target[] = {"target_height", "target_width"};
     nac_tensor *x = c->in[0];
     int first = nac_rank(x) - (channels_first(c) ? 2 : 3);
+    if (first < 0)
+        return nac_fail(NAC_E_SHAPE, "op \"%s\": expected images, found a tensor of rank %d", c->name, nac_rank(x));
     for (int d = 0; d < 2; d++) {
         const char *const *ends = name + 2 * d;
-        int64_t size = first < 0 ? -1 : nac_dim(x, first + d), all = (int64_t)number(c, target[d], 0) - size;
+        int64_t size = nac_dim(x, first + d), all = (int64_t)number(c, target[d], 0) - size;
         bool known = option(c, ends[0]) && option(c, ends[1]);
         if (!known && (size < 0 || !option(c, target[d]) || !(option(c, ends[0]) || option(c, ends[1]))))
             return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": expected two of %s, %s and %s", c->name, ends[0], ends[1], target[d]);
