@@ -81,6 +81,16 @@ nac_tensor *nac_element(nac_tensor *x, int d, int64_t i)
     return x && nac_dim(x, d) < 0 ? nac_reshape_to(x, nac_shape_of(nac_rank(x) - 1, dim)) : nac_squeeze(x, d);
 }
 
+nac_tensor *nac_last_to(nac_tensor *x, int at)
+{
+    int rank = nac_rank(x);
+    int64_t axes[NAC_MAX_RANK];
+    at += at < 0 ? rank : 0;
+    for (int d = 0; d < rank; d++)
+        axes[d] = d < at ? d : d == at ? rank - 1 : d - 1;
+    return at == rank - 1 ? x : nac_transpose_by(x, nac_shape_of(rank, axes));
+}
+
 nac_tensor *nac_swap_channels(nac_tensor *x, bool first)
 {
     return !first ? x : nac_rank(x) == 4 ? nac_transpose(x, 0, 2, 3, 1) : nac_fail(NAC_E_ARGUMENT, "expected images of rank 4, found rank %d", nac_rank(x));

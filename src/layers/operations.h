@@ -95,6 +95,7 @@ nac_tensor *nac_reduce_over(const nac_operation_call *c, nac_tensor *x, nac_tens
 /* y in the dtype of the option; as it is when there is none. */
 nac_tensor *nac_typed(const nac_operation_call *c, nac_tensor *y);
 nac_tensor *nac_element(nac_tensor *x, int axis, int64_t i);   /* x[..., i, ...]: the axis, whose extent need not be known, is gone */
+nac_tensor *nac_last_to(nac_tensor *x, int at);                /* its last axis somewhere else */
 nac_tensor *nac_swap_channels(nac_tensor *x, bool first);      /* channels from first to last, or back; without first: x */
 
 #endif

@@ -183,25 +183,14 @@ static nac_tensor *Unstack(const nac_operation_call *c)
     return nac_list_of((int)n, pieces);
 }
 
-/* The last axis somewhere else. */
-static nac_tensor *last_to(nac_tensor *y, int at)
-{
-    int rank = nac_rank(y);
-    int64_t axes[NAC_MAX_RANK];
-    at += at < 0 ? rank : 0;
-    for (int d = 0; d < rank; d++)
-        axes[d] = d < at ? d : d == at ? rank - 1 : d - 1;
-    return at == rank - 1 ? y : nac_transpose_by(y, nac_shape_of(rank, axes));
-}
-
 static nac_tensor *OneHot(const nac_operation_call *c)
 {
-    return nac_typed(c, last_to(nac_one_hot(c->in[0], (int64_t)number(c, "num_classes", 0), NAC_FLOAT32), axis(c, "axis", -1)));
+    return nac_typed(c, nac_last_to(nac_one_hot(c->in[0], (int64_t)number(c, "num_classes", 0), NAC_FLOAT32), axis(c, "axis", -1)));
 }
 
 static nac_tensor *MultiHot(const nac_operation_call *c)
 {
-    nac_tensor *y = last_to(nac_one_hot(c->in[0], (int64_t)number(c, "num_classes", 0), NAC_FLOAT32), axis(c, "axis", -1));
+    nac_tensor *y = nac_last_to(nac_one_hot(c->in[0], (int64_t)number(c, "num_classes", 0), NAC_FLOAT32), axis(c, "axis", -1));
     return nac_typed(c, nac_max(y, .axis = nac_rank(c->in[0]) > 1));
 }
 

@@ -1171,12 +1171,7 @@ static nac_tensor *spaced(const nac_operation_call *c)
     nac_tensor *start = as_float(c->in[0]), *stop = nac_cast(c->in[1], nac_dtype_of(start)), *gap = nac_subtract(stop, start);
     nac_tensor *steps = nac_mul_scalar(nac_arange(nac_dtype_of(start), 0, (double)num, 1), 1.0 / (double)(gaps ? gaps : 1));
     nac_tensor *y = nac_add(nac_expand_dims(nac_subtract(stop, gap), -1), nac_multiply(nac_expand_dims(gap, -1), steps));
-    int at = axis(c, "axis", 0), rank = nac_rank(y);
-    int64_t order[NAC_MAX_RANK];
-    at += at < 0 ? rank : 0;
-    for (int d = 0; d < rank; d++)
-        order[d] = d < at ? d : d == at ? rank - 1 : d - 1;
-    return nac_transpose_by(y, nac_shape_of(rank, order));
+    return nac_last_to(y, axis(c, "axis", 0));
 }
 
 static nac_tensor *Linspace(const nac_operation_call *c)

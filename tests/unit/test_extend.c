@@ -362,6 +362,17 @@ START_TEST(ops_without_a_name_in_keras_are_named)
 }
 END_TEST
 
+START_TEST(images_to_pad_are_images)
+{
+    ck_assert(!nac_model_from_json("{\"module\": \"keras.src.models.functional\", \"class_name\": \"Functional\", \"config\": {\"name\": \"f\", \"layers\": ["
+        "{\"module\": \"keras.layers\", \"class_name\": \"InputLayer\", \"config\": {\"batch_shape\": [null, 6], \"dtype\": \"float32\", \"name\": \"x\"}, \"name\": \"x\", \"inbound_nodes\": []},"
+        "{\"module\": \"keras.src.ops.image\", \"class_name\": \"PadImages\", \"config\": {\"name\": \"pad\", \"top_padding\": 1, \"bottom_padding\": 1, \"left_padding\": 1,"
+        " \"right_padding\": 1, \"data_format\": \"channels_last\"}, \"name\": \"pad\", \"inbound_nodes\": [{\"args\": [{\"class_name\": \"__keras_tensor__\", \"config\":"
+        " {\"shape\": [null, 6], \"dtype\": \"float32\", \"keras_history\": [\"x\", 0, 0]}}], \"kwargs\": {}}]}], \"input_layers\": [\"x\", 0, 0], \"output_layers\": [\"pad\", 0, 0]}}"));
+    assert_error("op \"pad\": expected images, found a tensor of rank 2");
+}
+END_TEST
+
 START_TEST(constants_between_layers)
 {
     nac_tensor *x = nac_input(2), *c = nac_reshape(nac_vector(1, 2), 1, 2);
@@ -401,6 +412,7 @@ int main(void)
     tcase_add_test(t, ops_between_layers_are_saved);
     tcase_add_test(t, ops_are_saved_as_operations);
     tcase_add_test(t, ops_without_a_name_in_keras_are_named);
+    tcase_add_test(t, images_to_pad_are_images);
     tcase_add_test(t, constants_between_layers);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
