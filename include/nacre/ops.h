@@ -126,8 +126,9 @@ NAC_API nac_tensor *nac_cumsum(nac_tensor *x, int axis);
 NAC_API nac_tensor *nac_cumprod(nac_tensor *x, int axis);
 
 /* ---- shape ---- */
-#define NAC_SAME_DIM INT64_MIN          /* in a reshape: the extent that x has at this position */
-/* One extent may be -1: what is left. nac_reshape(x, NAC_SAME_DIM, 4, -1). */
+#define NAC_SAME_DIM INT64_MIN                          /* in a reshape: the extent that x has at this position */
+#define NAC_DIM_OF(axis) (INT64_MIN + 1 + (axis))       /* in a reshape: the extent that x has at `axis`, 0 or more */
+/* One extent may be -1: what is left. Extents of x that are not known yet are named so. nac_reshape(x, NAC_SAME_DIM, 4, -1). */
 NAC_API nac_tensor *nac_reshape_to(nac_tensor *x, nac_shape shape);
 #define nac_reshape(x, ...) nac_reshape_to(x, NAC_SHAPE(__VA_ARGS__))
 NAC_API nac_tensor *nac_transpose_by(nac_tensor *x, nac_shape axes);    /* output axis d is x's axis axes[d] */

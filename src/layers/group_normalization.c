@@ -46,13 +46,13 @@ static bool call(nac_layer *self, nac_layer_call *c)
         bool split = d == axis || d == axis + 1;
         apart[d] = wide[d] = d == axis ? groups : channels / groups;
         if (!split) {
-            apart[d] = d < axis ? NAC_SAME_DIM : nac_dim(x, d - 1);
+            apart[d] = NAC_DIM_OF(d < axis ? d : d - 1);
             wide[d] = 1;
         }
         if (d > 0 && d != axis)
             within.d[n++] = d;
         if (d < rank)
-            whole[d] = d < axis ? NAC_SAME_DIM : nac_dim(x, d);
+            whole[d] = d == axis ? channels : NAC_DIM_OF(d < axis ? d : d + 1);
     }
     nac_shape along = nac_shape_of(rank + 1, wide);
     nac_tensor *y = nac_reshape_to(x, nac_shape_of(rank + 1, apart));

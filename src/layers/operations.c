@@ -77,7 +77,7 @@ nac_tensor *nac_element(nac_tensor *x, int d, int64_t i)
     d += d < 0 ? nac_rank(x) : 0;
     x = nac_slice_axis(x, d, i, i == -1 ? NAC_NONE : i + 1, 1);
     for (int k = 0; x && k < nac_rank(x) - 1; k++)
-        dim[k] = k < d ? NAC_SAME_DIM : nac_dim(x, k + 1);
+        dim[k] = NAC_DIM_OF(k < d ? k : k + 1);
     return x && nac_dim(x, d) < 0 ? nac_reshape_to(x, nac_shape_of(nac_rank(x) - 1, dim)) : nac_squeeze(x, d);
 }
 

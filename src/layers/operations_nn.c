@@ -461,16 +461,21 @@ static nac_tensor *blocks(const nac_operation_call *c, bool up)
 {
     nac_tensor *x = nac_swap_channels(c->in[0], channels_first(c));
     int64_t s = (int64_t)number(c, "block_size", 0), h = nac_dim(x, 1), w = nac_dim(x, 2), channels = nac_dim(x, -1);
-    if (s < 1 || nac_rank(x) != 4 || h < 0 || w < 0 || channels % (up ? s * s : 1) || (!up && (h % s || w % s)))
-        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": expected images of known size that divide by block_size", c->name);
+    if (s < 1 || s > INT16_MAX || nac_rank(x) != 4 || channels < 1 || channels % (up ? s * s : 1) || (!up && ((h > 0 && h % s) || (w > 0 && w % s))))
+        return nac_fail(NAC_E_ARGUMENT, "op \"%s\": block_size: %lld does not divide images of height %lld, width %lld, %lld channels", c->name, (long long)s,
+                        (long long)h, (long long)w, (long long)channels);
     bool first = channels_first(c);     /* then the pixels of each channel stand together */
-    if (up && first)
-        x = nac_transpose(nac_reshape(x, -1, h, w, channels / (s * s), s, s), 0, 1, 4, 2, 5, 3);
-    else if (up)
-        x = nac_transpose(nac_reshape(x, -1, h, w, s, s, channels / (s * s)), 0, 1, 3, 2, 4, 5);
-    else
-        x = nac_transpose_by(nac_reshape(x, -1, h / s, s, w / s, s, channels), first ? NAC_SHAPE(0, 1, 3, 5, 2, 4) : NAC_SHAPE(0, 1, 3, 2, 4, 5));
-    x = up ? nac_reshape(x, -1, h * s, w * s, channels / (s * s)) : nac_reshape(x, -1, h / s, w / s, s * s * channels);
+    int64_t rest = up ? channels / (s * s) : s * s * channels;
+    /* height and width one after the other: neither has to be known */
+    if (up) {
+        x = first ? nac_transpose(nac_reshape(x, NAC_SAME_DIM, NAC_SAME_DIM, NAC_SAME_DIM, rest, s, s), 0, 1, 4, 2, 5, 3)
+                  : nac_transpose(nac_reshape(x, NAC_SAME_DIM, NAC_SAME_DIM, NAC_SAME_DIM, s, s, rest), 0, 1, 3, 2, 4, 5);
+        x = nac_reshape(nac_reshape(x, NAC_SAME_DIM, -1, NAC_DIM_OF(3), s, rest), NAC_SAME_DIM, NAC_SAME_DIM, -1, rest);
+    } else {
+        x = nac_reshape(nac_reshape(x, NAC_SAME_DIM, -1, s, NAC_DIM_OF(2), channels), NAC_SAME_DIM, NAC_SAME_DIM, NAC_SAME_DIM, -1, s, channels);
+        x = nac_transpose_by(x, first ? NAC_SHAPE(0, 1, 3, 5, 2, 4) : NAC_SHAPE(0, 1, 3, 2, 4, 5));
+        x = nac_reshape(x, NAC_SAME_DIM, NAC_SAME_DIM, NAC_SAME_DIM, rest);
+    }
     return first ? nac_transpose(x, 0, 3, 1, 2) : x;
 }
 

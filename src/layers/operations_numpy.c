@@ -403,9 +403,8 @@ static nac_tensor *Argsort(const nac_operation_call *c)
     x = option(c, "axis") ? x : nac_reshape(x, -1);
     int along = axis(c, "axis", -1), last = nac_rank(x) - 1;
     x = nac_swapaxes(x, along, last);
-    if (nac_dim(x, last) < 0)
-        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": along an axis whose extent is not known", c->name);
-    return nac_swapaxes(nac_cast(nac_at(nac_top_k(nac_neg(x), nac_dim(x, last)), 1), NAC_INT32), along, last);
+    nac_tensor *ids = nac_dim(x, last) < 0 ? x : nac_at(nac_top_k(nac_neg(x), nac_dim(x, last)), 1);         /* of an unknown extent no more than the type is asked */
+    return nac_swapaxes(nac_cast(ids, NAC_INT32), along, last);
 }
 
 /* x with the axes last, as one. */
@@ -425,7 +424,7 @@ static nac_tensor *merged(nac_tensor *x, const nac_shape *axes)
         together = nac_dim(x, (int)axes->d[i]) < 0 ? -1 : together * nac_dim(x, (int)axes->d[i]);
     }
     for (int i = 0; i < n; i++)
-        dim[i] = nac_dim(x, (int)order[i]);
+        dim[i] = NAC_SAME_DIM;
     dim[n] = together;
     return axes->rank == 1 ? nac_transpose_by(x, nac_shape_of(n + 1, order))
                            : nac_reshape_to(nac_transpose_by(x, nac_shape_of(nac_rank(x), order)), nac_shape_of(n + 1, dim));
@@ -434,7 +433,8 @@ static nac_tensor *merged(nac_tensor *x, const nac_shape *axes)
 /* The share q from the smallest to the largest of sorted numbers along the last axis. */
 static nac_tensor *between(nac_tensor *sorted, double q, const char *method)
 {
-    double at = q * (double)(nac_dim(sorted, -1) - 1), low = floor(at), high = ceil(at), part = at - low;
+    int64_t n = nac_dim(sorted, -1);            /* of an unknown extent no more than the type is asked */
+    double at = n > 0 ? q * (double)(n - 1) : 0, low = floor(at), high = ceil(at), part = at - low;
     if (strcmp(method, "lower") == 0)
         part = 0;
     else if (strcmp(method, "higher") == 0)
@@ -457,10 +457,7 @@ static nac_tensor *quantiles(const nac_operation_call *c, const cJSON *of, doubl
         return NULL;
     if (n < 1)
         return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": q: expected a number or at most %d of them", c->name, NAC_MAX_IO);
-    nac_tensor *sorted = merged(x, &axes);
-    if (nac_dim(sorted, -1) < 0)
-        return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": over an axis whose extent is not known", c->name);
-    sorted = nac_sort(sorted, -1);
+    nac_tensor *sorted = nac_sort(merged(x, &axes), -1);
     for (int i = 0; sorted && i < n; i++) {
         parts[i] = between(sorted, q[i] / whole, method);
         for (int d = 0; flag(c, "keepdims") && d < (axes.rank ? axes.rank : nac_rank(x)); d++)
@@ -903,7 +900,7 @@ static nac_tensor *diagonal(const nac_operation_call *c, nac_tensor *x, int64_t 
         return nac_fail(NAC_E_ARGUMENT, "op \"%s\": offset: %lld is outside of a matrix of %lld by %lld", c->name, (long long)offset, (long long)rows, (long long)columns);
     for (int d = 0; d < rank; d++)
         if (d != a && d != b) {
-            dim[n] = nac_dim(x, d);
+            dim[n] = NAC_SAME_DIM;
             order[n++] = d;
         }
     order[n] = a;

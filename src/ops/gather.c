@@ -358,8 +358,6 @@ nac_tensor *nac_sort(nac_tensor *x, int axis)
     int a = nac_axis_of("sort", axis, x->type.rank);
     if (a < 0)
         return NULL;
-    if (x->type.dim[a] < 0)
-        return nac_fail(NAC_E_SHAPE, "sort: the extent of axis %d must be known", axis);
     nac_tensor *rows = nac_neg(nac_swapaxes(x, a, -1));
     nac_tensor *ids = nac_apply(&nac_op_order, 1, &rows, &(nac_sort_attrs){x->type.dim[a]});
     return nac_swapaxes(nac_neg(nac_take_along_axis(rows, ids, -1)), a, -1);

@@ -19,23 +19,31 @@ static nac_dims_attrs dims_of(const nac_shape *s)
 
 /* ---- reshape ---- */
 
+/* The axis of x whose extent `extent`, the d-th of the new ones, is; -1: none. */
+static int kept_axis(int64_t extent, int d)
+{
+    return extent == NAC_SAME_DIM ? d : extent <= NAC_DIM_OF(NAC_MAX_RANK) ? (int)(extent - NAC_DIM_OF(0)) : -1;
+}
+
 static bool reshape_infer(nac_infer *i)
 {
     const nac_dims_attrs *a = i->attrs;
     const nac_type *x = &i->in[0];
     nac_type y = {.dtype = x->dtype, .rank = (int)a->rank};
     char from[96], to[96];
-    int rest = -1, same = 0;
+    int rest = -1;
+    unsigned kept = 0, cancelled = 0;           /* axes of x that are kept, and those of y which are they */
     int64_t known = 1, total = nac_type_size(x);
     if (a->rank > NAC_MAX_RANK)
         return nac_fail(NAC_E_SHAPE, "reshape: rank %d, at most %d", (int)a->rank, NAC_MAX_RANK);
     for (int d = 0; d < y.rank; d++) {
-        y.dim[d] = a->d[d];
-        if (a->d[d] == NAC_SAME_DIM) {
-            if (d >= x->rank)
-                return nac_fail(NAC_E_SHAPE, "reshape: extent %d is to be kept, but the tensor has rank %d", d, x->rank);
-            y.dim[d] = x->dim[d];
-            same++;
+        int axis = kept_axis(y.dim[d] = a->d[d], d);
+        if (axis >= 0) {
+            if (axis >= x->rank)
+                return nac_fail(NAC_E_SHAPE, "reshape: extent %d is to be that of axis %d, but the tensor has rank %d", d, axis, x->rank);
+            y.dim[d] = x->dim[axis];
+            cancelled |= kept >> axis & 1 ? 0 : 1u << d;
+            kept |= 1u << axis;
         } else if (a->d[d] == -1) {
             if (rest >= 0)
                 return nac_fail(NAC_E_SHAPE, "reshape: more than one extent is -1");
@@ -50,15 +58,15 @@ static bool reshape_infer(nac_infer *i)
         /* extents that are kept cancel out; what is left is told if it is known */
         int64_t left = 1, right = 1;
         for (int d = 0; d < x->rank; d++)
-            if (!(d < y.rank && a->d[d] == NAC_SAME_DIM))
+            if (!(kept >> d & 1))
                 left = x->dim[d] < 0 || left < 0 ? -1 : left * x->dim[d];
         for (int d = 0; d < y.rank; d++)
-            if (a->d[d] != NAC_SAME_DIM && d != rest)
-                right *= y.dim[d];
+            if (!(cancelled >> d & 1) && d != rest)
+                right = y.dim[d] < 0 || right < 0 ? -1 : right * y.dim[d];
         if (rest >= 0)
-            y.dim[rest] = left < 0 ? -1 : right > 0 ? left / right : 0;
+            y.dim[rest] = left < 0 || right < 0 ? -1 : right > 0 ? left / right : 0;
         i->out[0] = y;
-        return left < 0 || (rest >= 0 ? right > 0 && left % right == 0 : left == right)
+        return left < 0 || right < 0 || (rest >= 0 ? right > 0 && left % right == 0 : left == right)
                || nac_fail(NAC_E_SHAPE, "reshape: %s to %s", nac_dims_text(x->rank, x->dim, from, sizeof from), nac_dims_text(y.rank, y.dim, to, sizeof to));
     }
     if (rest >= 0)
@@ -96,7 +104,7 @@ nac_tensor *nac_expand_dims(nac_tensor *x, int axis)
     if (x->type.rank == NAC_MAX_RANK)
         return nac_fail(NAC_E_SHAPE, "expand_dims: a result of rank %d, at most %d", NAC_MAX_RANK + 1, NAC_MAX_RANK);
     for (int d = 0; d <= x->type.rank; d++)
-        dim[d] = d < a ? NAC_SAME_DIM : d == a ? 1 : x->type.dim[d - 1];
+        dim[d] = d < a ? NAC_SAME_DIM : d == a ? 1 : NAC_DIM_OF(d - 1);
     return nac_reshape_to(x, nac_shape_of(x->type.rank + 1, dim));
 }
 
@@ -111,7 +119,7 @@ nac_tensor *nac_squeeze(nac_tensor *x, int axis)
     if (x->type.dim[a] != 1)
         return nac_fail(NAC_E_SHAPE, "squeeze: axis %d has extent %lld, not 1", axis, (long long)x->type.dim[a]);
     for (int d = 0; d < x->type.rank - 1; d++)
-        dim[d] = d < a ? NAC_SAME_DIM : x->type.dim[d + 1];
+        dim[d] = d < a ? NAC_SAME_DIM : NAC_DIM_OF(d + 1);
     return nac_reshape_to(x, nac_shape_of(x->type.rank - 1, dim));
 }
 

@@ -192,6 +192,7 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
                                                                                                                                      \
     C(reshape, "f n3x4x2", "f 331x500", SMOOTH | PEEKS, nac_square(nac_reshape(x[0], -1, nac_dim(x[0], 1) / 2, 2)))                                 \
     C(reshape_same, "f n3x4x2", NULL, SMOOTH, nac_square(nac_reshape(x[0], NAC_SAME_DIM, 8)))                                        \
+    C(reshape_dim_of, "f n3x4x2", NULL, SMOOTH, nac_square(nac_reshape(x[0], NAC_SAME_DIM, 2, -1, NAC_DIM_OF(2))))                   \
     C(transpose, "f n3x4x2", "f 80x70x50", SMOOTH, nac_square(nac_transpose(x[0], 2, 0, 1)))                                         \
     C(swapaxes, "f n3x4x2", "f 80x70x50", SMOOTH, nac_square(nac_swapaxes(x[0], 1, -1)))                                             \
     C(expand_dims, "f n3x4", NULL, SMOOTH, nac_square(nac_expand_dims(x[0], 1)))                                                     \
@@ -746,7 +747,7 @@ static const int64_t bad_pads[2][2] = {{0, 0}, {-1, 0}};
     R(nac_reshape(F(2, 3), -1, -1), NAC_E_SHAPE, "reshape: more than one extent is -1")                                              \
     R(nac_reshape(F(2, 3), -1, 4), NAC_E_SHAPE, "reshape: (2, 3) to ")                                                               \
     R(nac_reshape(F(2, 3), -2, 3), NAC_E_SHAPE, "reshape: extent 0 is -2")                                                           \
-    R(nac_reshape(F(6), 2, NAC_SAME_DIM), NAC_E_SHAPE, "reshape: extent 1 is to be kept, but the tensor has rank 1")                 \
+    R(nac_reshape(F(6), 2, NAC_SAME_DIM), NAC_E_SHAPE, "reshape: extent 1 is to be that of axis 1, but the tensor has rank 1")       \
     R(nac_transpose(F(2, 3), 0, 0), NAC_E_ARGUMENT, "transpose: the axes are no permutation of the 2 axes of the tensor")            \
     R(nac_transpose(F(2, 3), 0), NAC_E_ARGUMENT, "transpose: ")                                                                      \
     R(nac_swapaxes(F(2, 3), 0, 2), NAC_E_ARGUMENT, "swapaxes: axis 2 of a tensor of rank 2")                                         \

@@ -525,6 +525,18 @@ def images_by_ops():
     return keras.Model(x, L.Dense(2)(L.GlobalAveragePooling2D()(y))), normal(12, 6, 8, 4), normal(12, 2), dict(optimizer=keras.optimizers.SGD(0.05), loss="mse")
 
 
+@case
+def images_of_unknown_size():
+    """Several extents are unknown: what moves, splits and joins them must not need their numbers."""
+    ops = keras.ops
+    x = keras.Input((None, None, 4))
+    a = L.Conv2D(8, 3, padding="same", activation="tanh")(x)
+    b = ops.space_to_depth(ops.depth_to_space(a, 2), 2)
+    c = L.GlobalAveragePooling3D()(ops.expand_dims(L.GroupNormalization(2)(a), 1)) + ops.max(ops.expand_dims(b, 3)[:, :, :, 0], axis=(1, 2))
+    y = L.Concatenate()([c, ops.mean(a[:, 0], axis=1), ops.mean(a[:, :, -1], axis=1), ops.mean(ops.median(a, axis=(1, 2)), axis=-1, keepdims=True)])
+    return keras.Model(x, L.Dense(2)(y)), normal(12, 6, 8, 4), normal(12, 2), dict(optimizer=keras.optimizers.SGD(0.05), loss="mse")
+
+
 def flat(x):
     return L.Flatten()(keras.ops.cast(x, "float32"))
 
