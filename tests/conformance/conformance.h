@@ -244,6 +244,21 @@ static inline void compare_results(const char *what, nac_tensor *a, nac_tensor *
     }
 }
 
+/* Around each test: what it makes goes with it, also where all tests run in one process. */
+static nac_scope test_scope;
+
+static inline void begin_test(void)
+{
+    nac_error_clear();
+    nac_clear_session();
+    test_scope = nac_scope_begin();
+}
+
+static inline void end_test(void)
+{
+    nac_scope_end(&test_scope);
+}
+
 static inline int run_suite(Suite *s)
 {
     SRunner *r = srunner_create(s);

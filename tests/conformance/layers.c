@@ -979,17 +979,11 @@ START_TEST(refusals)
 END_TEST
 
 /* Tests that share a process (CK_FORK=no) share no error and no names. */
-static void setup(void)
-{
-    nac_error_clear();
-    nac_clear_session();
-}
-
 int main(void)
 {
     Suite *s = suite_create("conformance of layers");
     TCase *each = tcase_create("each layer");
-    tcase_add_checked_fixture(each, setup, NULL);
+    tcase_add_checked_fixture(each, begin_test, end_test);
     tcase_set_timeout(each, 120);
     tcase_add_loop_test(each, inferred_is_real, 0, NAC_COUNT(examples));
     tcase_add_loop_test(each, gradients_are_the_differences, 0, NAC_COUNT(examples));
@@ -1001,7 +995,7 @@ int main(void)
     tcase_add_loop_test(each, masks_go_through, 0, NAC_COUNT(examples));
     suite_add_tcase(s, each);
     TCase *all = tcase_create("all layers");
-    tcase_add_checked_fixture(all, setup, NULL);
+    tcase_add_checked_fixture(all, begin_test, end_test);
     tcase_set_timeout(all, 120);
     tcase_add_test(all, every_class_has_an_example);
     tcase_add_test(all, masked_steps_do_not_matter);

@@ -1049,6 +1049,7 @@ int main(void)
 {
     Suite *s = suite_create("conformance of ops");
     TCase *each = tcase_create("each op");
+    tcase_add_checked_fixture(each, begin_test, end_test);
     tcase_set_timeout(each, 120);
     tcase_add_loop_test(each, infers_what_it_gives, 0, NAC_COUNT(cases));
     tcase_add_loop_test(each, gradient_is_the_differences, 0, NAC_COUNT(cases));
@@ -1060,6 +1061,7 @@ int main(void)
     tcase_add_loop_test(each, null_gives_null, 0, NAC_COUNT(cases));
     suite_add_tcase(s, each);
     TCase *all = tcase_create("all ops");
+    tcase_add_checked_fixture(all, begin_test, end_test);
     tcase_set_timeout(all, 120);
     tcase_add_test(all, refusals);
     tcase_add_test(all, every_derivative_is_covered);
