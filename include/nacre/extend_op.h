@@ -39,6 +39,7 @@ typedef struct {
     const nac_arg *in, *out;
     void          *scratch;             /* as many bytes as op->scratch said, aligned to 64; else NULL */
     bool           bfloat16;            /* products of float32 may round their operands to bfloat16: .compute_dtype; known to scratch, too */
+    const void    *packed;              /* in[1] as op->pack laid it out; NULL: it was not asked to */
 } nac_eval;
 
 /* Reverse-mode derivative: fill din[i] for every i with need[i], out of ops; leave it NULL where the derivative is zero. dout[j] is NULL
@@ -78,6 +79,10 @@ struct nac_op {
     bool (*absorb)(void *attrs, int n_in, const nac_type *in, const nac_op *next, const nac_type *operand);
     const nac_op *alone;                            /* (optional) gives the first output alone: taken by the compiler where nobody reads the others */
     double (*work)(const nac_eval *e);              /* (optional) of profiles: operations on numbers; looks at no data; NULL: one an output element */
+    /* (optional) Bytes that in[1] takes laid out as eval reads it fastest, 0 where that is as it is; looks at no data. With `to` not NULL (aligned to 64)
+       also fills that from in[1]. Compiled functions do so once for weights that stay as they are, and give eval the result as `packed`, for whatever
+       in[0] is; *layout tells apart the layouts that in[1] of one type may have. */
+    size_t (*pack)(const nac_eval *e, int *layout, void *to);
 };
 
 /* The one door. Applies op to in[0..n_in) and fills out[0..*n_out); the outputs belong to the innermost scope. False, silently, when an

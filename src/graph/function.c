@@ -12,6 +12,14 @@ typedef struct {
     size_t   offset;
 } patch;
 
+/* A step whose in[1] is of a variable that the program reads only. */
+typedef struct {
+    int          step, variable;
+    size_t       offset;
+    uint64_t     seen;                  /* the variable's version in the call before */
+    nac_packing *packing;               /* of that version, or NULL */
+} packed_step;
+
 /* A set of memory to run in, with every pointer resolved; one is borrowed by each call. */
 typedef struct arena {
     struct arena *next;
@@ -21,6 +29,8 @@ typedef struct arena {
     patch        *patches[3];           /* inputs, variables, outputs */
     int           n_patches[3];
     void        **variable_data;        /* what the variables' patches were resolved to */
+    packed_step  *packed;
+    int           n_packed;
     nac_tensor  **outputs;
     double       *seconds, *least;      /* of each node, while the function is profiled: in all calls, in the shortest */
     int64_t       timed;                /* calls that they sum */
@@ -57,8 +67,11 @@ static void arena_free(arena *a, const program *p)
 {
     for (int i = 0; a->outputs && i < p->graph.n_outputs; i++)
         nac_release(a->outputs[i]);
+    for (int i = 0; i < a->n_packed; i++)
+        nac_release(a->packed[i].packing);
     for (int i = 0; i < 3; i++)
         nac_free(a->patches[i]);
+    nac_free(a->packed);
     nac_free(a->variable_data);
     nac_free(a->outputs);
     nac_free(a->seconds);
@@ -82,6 +95,23 @@ static void resolve(arena *a, const program *p, nac_arg *arg, int value)
         a->patches[which][a->n_patches[which]++] = (patch){arg, place->index, place->offset};
 }
 
+static bool is_updated(const nac_graph *g, int variable)
+{
+    for (int i = 0; i < g->n_updates; i++)
+        if (g->updates[i].variable == variable)
+            return true;
+    return false;
+}
+
+static void find_packed(arena *a, const program *p, int i)
+{
+    const nac_graph_node *node = &p->graph.nodes[i];
+    const nac_place *place = node->op->pack ? &p->plan.places[node->in[1]] : NULL;
+    int layout;
+    if (place && place->kind == NAC_IN_VARIABLE && !is_updated(&p->graph, place->index) && node->op->pack(&a->steps[i], &layout, NULL))
+        a->packed[a->n_packed++] = (packed_step){i, place->index, place->offset, 0, NULL};
+}
+
 static arena *arena_new(const program *p)
 {
     const nac_graph *g = &p->graph;
@@ -95,10 +125,11 @@ static arena *arena_new(const program *p)
     a->steps = nac_calloc((size_t)g->n_nodes + 1, sizeof *a->steps);
     a->args = nac_calloc((size_t)p->n_args + 1, sizeof *a->args);
     a->variable_data = nac_calloc((size_t)g->variables.n + 1, sizeof *a->variable_data);
+    a->packed = nac_calloc((size_t)g->n_nodes + 1, sizeof *a->packed);
     a->outputs = nac_calloc((size_t)g->n_outputs + 1, sizeof *a->outputs);
     a->seconds = nac_calloc((size_t)g->n_nodes + 1, sizeof *a->seconds);
     a->least = nac_calloc((size_t)g->n_nodes + 1, sizeof *a->least);
-    if (!ok || !a->memory || !a->steps || !a->args || !a->variable_data || !a->outputs || !a->seconds || !a->least) {
+    if (!ok || !a->memory || !a->steps || !a->args || !a->variable_data || !a->packed || !a->outputs || !a->seconds || !a->least) {
         arena_free(a, p);
         return NULL;
     }
@@ -109,6 +140,7 @@ static arena *arena_new(const program *p)
         for (int k = 0; k < node->n_in + node->n_out; k++)
             resolve(a, p, arg++, k < node->n_in ? node->in[k] : node->out[k - node->n_in]);    /* a pass may have left a gap between the two */
         a->steps[i].scratch = p->plan.scratch_bytes[i] ? a->memory + p->plan.scratch[i] : NULL;
+        find_packed(a, p, i);
     }
     return a;
 }
@@ -248,6 +280,25 @@ static bool own_variables(const program *p)
     return true;
 }
 
+/* Numbers are laid out anew when they were the same in two calls: who calls once neither waits for it nor pays for the memory. Those that somebody
+   else may write at any time, in memory that is not ours, never are. */
+static bool use_packed(arena *a, const program *p)
+{
+    for (packed_step *s = a->packed; s < a->packed + a->n_packed; s++) {
+        nac_variable *v = p->graph.variables.items[s->variable];
+        nac_eval *e = &a->steps[s->step];
+        if (s->seen != v->version) {
+            nac_release(s->packing);
+            s->packing = NULL;
+        } else if (!s->packing && !v->value->buffer->foreign && !(s->packing = nac_variable_packed(v, p->graph.nodes[s->step].op, e, s->offset))) {
+            return false;
+        }
+        s->seen = v->version;
+        e->packed = s->packing ? s->packing->data : NULL;
+    }
+    return true;
+}
+
 /* An output's memory is used again when the caller has let go of the last result. */
 static bool fresh_outputs(arena *a, const program *p)
 {
@@ -326,6 +377,8 @@ static bool replay(const program *p, arena *a, nac_tensor *const *inputs, bool p
     const nac_graph *g = &p->graph;
     const nac_thread *thread = nac_this_thread();
     unsigned failures = thread->failures;
+    for (int i = 0; i < g->n_updates; i++)
+        ((nac_variable *)g->variables.items[g->updates[i].variable])->version++;
     if (profiled)
         eval_timed(p, a);
     for (int i = 0; i < g->n_nodes && !profiled && thread->failures == failures; i++)
@@ -367,7 +420,7 @@ static bool run(nac_function *f, nac_tensor *input, nac_tensor **result)
     bool ok = a && own_variables(p) && fresh_outputs(a, p);
     if (ok) {
         point(a, p, flat);
-        ok = replay(p, a, flat, f->profiled);
+        ok = use_packed(a, p) && replay(p, a, flat, f->profiled);
     }
     if (ok && result) {
         for (int i = 0; ok && i < p->graph.n_outputs; i++)
@@ -463,8 +516,14 @@ bool nac_function_print(nac_function *f, FILE *file)
 {
     for (program *p = f ? f->programs : NULL; p; p = p->next) {
         nac_graph_print(&p->graph, file);
-        fprintf(file, "arena %zu bytes, %d of %d updates copied%s\n", p->plan.arena_bytes, p->plan.n_copies, p->graph.n_updates,
+        int packed = 0;
+        for (int i = 0; p->idle && i < p->idle->n_packed; i++)
+            packed += p->idle->packed[i].packing != NULL;
+        fprintf(file, "arena %zu bytes, %d of %d updates copied%s", p->plan.arena_bytes, p->plan.n_copies, p->graph.n_updates,
                 p->graph.bfloat16 ? ", products in bfloat16" : "");
+        if (packed)
+            fprintf(file, ", %d operands packed", packed);
+        fputc('\n', file);
     }
     return f;
 }

@@ -297,12 +297,12 @@ void NAC_K(tile_pack)(bool t, int64_t k, int64_t n, const real *b, int64_t ldb, 
 typedef struct {
     bool        ta, tb;
     int64_t     m, n, k;
-    const real *a, *b, *packed;     /* packed: all of B in panels, or NULL */
+    const real *a, *b, *packed;     /* packed: all of B in panels, one after the other, or NULL; then b is not looked at */
     int64_t     lda, ldb, ldc;
     real       *c;
     real        alpha, beta;
     const real *bias;
-    bool        relu;
+    bool        relu, whole;        /* whole: k is one block */
 } product;
 
 static bool is_far(const product *g)
@@ -362,7 +362,7 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
     const bool    copied = copies(g);
     const int64_t tiles = nac_ceil_div(i1 - i0, NAC_MR), tile = nac_ceil_div(i1 - i0, tiles);
     const int64_t most = is_far(g) ? FAR_KC : KC, group = (is_far(g) ? GROUP : 1) * NAC_NR;
-    const int64_t kc_max = g->packed ? g->k : nac_ceil_div(nac_ceil_div(g->k, nac_ceil_div(g->k, most)), 8) * 8;
+    const int64_t kc_max = g->whole ? g->k : nac_ceil_div(nac_ceil_div(g->k, nac_ceil_div(g->k, most)), 8) * 8;
     const bool    far_c = g->m * g->ldc * (int64_t)sizeof(real) >= NEAR;
     alignas(64) real b_panel[GROUP * FAR_KC * NAC_NR];
     alignas(64) real a_block[MC * (FAR_KC + NAC_W)];
@@ -376,19 +376,17 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
             const real *b = b_panel;
             int64_t     bstep = 0;
             jn = nac_min(j + group, j1);
-            if (g->packed) {
-                b = g->packed + j * g->k;
-            } else if (!g->tb && tiles <= 2 && (jn - j) % NAC_W == 0) {
+            if (!g->packed && !g->tb && tiles <= 2 && (jn - j) % NAC_W == 0) {
                 b = g->b + p0 * g->ldb + j;
                 bstep = g->ldb;
-            } else {
+            } else if (!g->packed) {
                 pack_group(g, p0, kc, j, jn, b_panel);
             }
             for (int64_t i = i0; i < i1; i += tile) {
                 const int mr = (int)nac_min(tile, i1 - i);
                 for (int64_t jp = j; jp < jn; jp += NAC_NR) {
                     const int64_t    n = nac_min(jn - jp, NAC_NR), step = bstep ? bstep : nac_width(n);
-                    const real      *bp = b + (jp - j) * (bstep ? 1 : kc);
+                    const real      *bp = g->packed ? g->packed + jp * g->k + p0 * step : b + (jp - j) * (bstep ? 1 : kc);
                     const nac_finish f = {g->alpha, p0 ? 1 : g->beta, last && g->bias ? g->bias + jp : NULL, last && g->relu};
                     real            *c[NAC_MR];
                     for (int r = 0; r < mr; r++) {
@@ -423,10 +421,9 @@ static void multiply(int team, product *g)
     alignas(64) real shared_b[SHARED_B];
     const int64_t panels = nac_ceil_div(g->n, NAC_NR);
     const bool    share = g->m > 4 * NAC_MR && (g->k <= KC || !copies(g)) && g->k * panels * NAC_NR <= SHARED_B;
-    if (share) {
-        for (int64_t p = 0, j = 0; p < panels; p++, j += NAC_NR)
-            NAC_K(tile_pack)(g->tb, g->k, nac_min(g->n - j, NAC_NR), g->tb ? g->b + j * g->ldb : g->b + j, g->ldb,
-                             shared_b + j * g->k);
+    g->whole = share;
+    if (share && !g->packed) {
+        pack_matrix(g->tb, g->k, g->n, g->b, g->ldb, shared_b);
         g->packed = shared_b;
     }
     const int64_t most = copies(g) ? MC : nac_max(KEPT_A / nac_min(g->k, KC), MC);
@@ -603,13 +600,27 @@ void NAC_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha
                  int64_t ldb, double beta, void *c, int64_t ldc, const void *bias, bool relu)
 {
     gemm_team(nac_team((double)m * (double)n * (double)k),
-              &(product){ta, tb, m, n, k, a, b, NULL, lda, ldb, ldc, c, (real)alpha, (real)beta, bias, relu});
+              &(product){ta, tb, m, n, k, a, b, NULL, lda, ldb, ldc, c, (real)alpha, (real)beta, bias, relu, false});
+}
+
+size_t NAC_K(gemm_pack)(bool tb, int64_t m, int64_t n, int64_t k, const void *b, int64_t ldb, void *to)
+{
+    if (m < 2 || n < 2 || k < 1)
+        return 0;
+    if (to)
+        pack_matrix(tb, k, n, b, ldb, to);
+    return sizeof(real) * (size_t)(k * (n / NAC_NR * NAC_NR + nac_width(n % NAC_NR)));
+}
+
+void NAC_K(gemm_packed)(bool ta, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed, void *c, const void *bias, bool relu)
+{
+    multiply(nac_team((double)m * (double)n * (double)k), &(product){ta, false, m, n, k, a, NULL, packed, lda, 0, n, c, 1, 0, bias, relu, false});
 }
 
 void NAC_K(gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t stride_a,
                        const void *b, int64_t stride_b, void *c)
 {
-    const product all = {ta, tb, m, n, k, a, b, NULL, ta ? m : k, tb ? k : n, n, c, 1, 0, NULL, false};
+    const product all = {ta, tb, m, n, k, a, b, NULL, ta ? m : k, tb ? k : n, n, c, 1, 0, NULL, false, false};
     const int     team = nac_team((double)batch * (double)m * (double)n * (double)k);
     if (!ta && stride_b == 0 && stride_a == m * k) {
         product g = all;
@@ -619,5 +630,5 @@ void NAC_K(gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, in
     }
     const bool across = team > 1 && batch >= team;
     NAC_SHARE(across, i, batch, gemm_team(across ? 1 : team, &(product){ta, tb, m, n, k, all.a + i * stride_a, all.b + i * stride_b, NULL,
-                                                                        all.lda, all.ldb, n, all.c + i * m * n, 1, 0, NULL, false}));
+                                                                        all.lda, all.ldb, n, all.c + i * m * n, 1, 0, NULL, false, false}));
 }

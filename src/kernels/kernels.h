@@ -153,6 +153,11 @@ typedef struct nac_kernels {
     /* batch products of dense matrices; a stride of 0 repeats that operand. */
     void (*gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t stride_a, const void *b,
                        int64_t stride_b, void *c);
+    /* For products of m rows: the bytes that op(B) (k, n) takes where it is laid out as they read it, 0 where they want it as it is. `to`, if not
+       NULL, is given B in that layout, which depends on k and n alone. */
+    size_t (*gemm_pack)(bool tb, int64_t m, int64_t n, int64_t k, const void *b, int64_t ldb, void *to);
+    /* C (m, n) = op(A) B, then + bias, then relu, of such a B; the same to the bit as gemm. */
+    void (*gemm_packed)(bool ta, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed, void *c, const void *bias, bool relu);
 
     void (*conv)(const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, void *y, void *scratch);
     /* On rows of c numbers, all of the finish but the bias, if it finishes later; else nothing. */

@@ -153,6 +153,13 @@ void NAC_K(tile_cols)(int mr, int64_t n, int64_t count, const nac_run *runs, int
 /* Packs k rows of n <= NAC_NR columns into dst (k, nac_width(n)), filled up with zeros; with `t` b is (n, k). */
 void NAC_K(tile_pack)(bool t, int64_t k, int64_t n, const real *b, int64_t ldb, real *dst);
 
+/* All columns of a matrix of k rows, panel after panel. */
+static inline void pack_matrix(bool t, int64_t k, int64_t n, const real *b, int64_t ldb, real *packed)
+{
+    for (int64_t j = 0; j < n; j += NAC_NR)
+        NAC_K(tile_pack)(t, k, nac_min(n - j, NAC_NR), t ? b + j * ldb : b + j, ldb, packed + j * k);
+}
+
 /* The threads to use for so many multiply-adds: one for little work and inside a parallel region. */
 NAC_INLINE int nac_team(double work)
 {

@@ -98,10 +98,4 @@ static inline void multiply_rows(int64_t rows, const real *const *a, int64_t k, 
         }
 }
 
-static inline void pack_matrix(bool t, int64_t k, int64_t n, const real *b, int64_t ldb, real *packed)
-{
-    for (int64_t j = 0; j < n; j += NAC_NR)
-        NAC_K(tile_pack)(t, k, nac_min(n - j, NAC_NR), t ? b + j * ldb : b + j, ldb, packed + j * k);
-}
-
 #endif

@@ -58,6 +58,8 @@ static void eval(const nac_eval *e)
         nac_kernels_bf16()->gemm(t->ta, t->tb, x.m, x.n, x.k, 1, a, lda, b, ldb, 0, y, x.n, bias, t->relu, e->scratch);
     else if (nac_rounds(e))
         nac_kernels_bf16()->gemm_batch(x.batch, t->ta, t->tb, x.m, x.n, x.k, a, x.m * x.k, b, stride_b, y);
+    else if (e->packed)
+        kernels->gemm_packed(t->ta, x.m, x.n, x.k, a, lda, e->packed, y, bias, t->relu);
     else if (x.batch == 1)
         kernels->gemm(t->ta, t->tb, x.m, x.n, x.k, 1, a, lda, b, ldb, 0, y, x.n, bias, t->relu);
     else
@@ -68,6 +70,14 @@ static size_t scratch(const nac_eval *e)
 {
     const extents x = extents_of(e);
     return nac_rounds(e) && x.batch == 1 ? nac_kernels_bf16()->gemm_scratch(x.m, x.n, x.k) : 0;
+}
+
+static size_t pack(const nac_eval *e, int *layout, void *to)
+{
+    const nac_matmul_attrs *t = e->attrs;
+    const extents x = extents_of(e);
+    *layout = (int)t->tb;
+    return x.batch > 1 || nac_rounds(e) ? 0 : nac_kernels_for(e->in[0].type->dtype)->gemm_pack(t->tb, x.m, x.n, x.k, e->in[1].data, t->tb ? x.k : x.n, to);
 }
 
 static nac_tensor *product(nac_tensor *a, bool ta, nac_tensor *b, bool tb);
@@ -117,7 +127,7 @@ static double work(const nac_eval *e)
 
 /* in: a, b, and in compiled functions perhaps a bias */
 static const nac_op nac_op_matmul = {.name = "matmul", .n_in = -1, .n_out = 1, .attrs_size = sizeof(nac_matmul_attrs), .infer = infer, .eval = eval, .vjp = vjp,
-                                     .scratch = scratch, .absorb = absorb, .work = work};
+                                     .scratch = scratch, .absorb = absorb, .work = work, .pack = pack};
 
 static nac_tensor *product(nac_tensor *a, bool ta, nac_tensor *b, bool tb)
 {

@@ -54,6 +54,7 @@ bool nac_assign_at(nac_interpreter *at, nac_variable *v, nac_tensor *value)
                                        : "it is only a shape");
     nac_retain(value);
     nac_release(v->value);
+    v->version++;
     v->value = value;
     return true;
 }

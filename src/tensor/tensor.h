@@ -93,6 +93,8 @@ struct nac_variable {
     char       *name, *path;
     nac_type    type;
     nac_tensor *value;                  /* replaced by an eager assignment; written in place by a compiled function that nobody shares it with */
+    uint64_t    version;                /* of its numbers: goes up before they change */
+    struct nac_packing *packings;       /* of the newest version that was asked for */
     bool        trainable, created_trainable;
     nac_spec    regularizer, constraint;                /* instances, or NULL */
 };
@@ -100,5 +102,20 @@ struct nac_variable {
 nac_variable *nac_variable_alloc(const char *name, const nac_type *type, nac_tensor *value, bool trainable);    /* belongs to the scope */
 /* Makes the buffer private to the variable, so that it can be written in place. */
 bool nac_variable_own_buffer(nac_variable *v);
+
+/* A variable's numbers of one version as an op reads them fastest (nac_op.pack); all functions that use them so share them. */
+typedef struct nac_packing {
+    nac_object obj;
+    struct nac_packing *next;
+    const nac_op *op;
+    nac_type   type;
+    size_t     offset;
+    int        layout;
+    uint64_t   version;
+    void      *data;
+} nac_packing;
+
+/* e->in[1] of op is v, from `offset` bytes on. Retained for the caller; NULL with an error where memory is short. */
+nac_packing *nac_variable_packed(nac_variable *v, const nac_op *op, const nac_eval *e, size_t offset);
 
 #endif

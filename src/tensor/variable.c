@@ -1,10 +1,20 @@
 /* Variables. */
+#include <pthread.h>
 #include <string.h>
 #include "tensor/tensor.h"
+
+static void forget_packings(nac_variable *v)
+{
+    for (nac_packing *p; (p = v->packings);) {
+        v->packings = p->next;
+        nac_release(p);
+    }
+}
 
 static void destroy(void *object)
 {
     nac_variable *v = object;
+    forget_packings(v);
     nac_free(v->name);
     nac_free(v->path);
     nac_release(v->value);
@@ -21,6 +31,7 @@ nac_variable *nac_variable_alloc(const char *name, const nac_type *type, nac_ten
     v->type = *type;
     v->value = nac_retain(value);
     v->trainable = v->created_trainable = trainable;
+    v->version = 1;
     return v;
 }
 
@@ -50,6 +61,47 @@ bool nac_variable_own_buffer(nac_variable *v)
     }
     nac_scope_end(&scope);
     return copy;
+}
+
+static void destroy_packing(void *object)
+{
+    nac_free(((nac_packing *)object)->data);
+}
+
+static nac_packing *packing_new(const nac_variable *v, const nac_op *op, const nac_eval *e, size_t offset, int layout, size_t bytes)
+{
+    static const nac_object_type packing_type = {NAC_KIND_BUFFER, destroy_packing};
+    nac_packing *p = nac_object_alloc(&packing_type, sizeof *p);
+    if (!p || !(p->data = nac_alloc_aligned(bytes))) {
+        nac_release(p);
+        return NULL;
+    }
+    p->next = v->packings;
+    p->op = op;
+    p->type = *e->in[1].type;
+    p->offset = offset;
+    p->layout = layout;
+    p->version = v->version;
+    op->pack(e, &layout, p->data);
+    return p;
+}
+
+nac_packing *nac_variable_packed(nac_variable *v, const nac_op *op, const nac_eval *e, size_t offset)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    int layout;
+    size_t bytes = op->pack(e, &layout, NULL);
+    pthread_mutex_lock(&lock);
+    if (v->packings && v->packings->version != v->version)
+        forget_packings(v);
+    nac_packing *p = v->packings;
+    while (p && !(p->op == op && p->offset == offset && p->layout == layout && nac_type_equal(&p->type, e->in[1].type)))
+        p = p->next;
+    if (!p && (p = packing_new(v, op, e, offset, layout, bytes)))
+        v->packings = p;
+    nac_retain(p);
+    pthread_mutex_unlock(&lock);
+    return p;
 }
 
 nac_tensor *nac_value(nac_variable *v)

@@ -1144,6 +1144,66 @@ START_TEST(results_of_compiled_functions)
 }
 END_TEST
 
+/* ---- weights that stay as they are ---- */
+
+static nac_tensor *dense_of(void *context, nac_tensor *x)
+{
+    two *t = context;
+    return nac_relu(nac_add(nac_matmul(x, nac_value(t->a)), nac_value(t->b)));
+}
+
+static nac_tensor *dense_that_changes(void *context, nac_tensor *x)
+{
+    two *t = context;
+    nac_tensor *y = dense_of(context, x);
+    nac_assign(t->a, nac_mul_scalar(nac_value(t->a), 0.5));
+    return y;
+}
+
+/* As many operands as that are laid out anew after the call, which is right to the bit. */
+static void packs(nac_function *f, two *t, nac_tensor *x, int operands)
+{
+    char line[64] = "updates copied\n", *text;
+    nac_tensor *compiled = nac_function_call(f, x), *eager = dense_of(t, x);
+    WORKS(compiled && eager);
+    ck_assert(memcmp(nac_data(compiled), nac_data(eager), (size_t)nac_size_of(eager) * sizeof(float)) == 0);
+    text = printed(nac_function_print, f);
+    if (operands)
+        snprintf(line, sizeof line, ", %d operands packed\n", operands);
+    ck_assert_msg(strstr(text, line) != NULL, "%s is not in %s", line, text);
+    free(text);
+}
+
+START_TEST(operands_that_stay_are_packed)
+{
+    float memory[40 * 70];
+    two t = {nac_variable_new("a", noise(1, NAC_SHAPE(40, 70)), true), nac_variable_new("b", noise(2, NAC_SHAPE(70)), true)};
+    nac_function *f = nac_function_new(dense_of, &t), *g = nac_function_new(dense_that_changes, &t);
+    nac_tensor *x = noise(3, NAC_SHAPE(30, 40)), *few = noise(4, NAC_SHAPE(3, 40)), *one = noise(5, NAC_SHAPE(1, 40));
+    packs(f, &t, x, 0);
+    packs(f, &t, x, 1);
+    packs(f, &t, few, 0);                               /* a program of its own, which takes what is there */
+    packs(f, &t, few, 1);
+    ck_assert_ptr_null(t.a->packings->next);
+    packs(f, &t, one, 0);
+    nac_variable_set_trainable(t.a, false);
+    WORKS(nac_assign(t.a, noise(6, NAC_SHAPE(40, 70))));
+    packs(f, &t, few, 0);
+    packs(f, &t, few, 1);
+    for (int i = 0; i < 3; i++) {                       /* in place */
+        WORKS(nac_function_run(g, x));
+        packs(f, &t, few, 0);
+    }
+    for (int i = 0; i < 40 * 70; i++)
+        memory[i] = (float)i;
+    WORKS(nac_assign(t.a, nac_tensor_view(NAC_FLOAT32, NAC_SHAPE(40, 70), memory, NULL, NULL)));
+    for (int i = 0; i < 3; i++) {
+        memory[i] = -1e6f;
+        packs(f, &t, few, 0);
+    }
+}
+END_TEST
+
 /* ---- no allocation in the steps of a compiled model ---- */
 
 #ifdef COUNTED
@@ -1247,6 +1307,7 @@ int main(void)
     tcase_add_test(t, scopes);
     tcase_add_test(t, containers_hold_what_they_store);
     tcase_add_test(t, results_of_compiled_functions);
+    tcase_add_test(t, operands_that_stay_are_packed);
 #ifdef COUNTED
     const char *preloaded = getenv("LD_PRELOAD");
     if (!preloaded || !strstr(preloaded, "vgpreload")) {       /* valgrind has a heap of its own */

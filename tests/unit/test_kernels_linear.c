@@ -141,6 +141,16 @@ static void check_gemm(const nac_kernels *k, bool f64, const gemm_case *g)
         k->gemm(g->ta, g->tb, g->m, g->n, g->k, g->alpha, a.p, g->lda, b.p, g->ldb, 0, c.p, g->ldc, g->bias ? bias.p : NULL, g->relu);
         same(c, want, 1 + sqrt((double)g->k), "gemm over NaN");
     }
+    const size_t packed_bytes = k->gemm_pack(g->tb, g->m, g->n, g->k, NULL, g->ldb, NULL);
+    ck_assert(packed_bytes || g->m < 2 || g->n < 2 || g->k < 1);
+    if (packed_bytes && g->alpha == 1 && g->beta == 0 && g->ldc == g->n) {
+        array packed = make(f64, (int64_t)packed_bytes / (f64 ? 8 : 4)), again = make(f64, c_size);
+        k->gemm_pack(g->tb, g->m, g->n, g->k, b.p, g->ldb, packed.p);
+        SAME_BITS(again, k->gemm_packed(g->ta, g->m, g->n, g->k, a.p, g->lda, packed.p, again.p, g->bias ? bias.p : NULL, g->relu));
+        ck_assert_msg(memcmp(again.p, c.p, bytes) == 0, "gemm of packed panels differs: %d, %d, %lld, %lld, %lld", g->ta, g->tb, (long long)g->m, (long long)g->n,
+                      (long long)g->k);
+        drop(packed), drop(again);
+    }
     free(want);
     drop(a), drop(b), drop(start), drop(bias), drop(c);
 }
