@@ -1,5 +1,5 @@
 /* A pass: what follows a product at once, a bias and relu, is done by the product's kernel while its results are in registers; a convolution also scales
-   and shifts, adds what has its shape, and has zeros around its input that a pad would put there. */
+   and shifts, adds what has its shape, and has zeros around its input that a pad would put there; and max pooling takes its results while they are near. */
 #include <string.h>
 #include "graph/graph.h"
 #include "ops/ops.h"
@@ -102,10 +102,42 @@ static bool before_reshape(const context *c, int reshape, int add, int operand)
     return true;
 }
 
+/* A convolution, then max pooling: the pooling becomes both. */
+static bool pool_at_once(const context *c, nac_graph_node *pool)
+{
+    nac_graph *g = c->g;
+    int from = producer(c, pool->in[0]);
+    nac_graph_node *conv = from >= 0 && g->nodes[from].op == &nac_op_conv && !g->bfloat16 ? &g->nodes[from] : NULL;
+    const nac_op *both = conv ? nac_conv_takes_pool(conv->attrs, &g->values[conv->in[0]].type, &g->values[conv->in[1]].type, pool->op, pool->attrs) : NULL;
+    if (!both)
+        return true;
+    nac_conv_pool_attrs *attrs = nac_calloc(1, sizeof *attrs);
+    int *in = nac_malloc((size_t)(conv->n_in + pool->n_out) * sizeof *in);
+    if (!attrs || !in) {
+        nac_free(attrs);
+        nac_free(in);
+        return false;
+    }
+    *attrs = (nac_conv_pool_attrs){*(const nac_conv_attrs *)conv->attrs, *(const nac_pool_attrs *)pool->attrs};
+    memcpy(in, conv->in, (size_t)conv->n_in * sizeof *in);
+    memcpy(in + conv->n_in, pool->out, (size_t)pool->n_out * sizeof *in);
+    nac_free(pool->attrs);
+    nac_free(pool->in);
+    pool->op = both;
+    pool->attrs = attrs;
+    pool->n_in = conv->n_in;
+    pool->in = in;
+    pool->out = in + conv->n_in;
+    memcpy(pool->then, conv->then, sizeof pool->then);
+    return true;
+}
+
 static bool absorb(const context *c, int i)
 {
     nac_graph *g = c->g;
     nac_graph_node *node = &g->nodes[i];
+    if (node->op == &nac_op_max_pool || node->op == nac_op_max_pool.alone)
+        return pool_at_once(c, node);
     if (node->op == &nac_op_conv) {
         const nac_graph_value *x = &g->values[node->in[0]];
         const nac_graph_node *pad = x->kind == NAC_NODE_VALUE && g->nodes[x->index].op == &nac_op_pad ? &g->nodes[x->index] : NULL;

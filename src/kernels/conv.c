@@ -82,12 +82,13 @@ typedef struct {
     const nac_conv_finish *finish;
     const real            *bias;
     bool                   relu;       /* while results are in registers */
+    int64_t                first;      /* pixel of the results with which y begins */
     real                  *y;
 } forward_job;
 
 static forward_job job_of(const nac_conv *s, const void *x, const real *packed, const real *zeros, const nac_conv_finish *f, void *y)
 {
-    return (forward_job){s, x, packed, zeros, f, f->bias, f->relu && !nac_finishes_later(f), y};
+    return (forward_job){s, x, packed, zeros, f, f->bias, f->relu && !nac_finishes_later(f), 0, y};
 }
 
 NAC_INLINE vec load_n(const real *p, int64_t n)
@@ -127,7 +128,7 @@ static void finish_pixels(const forward_job *j, int64_t p0, int64_t count)
     const int64_t c = j->s->c_out;
     const real   *rest = j->finish->rest;
     if (nac_finishes_later(j->finish))
-        finish_rows(count, c, j->finish, rest ? rest + p0 * c : NULL, j->y + p0 * c);
+        finish_rows(count, c, j->finish, rest ? rest + p0 * c : NULL, j->y + (p0 - j->first) * c);
 }
 
 void NAC_K(conv_finish)(int64_t rows, int64_t c, const nac_conv_finish *f, void *y)
@@ -264,7 +265,7 @@ static void forward_pixels(const forward_job *j, int64_t p0, int64_t p1)
                         const int mr = (int)nac_min(block - t * NAC_MR, NAC_MR);
                         real     *c[NAC_MR];
                         for (int r = 0; r < mr; r++)
-                            c[r] = j->y + (p0 + t * NAC_MR + r) * s->c_out + column;
+                            c[r] = j->y + (p0 - j->first + t * NAC_MR + r) * s->c_out + column;
                         NAC_K(tile_rows)(mr, n, s1 - s0, list + t * (s1 - s0) * NAC_MR, len, b, nac_width(n), &f, c);
                     }
                 }
@@ -408,7 +409,7 @@ static void regular_pixels(const forward_job *j, int64_t p0, int64_t p1)
                 const int mr = (int)nac_min(block - i, NAC_MR);
                 real     *to[NAC_MR];
                 for (int r = 0; r < mr; r++)
-                    to[r] = j->y + (p0 + i + r) * s->c_out + column;
+                    to[r] = j->y + (p0 - j->first + i + r) * s->c_out + column;
                 NAC_K(tile_rows)(mr, n, segments, list + i * segments, len, j->packed + panel * taps(s) * s->c_in * NAC_NR, nac_width(n), &f, to);
             }
         }
@@ -593,9 +594,61 @@ size_t NAC_K(conv_scratch)(const nac_conv *s)
     return (size_t)(zeros + s->groups * panels_of(s->c_out / s->groups) * taps(s) * (s->c_in / s->groups) * NAC_NR) * sizeof(real);
 }
 
+static void pack_weights(const nac_conv *s, const real *w, real *packed)
+{
+    const int64_t og = s->c_out / s->groups, panels = panels_of(og), depth = taps(s) * (s->c_in / s->groups);
+    for (int64_t g = 0; g < s->groups; g++)
+        for (int64_t p = 0; p < panels; p++)
+            NAC_K(tile_pack)(false, depth, nac_min(og - p * NAC_NR, NAC_NR), w + g * og + p * NAC_NR, s->c_out, packed + (g * panels + p) * depth * NAC_NR);
+}
+
+/* A convolution and the maxima of its results, which lie on the stack in between, some steps along an axis at a time. */
+typedef struct {
+    forward_job     conv;
+    const nac_pool *pool;
+    int             axis;
+    int64_t         parts;              /* of an image */
+    real           *y;
+    int32_t        *where;
+} pooled_job;
+
+static void pooled_strip(const pooled_job *q, int64_t t)
+{
+    alignas(64) real strip[NAC_POOLED_STRIP / sizeof(real)];
+    const nac_conv *s = q->conv.s;
+    forward_job     j = q->conv;
+    nac_pool        pool = *q->pool;
+    const int       axis = q->axis;
+    const int64_t   image = t / q->parts, from = nac_cut(pool.out[axis], q->parts, t % q->parts), to = nac_cut(pool.out[axis], q->parts, t % q->parts + 1);
+    const int64_t   steps = (to - from - 1) * pool.stride[axis] + pool.k[axis], row = axis == 1 ? s->out[2] : 1;
+    const int64_t   at = (image * pool.out[1] * pool.out[2] + from * (axis == 1 ? pool.out[2] : 1)) * pool.c;
+    j.first = image * pixels(s) + from * pool.stride[axis] * row;
+    j.y = strip;
+    if (is_regular(s))
+        regular_pixels(&j, j.first, j.first + steps * row);
+    else
+        forward_pixels(&j, j.first, j.first + steps * row);
+    pool.n = 1;
+    pool.in[axis] = steps;
+    pool.out[axis] = to - from;
+    NAC_K(max_pool)(&pool, strip, q->y + at, q->where ? q->where + at : NULL);
+}
+
+void NAC_K(conv_max_pool)(const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, const nac_pool *pool, void *y, int32_t *where,
+                          void *scratch)
+{
+    real         *zeros = scratch, *packed = zeros + zeros_size(s);
+    const int     team = nac_team(work_of(s)), axis = nac_strip_axis(s, pool);
+    const int64_t most = NAC_POOLED_STRIP / (int64_t)sizeof(real) / nac_strip_step(s, pool), fit = (most - pool->k[axis]) / pool->stride[axis] + 1;
+    const int64_t wanted = nac_max(nac_ceil_div(pool->out[axis], fit), team > 1 ? nac_ceil_div(4 * team, s->n) : 1), parts = nac_min(wanted, pool->out[axis]);
+    memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
+    pack_weights(s, w, packed);
+    const pooled_job q = {job_of(s, x, packed, zeros, finish, NULL), pool, axis, parts, y, where};
+    NAC_SHARE(team > 1, t, s->n * parts, pooled_strip(&q, t));
+}
+
 void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, void *y, void *scratch)
 {
-    const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(og), depth = taps(s) * cg;
     const bool    depthwise = is_depthwise(s);
     real         *zeros = scratch, *packed = zeros + zeros_size(s);
 
@@ -609,10 +662,7 @@ void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const nac_conv
     if (depthwise)
         pack_depthwise(s, w, packed);
     else
-        for (int64_t g = 0; g < s->groups; g++)
-            for (int64_t p = 0; p < panels; p++)
-                NAC_K(tile_pack)(false, depth, nac_min(og - p * NAC_NR, NAC_NR), (const real *)w + g * og + p * NAC_NR, s->c_out,
-                                 packed + (g * panels + p) * depth * NAC_NR);
+        pack_weights(s, w, packed);
     const forward_job j = job_of(s, x, packed, zeros, finish, y);
     run_forward(&j, depthwise);
 }

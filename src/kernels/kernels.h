@@ -73,6 +73,29 @@ typedef struct {
     int64_t n, in[3], c, k[3], out[3], stride[3], pad[3];
 } nac_pool;
 
+/* The axis along which results of a convolution are pooled strip by strip; rows, or the steps of the only row. */
+static inline int nac_strip_axis(const nac_conv *s, const nac_pool *p)
+{
+    return s->out[1] == 1 && p->k[1] == 1 ? 2 : 1;
+}
+
+/* Numbers of the results for one step along that axis. */
+static inline int64_t nac_strip_step(const nac_conv *s, const nac_pool *p)
+{
+    return nac_strip_axis(s, p) == 2 ? s->c_out : s->out[2] * s->c_out;
+}
+
+/* Windows that lie within an image, of a convolution of some taps: those of one step must fit a strip of so many bytes. */
+enum { NAC_POOLED_STRIP = 131072 };
+static inline bool nac_pools_in_strips(const nac_conv *s, const nac_pool *p, size_t element)
+{
+    const int64_t taps = s->k[1] * s->k[2];
+    bool within = s->in[0] == 1 && s->k[0] == 1 && s->n > 0 && taps > 1 && taps <= 64 && (s->groups == 1 || s->groups < s->c_in);
+    for (int d = 0; d < 3; d++)
+        within = within && p->pad[d] == 0 && p->out[d] > 0 && (p->out[d] - 1) * p->stride[d] + p->k[d] <= s->out[d];
+    return within && p->k[nac_strip_axis(s, p)] * nac_strip_step(s, p) <= (int64_t)(NAC_POOLED_STRIP / element);
+}
+
 /* A recurrent layer over whole sequences. With `reverse` time runs from the last step to the first and results stand in processing order, as Keras's
    go_backwards does. */
 typedef struct {
@@ -162,6 +185,9 @@ typedef struct nac_kernels {
     void (*conv)(const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, void *y, void *scratch);
     /* On rows of c numbers, all of the finish but the bias, if it finishes later; else nothing. */
     void (*conv_finish)(int64_t rows, int64_t c, const nac_conv_finish *finish, void *y);
+    /* conv, then max_pool of its results, where they are taken in strips: nac_pools_in_strips. The same to the bit. */
+    void (*conv_max_pool)(const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, const nac_pool *pool, void *y, int32_t *where,
+                          void *scratch);
     void (*conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *dx, void *scratch);
     void (*conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *dw, void *scratch);
     size_t (*conv_scratch)(const nac_conv *s);

@@ -217,10 +217,8 @@ static bool conv_rounds(const nac_eval *e)
     return nac_rounds(e) && !((const nac_conv_attrs *)e->attrs)->depthwise;
 }
 
-static void conv_eval(const nac_eval *e)
+static nac_conv_finish finish_of(const nac_conv_attrs *a, const nac_eval *e)
 {
-    const nac_conv_attrs *a = e->attrs;
-    nac_conv s = conv_shape(a, e->in[0].type, e->in[1].type);
     nac_conv_finish f = {.relu = a->relu, .relu6 = a->relu6};
     int last = e->n_in;
     if (a->added)
@@ -230,6 +228,14 @@ static void conv_eval(const nac_eval *e)
         f.scale = e->in[--last].data;
     }
     f.bias = last > 2 ? e->in[2].data : NULL;
+    return f;
+}
+
+static void conv_eval(const nac_eval *e)
+{
+    const nac_conv_attrs *a = e->attrs;
+    nac_conv s = conv_shape(a, e->in[0].type, e->in[1].type);
+    nac_conv_finish f = finish_of(a, e);
     if (conv_rounds(e))
         nac_kernels_bf16()->conv(&s, e->in[0].data, e->in[1].data, &f, e->out[0].data, e->scratch);
     else
@@ -670,6 +676,60 @@ static bool avg_vjp(nac_vjp *v)
 static const nac_op nac_op_maxima = {.name = "max_pool", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_pool_attrs), .infer = pool_infer, .eval = max_eval};
 const nac_op nac_op_max_pool = {.name = "max_pool", .n_in = 1, .n_out = 2, .attrs_size = sizeof(nac_pool_attrs), .infer = pool_infer, .eval = max_eval,
                                 .vjp = max_vjp, .alone = &nac_op_maxima};
+
+/* ---- a convolution and its maxima at once, in compiled functions ---- */
+
+static bool conv_pool_infer(nac_infer *i)
+{
+    const nac_conv_pool_attrs *a = i->attrs;
+    nac_type y;
+    nac_infer conv = {i->op, &a->conv, i->n_in, i->in, 1, &y}, pool = {i->op, &a->pool, 1, &y, i->n_out, i->out};
+    return conv_infer(&conv) && pool_infer(&pool);
+}
+
+static nac_pool pool_of_conv(const nac_pool_attrs *a, const nac_conv *s, const nac_type *x)
+{
+    nac_type y = *x;
+    for (int d = 0; d < a->axes; d++)
+        y.dim[1 + d] = s->out[3 - a->axes + d];
+    y.dim[1 + a->axes] = s->c_out;
+    return pool_shape(a, &y);
+}
+
+static void conv_pool_eval(const nac_eval *e)
+{
+    const nac_conv_pool_attrs *a = e->attrs;
+    nac_conv s = conv_shape(&a->conv, e->in[0].type, e->in[1].type);
+    nac_pool p = pool_of_conv(&a->pool, &s, e->in[0].type);
+    nac_conv_finish f = finish_of(&a->conv, e);
+    nac_kernels_for(e->in[0].type->dtype)->conv_max_pool(&s, e->in[0].data, e->in[1].data, &f, &p, e->out[0].data, e->n_out > 1 ? e->out[1].data : NULL, e->scratch);
+}
+
+static size_t conv_pool_scratch(const nac_eval *e)
+{
+    nac_conv s = conv_shape(&((const nac_conv_pool_attrs *)e->attrs)->conv, e->in[0].type, e->in[1].type);
+    return nac_kernels_for(e->in[0].type->dtype)->conv_scratch(&s);
+}
+
+static double conv_pool_work(const nac_eval *e)
+{
+    nac_conv s = conv_shape(&((const nac_conv_pool_attrs *)e->attrs)->conv, e->in[0].type, e->in[1].type);
+    return 2.0 * (double)(s.n * s.out[1] * s.out[2]) * (double)nac_type_size(e->in[1].type);
+}
+
+static const nac_op nac_op_conv_maxima = {.name = "conv_max_pool", .n_in = -1, .n_out = 1, .attrs_size = sizeof(nac_conv_pool_attrs), .infer = conv_pool_infer,
+                                          .eval = conv_pool_eval, .scratch = conv_pool_scratch, .work = conv_pool_work};
+static const nac_op nac_op_conv_max_pool = {.name = "conv_max_pool", .n_in = -1, .n_out = 2, .attrs_size = sizeof(nac_conv_pool_attrs), .infer = conv_pool_infer,
+                                            .eval = conv_pool_eval, .scratch = conv_pool_scratch, .work = conv_pool_work};
+
+const nac_op *nac_conv_takes_pool(const nac_conv_attrs *a, const nac_type *x, const nac_type *w, const nac_op *next, const nac_pool_attrs *pool)
+{
+    if (a->axes > 2 || a->depthwise || (next != &nac_op_maxima && next != &nac_op_max_pool))
+        return NULL;
+    nac_conv s = conv_shape(a, x, w);
+    nac_pool p = pool_of_conv(pool, &s, x);
+    return !nac_pools_in_strips(&s, &p, nac_dtype_size(x->dtype)) ? NULL : next == &nac_op_maxima ? &nac_op_conv_maxima : &nac_op_conv_max_pool;
+}
 
 static nac_tensor *pool(const nac_op *op, nac_tensor *x, const nac_size *pool_size, const nac_size *strides, const char *padding, const char *data_format)
 {

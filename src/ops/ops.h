@@ -70,6 +70,10 @@ typedef struct {
     int64_t transposed, rest[3];        /* the gradient is meant for itself: x has (n - 1) stride + rest cells for n of y */
 } nac_conv_attrs;
 typedef struct {
+    nac_conv_attrs conv;
+    nac_pool_attrs pool;
+} nac_conv_pool_attrs;
+typedef struct {
     double epsilon;
 } nac_norm_attrs;
 typedef struct {
@@ -103,6 +107,8 @@ bool nac_is_reduction(const nac_op *op);        /* sum, mean, max, min, prod, an
 
 /* Whether a convolution of x, as it is before that pad, can do without it; changes attrs so that it does. */
 bool nac_conv_takes_pad(void *attrs, const nac_type *x, const nac_type *w, const nac_pad_attrs *pad);
+/* The op, with nac_conv_pool_attrs, that is a convolution of x and `next`, max pooling of its results, at once; NULL: there is none. */
+const nac_op *nac_conv_takes_pool(const nac_conv_attrs *a, const nac_type *x, const nac_type *w, const nac_op *next, const nac_pool_attrs *pool);
 
 /* Sums t down to the shape it was broadcast from. */
 nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type);

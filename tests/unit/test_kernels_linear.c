@@ -17,6 +17,8 @@ static uint64_t random_bits(void)
     return seed >> 33;
 }
 
+static int pooled_at_once;              /* cases of it that there were */
+
 static int64_t pick(int64_t lo, int64_t hi)
 {
     return lo + (int64_t)(random_bits() % (uint64_t)(hi - lo + 1));
@@ -265,6 +267,31 @@ static void walk_conv(const nac_conv *s, const double *a, const double *b, doubl
             }
 }
 
+/* Pooling of y, the results of that convolution, by itself and at once with it. */
+static void check_conv_max_pool(const nac_kernels *k, const nac_conv *s, array x, array w, const nac_conv_finish *f, array y, void *scratch)
+{
+    nac_pool p = {.n = s->n, .in = {s->out[0], s->out[1], s->out[2]}, .c = s->c_out, .k = {1, 1, 1}, .out = {1, 1, 1}, .stride = {1, 1, 1}};
+    for (int d = 1; d < 3; d++)
+        if (p.in[d] > 1) {
+            p.k[d] = pick(1, 3 < p.in[d] ? 3 : p.in[d]);
+            p.stride[d] = pick(1, 3);
+            p.out[d] = (p.in[d] - p.k[d]) / p.stride[d] + 1;
+        }
+    if (!nac_pools_in_strips(s, &p, y.f64 ? 8 : 4))
+        return;
+    const int64_t size = p.n * volume(p.out) * p.c;
+    array    after = make(y.f64, size), once = make(y.f64, size);
+    int32_t *cells = malloc((size_t)size * sizeof *cells), *cells_once = malloc((size_t)size * sizeof *cells);
+    k->max_pool(&p, y.p, after.p, cells);
+    SAME_BITS(once, k->conv_max_pool(s, x.p, w.p, f, &p, once.p, cells_once, scratch));
+    ck_assert(memcmp(once.p, after.p, (size_t)size * (y.f64 ? 8 : 4)) == 0 && memcmp(cells, cells_once, (size_t)size * sizeof *cells) == 0);
+    k->conv_max_pool(s, x.p, w.p, f, &p, once.p, NULL, scratch);
+    ck_assert(memcmp(once.p, after.p, (size_t)size * (y.f64 ? 8 : 4)) == 0);
+    free(cells), free(cells_once);
+    drop(after), drop(once);
+    pooled_at_once++;
+}
+
 static void check_conv(const nac_kernels *k, bool f64, const nac_conv *s, bool with_bias, bool relu)
 {
     const int64_t x_size = s->n * volume(s->in) * s->c_in, y_size = s->n * volume(s->out) * s->c_out,
@@ -278,6 +305,7 @@ static void check_conv(const nac_kernels *k, bool f64, const nac_conv *s, bool w
     const nac_conv_finish f = {.bias = with_bias ? bias.p : NULL, .scale = scaled ? scale.p : NULL, .shift = scaled ? shift.p : NULL,
                                .rest = added ? rest.p : NULL, .relu = relu, .relu6 = !relu && pick(0, 1)};
     SAME_BITS(y, k->conv(s, x.p, w.p, &f, y.p, scratch));
+    check_conv_max_pool(k, s, x, w, &f, y, scratch);
     free(scratch);
     walk_conv(s, x.d, w.d, want_y, 0);
     for (int64_t i = 0; i < y_size; i++) {
@@ -348,6 +376,7 @@ START_TEST(convolutions)
         const nac_conv s = pick_conv(i % 3 + 1);
         check_conv(k, f64, &s, pick(0, 1), pick(0, 1));
     }
+    ck_assert_int_gt(pooled_at_once, 20);
 }
 END_TEST
 
@@ -369,6 +398,9 @@ START_TEST(common_convolutions)
         {.n = 1, .in = {12, 12, 12}, .c_in = 3, .k = {11, 11, 11}, .out = {3, 3, 3}, .c_out = 3, .groups = 3, .pad = {1, 0, 0}},
         {.n = 1, .in = {11, 11, 11}, .c_in = 4, .k = {10, 10, 10}, .out = {2, 2, 3}, .c_out = 4, .groups = 2, .pad = {0, 0, 1}},
         {.n = 3, .in = {1, 34, 34}, .c_in = 2, .k = {1, 31, 31}, .out = {1, 34, 34}, .c_out = 3, .groups = 1, .pad = {0, 15, 15}},
+        /* Several strips an image when its results are pooled. */
+        {.n = 2, .in = {1, 66, 66}, .c_in = 3, .k = {1, 3, 3}, .out = {1, 64, 64}, .c_out = 40, .groups = 1},
+        {.n = 2, .in = {1, 1, 1004}, .c_in = 4, .k = {1, 1, 5}, .out = {1, 1, 1000}, .c_out = 64, .groups = 1},
         {.n = 3, .in = {1, 3, 250}, .c_in = 3, .k = {1, 1, 301}, .out = {1, 3, 250}, .c_out = 3, .groups = 1, .pad = {0, 0, 150}},
     };
     TABLE(k, f64);

@@ -175,6 +175,19 @@ BODY(ones_around, return convolved(padded(nac_reshape(X, 1, 3, 8, 1), 1), nac_re
 BODY(one_tap, return convolved(padded(nac_reshape(X, 1, 3, 1, 8), 0), nac_reshape(Y, 1, 1, 8, 8), NULL))
 BODY(same_around, return nac_convolve(padded(nac_reshape(X, 1, 3, 8, 1), 0), nac_reshape(Y, 2, 4, 1, 8), NULL, &(nac_conv_spec){.padding = "same", .strides = {{2}}}))
 
+/* Maxima of a convolution's results; not where the results are asked for, too, nor of windows that reach beyond them. */
+static nac_tensor *pooled(nac_tensor *x, int64_t rows, int64_t columns, const char *padding)
+{
+    return nac_max_pool(x, (nac_size){{rows, columns}}, (nac_size){{1, 2}}, padding, "channels_last");
+}
+BODY(pooled_image, nac_tensor *b = nac_value(bias), *a = nac_reshape(X, 1, 3, 8, 1); return pooled(nac_relu(convolved(a, nac_reshape(Y, 2, 4, 1, 8), b)), 2, 2, "valid"))
+BODY(pooled_steps, return pooled(convolved(nac_reshape(X, 1, 1, 24, 1), nac_reshape(Y, 1, 8, 1, 8), NULL), 1, 3, "valid"))
+BODY(pooled_and_kept, nac_tensor *y = convolved(nac_reshape(X, 1, 3, 8, 1), nac_reshape(Y, 2, 4, 1, 8), NULL); return nac_list(y, pooled(y, 2, 2, "valid")))
+BODY(pooled_beyond, return pooled(convolved(nac_reshape(X, 1, 3, 8, 1), nac_reshape(Y, 2, 4, 1, 8), NULL), 2, 2, "same"))
+/* The gradient asks for the places of the maxima. */
+BODY(pooled_gradient, nac_tape *t = nac_tape_begin(false); nac_tensor *w = nac_reshape(Y, 2, 4, 1, 8); nac_tape_watch(t, w);
+     return nac_tape_gradient(t, pooled(convolved(nac_reshape(X, 1, 3, 8, 1), w, NULL), 2, 2, "valid"), w))
+
 START_TEST(epilogues)
 {
     nac_tensor *x = noise(1, NAC_SHAPE(3, 8)), *y = noise(2, NAC_SHAPE(8, 8));
@@ -214,11 +227,21 @@ START_TEST(epilogues)
     becomes(one_tap, x, y, nac_pass_epilogue,
             "  %t2: float32 (1, 1, 8, 8) = reshape %i1\n  %t3: float32 (1, 3, 1, 8) = reshape %i0\n  %t4: float32 (1, 4, 4, 8) = pad %t3\n"
             "  %t5: float32 (1, 4, 4, 8) = conv %t4 %t2\n  return %t5\n");
-    nac_function_body bodies[] = {dense,        dense_reversed, dense_kept,   dense_of_heads, many,    image,      image_bias, scaled,
-                                  scaled_added, added_scaled,   zeros_around, ones_around,    one_tap, same_around};
+    nac_function_body at_once[] = {pooled_image, pooled_steps, pooled_gradient}, apart[] = {pooled_and_kept, pooled_beyond};
+    for (size_t i = 0; i < NAC_COUNT(at_once) + NAC_COUNT(apart); i++) {
+        bool once = i < NAC_COUNT(at_once);
+        nac_function *f = nac_function_new(once ? at_once[i] : apart[i - NAC_COUNT(at_once)], NULL);
+        ck_assert(nac_function_run(f, nac_list(x, y)));
+        ck_assert_int_eq(nac_function_count(f, "conv_max_pool"), once);
+        ck_assert_int_eq(nac_function_count(f, "conv") + nac_function_count(f, "max_pool"), once ? 0 : 2);
+    }
+    nac_function_body bodies[] = {dense,        dense_reversed, dense_kept,   dense_of_heads, many,         image,        image_bias,       scaled,       scaled_added,
+                                  added_scaled, zeros_around,   ones_around,  one_tap,        same_around,  pooled_image, pooled_steps, pooled_gradient, pooled_and_kept,
+                                  pooled_beyond};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         nac_tensor *in = nac_list(x, y), *found = nac_function_call(nac_function_new(bodies[i], NULL), in), *expected = bodies[i](NULL, in);
-        ck_assert_msg(same(nac_at(found, 0), nac_at(expected, 0)), "body %zu", i);
+        for (int k = 0; k < nac_list_length(expected); k++)
+            ck_assert_msg(same(nac_at(found, k), nac_at(expected, k)), "body %zu, result %d", i, k);
     }
 }
 END_TEST
