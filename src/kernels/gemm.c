@@ -1,14 +1,13 @@
 #include <stdalign.h>
 #include "kernels/tile.h"
 
-/* Blocks of k and of copied rows of A: a panel of B streams from the first cache, a block of A stays in the second, as
-   do KEPT_A numbers that need no copy. Where B is larger than NEAR bytes, GROUP panels of it are packed at once, in blocks of FAR_KC, so that C, which
-   does not stay near either, is called up less often; rows of A^T from FAR numbers on are copied COPIED at a time. */
+/* Blocks of k and of rows of A: a panel of B streams from the first cache, a block of A stays in the second. Where B is larger than NEAR bytes,
+   GROUP panels of it are packed at once, in blocks of FAR_KC, so that C, which does not stay near either, is called up less often; rows of A^T from
+   FAR numbers on are copied COPIED at a time. */
 enum {
     KC = 512 / sizeof(real),
     FAR_KC = 1536 / sizeof(real),
     MC = 288,
-    KEPT_A = 524288 / sizeof(real),
     SHARED_B = 65536 / sizeof(real),
     AHEAD = 16,
     NEAR = 1 << 21,
@@ -310,10 +309,11 @@ static bool is_far(const product *g)
     return g->k * g->n * (int64_t)sizeof(real) >= NEAR;
 }
 
-/* Rows of A that lie far apart, above all at a power of two, push each other out of the cache: copy them. */
+/* Rows of A that lie far apart, above all at a power of two, push each other out of the cache: copy them, if there are panels of B enough. */
 static bool copies(const product *g)
 {
-    return g->ta || (g->n > 2 * NAC_NR && (g->lda >= FAR || g->lda * sizeof(real) % 2048 == 0));
+    const size_t apart = (size_t)g->lda * sizeof(real);
+    return g->ta || (g->n > 2 * NAC_NR && (g->lda >= FAR || apart % 2048 == 0)) || (g->n > 8 * NAC_NR && apart % 1024 == 0);
 }
 
 static void copy_a(const product *g, int64_t i0, int64_t i1, int64_t tile, int64_t p0, int64_t kc, int64_t stride, real *dst)
@@ -426,8 +426,7 @@ static void multiply(int team, product *g)
         pack_matrix(g->tb, g->k, g->n, g->b, g->ldb, shared_b);
         g->packed = shared_b;
     }
-    const int64_t most = copies(g) ? MC : nac_max(KEPT_A / nac_min(g->k, KC), MC);
-    int64_t       down = nac_ceil_div(g->m, most), across = nac_ceil_div(panels, 16);
+    int64_t       down = nac_ceil_div(g->m, MC), across = nac_ceil_div(panels, 16);
     if (team > 1) {
         const int64_t want = 4 * team;
         while (down * across < want && !share && across * 2 <= panels)
