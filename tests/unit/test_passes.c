@@ -165,14 +165,14 @@ static nac_tensor *padded(nac_tensor *x, double value)
 {
     return nac_pad(x, (const int64_t[][2]){{0, 0}, {1, 0}, {2, 1}, {0, 0}}, value);
 }
-BODY(scaled, nac_tensor *b = nac_value(bias), *a = convolved(nac_reshape(X, 1, 3, 8, 1), nac_reshape(Y, 2, 4, 1, 8), NULL); return nac_relu6(nac_scale_shift(a, b, b, 3)))
+BODY(scaled, nac_tensor *b = nac_value(bias), *w = nac_reshape(Y, 2, 4, 1, 8), *a = convolved(nac_reshape(X, 1, 3, 8, 1), w, NULL); return nac_relu6(nac_scale_shift(a, b, b, 3)))
 BODY(scaled_added, nac_tensor *b = nac_value(bias), *a = nac_reshape(X, 3, 1, 8), *c = convolved(a, nac_reshape(Y, 1, 8, 8), NULL);
      return nac_relu(nac_add(a, nac_scale_shift(c, b, b, 2))))
 BODY(added_scaled, nac_tensor *b = nac_value(bias), *a = nac_reshape(X, 3, 1, 8), *c = nac_relu(nac_add(convolved(a, nac_reshape(Y, 1, 8, 8), b), a));
      return nac_scale_shift(c, b, b, 2))
-BODY(zeros_around, return convolved(padded(nac_reshape(X, 1, 3, 8, 1), 0), nac_reshape(Y, 2, 4, 1, 8), NULL))
-BODY(ones_around, return convolved(padded(nac_reshape(X, 1, 3, 8, 1), 1), nac_reshape(Y, 2, 4, 1, 8), NULL))
-BODY(one_tap, return convolved(padded(nac_reshape(X, 1, 3, 1, 8), 0), nac_reshape(Y, 1, 1, 8, 8), NULL))
+BODY(zeros_around, nac_tensor *w = nac_reshape(Y, 2, 4, 1, 8); return convolved(padded(nac_reshape(X, 1, 3, 8, 1), 0), w, NULL))
+BODY(ones_around, nac_tensor *w = nac_reshape(Y, 2, 4, 1, 8); return convolved(padded(nac_reshape(X, 1, 3, 8, 1), 1), w, NULL))
+BODY(one_tap, nac_tensor *w = nac_reshape(Y, 1, 1, 8, 8); return convolved(padded(nac_reshape(X, 1, 3, 1, 8), 0), w, NULL))
 BODY(same_around, return nac_convolve(padded(nac_reshape(X, 1, 3, 8, 1), 0), nac_reshape(Y, 2, 4, 1, 8), NULL, &(nac_conv_spec){.padding = "same", .strides = {{2}}}))
 
 /* Maxima of a convolution's results; not where the results are asked for, too, nor of windows that reach beyond them. */
