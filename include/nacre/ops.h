@@ -108,7 +108,7 @@ NAC_API nac_tensor *nac_std_with(const nac_reduce_options *options);
 NAC_API nac_tensor *nac_logsumexp_with(const nac_reduce_options *options);
 NAC_API nac_tensor *nac_any_with(const nac_reduce_options *options);
 NAC_API nac_tensor *nac_all_with(const nac_reduce_options *options);
-NAC_API nac_tensor *nac_norm_with(const nac_reduce_options *options);   /* Euclidean */
+NAC_API nac_tensor *nac_norm_with(const nac_reduce_options *options);   /* Euclidean; with the gradient 0 of a vector of zeros */
 #define nac_sum(...) NAC_KW(nac_reduce_options, nac_sum_with, NAC_REDUCE_OPTIONS, .x = __VA_ARGS__)
 #define nac_mean(...) NAC_KW(nac_reduce_options, nac_mean_with, NAC_REDUCE_OPTIONS, .x = __VA_ARGS__)
 #define nac_max(...) NAC_KW(nac_reduce_options, nac_max_with, NAC_REDUCE_OPTIONS, .x = __VA_ARGS__)

@@ -277,7 +277,12 @@ nac_tensor *nac_logsumexp_with(const nac_reduce_options *o)
 
 nac_tensor *nac_norm_with(const nac_reduce_options *o)
 {
-    return nac_sqrt(nac_sum_with(&(nac_reduce_options){nac_square(o->x), o->axis, o->keepdims}));
+    nac_tensor *sum = nac_sum_with(&(nac_reduce_options){nac_square(o->x), o->axis, o->keepdims});
+    if (!sum)
+        return NULL;
+    /* The square root has no derivative at 0, and 0 is a subgradient of the norm there. */
+    nac_tensor *one = nac_scalar_of(sum->type.dtype, 1), *zero = nac_scalar_of(sum->type.dtype, 0), *none = nac_equal(sum, zero);
+    return nac_where(none, zero, nac_sqrt(nac_where(none, one, sum)));
 }
 
 nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type)

@@ -241,6 +241,12 @@ START_TEST(watching)
     nac_tensor *late = nac_multiply(y, y);
     ck_assert_double_eq(nac_item_at(nac_tape_gradient(tape, late, x), 0), 0);           /* it does not see what came after its end */
     NEAR(nac_item_at(nac_tape_gradient(tape, y, x), 0), 6);
+    nac_tensor *nothing = nac_zeros(NAC_FLOAT32, NAC_SHAPE(2, 3));
+    tape = nac_tape_begin(false);
+    WORKS(nac_tape_watch(tape, nothing));
+    g = nac_tape_gradient(tape, nac_norm(nothing, .axis = 1), nothing);
+    WORKS(g);
+    ck_assert_double_eq(nac_item_at(g, 4), 0);          /* where a norm has no derivative */
     ck_assert(!nac_tape_watch(NULL, x) && !nac_tape_watch(tape, NULL) && !nac_tape_gradient(NULL, y, x) && !nac_tape_gradient(tape, NULL, x) && nac_ok());
 }
 END_TEST
