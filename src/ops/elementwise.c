@@ -79,11 +79,11 @@ static nac_tensor *silu_slope(nac_tensor *x)
 
 static nac_tensor *grad_of(nac_tensor *dy, nac_tensor *y, nac_binary_kind kind);
 
-/* name, kind, which dtypes, derivative; Z where it is zero */
-#define UNARIES(O, Z)                                                                                                                  \
+/* name, kind, which dtypes, derivative; zeros where it is 0, by which an optimizer still decays weights, as with PyTorch and JAX */
+#define UNARIES(O)                                                                                                                     \
     O(neg, NAC_NEG, infer_number, nac_neg(DY))                                                                                       \
     O(abs, NAC_ABS, infer_number, nac_multiply(DY, nac_sign(X)))                                                                     \
-    Z(sign, NAC_SIGN, infer_number)                                                                                            \
+    O(sign, NAC_SIGN, infer_number, nac_zeros_like(DY))                                                                              \
     O(square, NAC_SQUARE, infer_number, nac_multiply(DY, nac_mul_scalar(X, 2)))                                                      \
     O(sqrt, NAC_SQRT, infer_float, nac_divide(nac_mul_scalar(DY, 0.5), Y))                                                           \
     O(rsqrt, NAC_RSQRT, infer_float, nac_multiply(nac_mul_scalar(DY, -0.5), nac_multiply(Y, nac_square(Y))))                         \
@@ -115,31 +115,28 @@ static nac_tensor *grad_of(nac_tensor *dy, nac_tensor *y, nac_binary_kind kind);
     O(silu, NAC_SILU, infer_float, nac_multiply(DY, silu_slope(X)))                                                                  \
     O(gelu_exact, NAC_GELU, infer_float, grad_of(DY, X, NAC_GELU_GRAD))                                                             \
     O(gelu_tanh, NAC_GELU_TANH, infer_float, nac_multiply(DY, gelu_tanh_slope(X)))                                                   \
-    Z(floor, NAC_FLOOR, infer_number)                                                                                          \
-    Z(ceil, NAC_CEIL, infer_number)                                                                                            \
-    Z(round, NAC_ROUND, infer_number)                                                                                          \
-    Z(trunc, NAC_TRUNC, infer_number)
+    O(floor, NAC_FLOOR, infer_number, nac_zeros_like(DY))                                                                            \
+    O(ceil, NAC_CEIL, infer_number, nac_zeros_like(DY))                                                                              \
+    O(round, NAC_ROUND, infer_number, nac_zeros_like(DY))                                                                            \
+    O(trunc, NAC_TRUNC, infer_number, nac_zeros_like(DY))
 
-#define DEFINE_FLAT_UNARY(opname, kind, infer_fn) DEFINE_UNARY_OP(opname, kind, infer_fn, NULL)
 #define DEFINE_UNARY(opname, kind, infer_fn, slope)                                                                                  \
     static bool opname##_vjp(nac_vjp *v)                                                                                             \
     {                                                                                                                                \
         return (v->din[0] = slope);                                                                                                  \
     }                                                                                                                                \
-    DEFINE_UNARY_OP(opname, kind, infer_fn, opname##_vjp)
-#define DEFINE_UNARY_OP(opname, kind, infer_fn, vjp_fn)                                                                              \
     static void opname##_eval(const nac_eval *e)                                                                                     \
     {                                                                                                                                \
         unary(kind, e);                                                                                                              \
     }                                                                                                                                \
     const nac_op nac_op_##opname = {.name = #opname, .n_in = 1, .n_out = 1, .flags = NAC_OP_ELEMENTWISE | NAC_OP_TILES,             \
-                                    .infer = infer_fn, .eval = opname##_eval, .vjp = vjp_fn};                                                           \
+                                    .infer = infer_fn, .eval = opname##_eval, .vjp = opname##_vjp};                                                     \
     nac_tensor *nac_##opname(nac_tensor *x);                                                                                         \
     nac_tensor *nac_##opname(nac_tensor *x)                                                                                          \
     {                                                                                                                                \
         return nac_apply(&nac_op_##opname, 1, &x, NULL);                                                                             \
     }
-UNARIES(DEFINE_UNARY, DEFINE_FLAT_UNARY)
+UNARIES(DEFINE_UNARY)
 
 nac_tensor *nac_gelu(nac_tensor *x, bool approximate)
 {

@@ -57,7 +57,7 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
     C(neg_int, "j n3x4 -9..9", NULL, ONCE, nac_neg(x[0]))                                                                            \
     C(abs, "f n3x4 k", WIDE " k", ONCE, nac_abs(x[0]))                                                                               \
     C(abs_int, "i n3x4 -9..9", NULL, ONCE, nac_abs(x[0]))                                                                            \
-    C(sign, "f n3x4 k", WIDE, ONCE, nac_sign(x[0]))                                                                                  \
+    C(sign, "f n3x4 k", WIDE, SMOOTH, nac_sign(x[0]))                                                                                \
     C(square, "f n3x4", WIDE, SMOOTH, nac_square(x[0]))                                                                              \
     C(square_int, "u n3x4 0..15", NULL, ONCE, nac_square(x[0]))                                                                      \
     C(sqrt, "f n3x4 0.3..3", WIDE " 0.3..3", SMOOTH, nac_sqrt(x[0]))                                                                 \
@@ -90,10 +90,10 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
     C(gelu, "f n3x4", WIDE, SMOOTH, nac_gelu(x[0], false))                                                                           \
     C(gelu_approximate, "f n3x4", WIDE, SMOOTH, nac_gelu(x[0], true))                                                                \
     C(erf, "f n3x4", WIDE, SMOOTH, nac_erf(x[0]))                                                                                    \
-    C(floor, "f n3x4 k", WIDE, ONCE, nac_floor(x[0]))                                                                                \
-    C(ceil, "f n3x4 k", WIDE, ONCE, nac_ceil(x[0]))                                                                                  \
-    C(round, "f n3x4 k", WIDE, ONCE, nac_round(nac_add_scalar(x[0], 0.5)))                                                           \
-    C(trunc, "f n3x4 k", WIDE, ONCE, nac_trunc(x[0]))                                                                                \
+    C(floor, "f n3x4 k", WIDE, SMOOTH, nac_floor(x[0]))                                                                              \
+    C(ceil, "f n3x4 k", WIDE, SMOOTH, nac_ceil(x[0]))                                                                                \
+    C(round, "f n3x4 k", WIDE, SMOOTH, nac_round(nac_add_scalar(x[0], 0.5)))                                                         \
+    C(trunc, "f n3x4 k", WIDE, SMOOTH, nac_trunc(x[0]))                                                                              \
     C(rank_eight, "f n1x2x1x2x1x3x1x2; f 2x1x2x1x1x1x2", NULL, SMOOTH, nac_multiply(x[0], x[1]))                                     \
     C(scalar_unary, "f -", NULL, SMOOTH, nac_exp(x[0]))                                                                              \
     C(empty, "f 0x4; f 4", NULL, ONCE, nac_tanh(nac_add(x[0], x[1])))                                                                \
