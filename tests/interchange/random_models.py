@@ -1032,8 +1032,8 @@ class Generator:
         more = {"noisy": self.noisy}
         # On PyTorch a loss multiplies the weights by its mask in place, and weighted metrics after it have that instead of the weights.
         spoilt = keras.backend.backend() == "torch" and "weighted_metrics" in how and any(getattr(loss, "ignore_class", None) is not None or self.masked(y) for y, _, loss in outputs)
-        # Keras multiplies losses (n, 1, 1) by weights (n) to (n, 1, n); Nacre weighs samples.
-        spoilt |= any(p.ndim == 4 for p in predicted)
+        # Keras multiplies losses (n, .., 1) of more than two axes by weights (n) to (n, .., n); Nacre weighs samples.
+        spoilt |= any(p.ndim >= 4 for p in predicted)
         if self.maybe(0.25) and not spoilt and not any(kind == "label" for _, kind, _ in outputs):
             timed = not several and predicted[0].ndim == 3 and self.maybe(0.5)
             more["sample_weight"] = (0.5 + self.data.random(predicted[0].shape[:2] if timed else SAMPLES)).astype("float32")
