@@ -460,8 +460,10 @@ static nac_tensor *DotProductAttention(const nac_operation_call *c)
 static nac_tensor *blocks(const nac_operation_call *c, bool up)
 {
     nac_tensor *x = nac_swap_channels(c->in[0], channels_first(c));
+    if (nac_rank(x) != 4)
+        return x ? nac_fail(NAC_E_SHAPE, "op \"%s\": expected images of rank 4, found rank %d", c->name, nac_rank(x)) : NULL;
     int64_t s = (int64_t)number(c, "block_size", 0), h = nac_dim(x, 1), w = nac_dim(x, 2), channels = nac_dim(x, -1);
-    if (s < 1 || s > INT16_MAX || nac_rank(x) != 4 || channels < 1 || channels % (up ? s * s : 1) || (!up && ((h > 0 && h % s) || (w > 0 && w % s))))
+    if (s < 1 || s > INT16_MAX || channels < 1 || channels % (up ? s * s : 1) || (!up && ((h > 0 && h % s) || (w > 0 && w % s))))
         return nac_fail(NAC_E_ARGUMENT, "op \"%s\": block_size: %lld does not divide images of height %lld, width %lld, %lld channels", c->name, (long long)s,
                         (long long)h, (long long)w, (long long)channels);
     bool first = channels_first(c);     /* then the pixels of each channel stand together */

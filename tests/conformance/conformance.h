@@ -244,7 +244,7 @@ static inline void compare_results(const char *what, nac_tensor *a, nac_tensor *
     }
 }
 
-/* Around each test: what it makes goes with it, also where all tests run in one process. */
+/* Around each test: those that share a process (CK_FORK=no) share no error and no names, and what one makes goes with it. */
 static nac_scope test_scope;
 
 static inline void begin_test(void)

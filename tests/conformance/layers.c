@@ -978,7 +978,6 @@ START_TEST(refusals)
 }
 END_TEST
 
-/* Tests that share a process (CK_FORK=no) share no error and no names. */
 int main(void)
 {
     Suite *s = suite_create("conformance of layers");
