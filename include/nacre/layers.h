@@ -23,7 +23,7 @@ extern "C" {
     O(S, LAYER, layer, NULL)                                                                                                         \
     O(S, TENSOR, inputs, NULL)                  /* a tensor, or nac_list(a, b) */                                                    \
     O(S, INT, training, NAC_NONE)               /* true, false, or NAC_NONE: what the call around it says, else false */             \
-    O(S, TENSOR, mask, NULL)                    /* bool; NULL: the input's own */                                                    \
+    O(S, TENSOR, mask, NULL)                    /* bool, of several inputs a list; NULL, or a number in the list: the input's own */ \
     O(S, TENSOR, initial_state, NULL)           /* recurrent layers: a tensor or a list */                                           \
     O(S, TENSOR, attention_mask, NULL)          /* MultiHeadAttention: bool (batch, t, s) */                                         \
     O(S, BOOL, use_causal_mask, false)                                                                                               \

@@ -569,13 +569,19 @@ nac_tensor *nac_mask_of(const nac_tensor *t)
     return t->mask;
 }
 
+static nac_tensor *mask_for(const nac_call_options *o, int i, const nac_tensor *input)
+{
+    nac_tensor *mask = o->mask && i < nac_list_length(o->mask) ? nac_at(o->mask, i) : NULL;
+    return mask && mask->type.rank > 0 ? mask : nac_mask_of(input);
+}
+
 static bool prepare(nac_layer *self, const nac_call_options *o, nac_layer_call *c)
 {
     c->n_in = nac_flatten_into(o->inputs, c->in, NAC_MAX_IO);
     if (c->n_in < 0)
         return false;
     for (int i = 0; i < c->n_in; i++) {
-        c->mask[i] = o->mask && nac_is_list(o->mask) ? nac_at(o->mask, i) : o->mask && i == 0 ? o->mask : nac_mask_of(c->in[i]);
+        c->mask[i] = mask_for(o, i, c->in[i]);
         if (nac_is_float(c->in[i]->type.dtype) && c->in[i]->type.dtype != self->dtype && !is_model(self) && !nac_layer_class(self)->any_dtype) {
             nac_tensor *cast = nac_cast(c->in[i], self->dtype);
             c->in[i] = cast && !cast->node ? cast : c->in[i];

@@ -132,6 +132,17 @@ static cJSON *arguments(const model *m, const layer_node *node, int *used)
     return args;
 }
 
+/* A number stands for a mask that the input has itself. */
+static cJSON *masks(const model *m, const nac_tensor *mask)
+{
+    if (!nac_is_list(mask))
+        return mask->type.rank ? argument(m, mask) : cJSON_CreateNull();
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < mask->n_items; i++)
+        cJSON_AddItemToArray(list, masks(m, mask->items[i]));
+    return list;
+}
+
 static cJSON *keywords(const model *m, const layer_node *node, int call, int *used)
 {
     if (nac_is_operation(node->layer)) {
@@ -143,7 +154,7 @@ static cJSON *keywords(const model *m, const layer_node *node, int call, int *us
     cJSON *kwargs = kept ? cJSON_Duplicate(kept, true) : cJSON_CreateObject();
     const nac_call_options *o = &node->options;
     if (o->mask)
-        cJSON_AddItemToObject(kwargs, "mask", argument(m, o->mask));
+        cJSON_AddItemToObject(kwargs, "mask", masks(m, o->mask));
     else if (nac_layer_class(node->layer)->takes_mask)
         cJSON_AddNullToObject(kwargs, "mask");
     if (o->training != NAC_NONE)
@@ -194,11 +205,11 @@ static bool check_constants(const model *m)
     for (int k = 0; k < m->nodes.n; k++) {
         const layer_node *node = m->nodes.items[k];
         const nac_call_options *o = &node->options;
-        nac_tensor *all[] = {node->structure, o->attention_mask, o->initial_state, o->mask}, *flat[NAC_MAX_IO];
+        nac_tensor *all[] = {node->structure, o->mask, o->attention_mask, o->initial_state}, *flat[NAC_MAX_IO];
         for (int a = 0; a < NAC_COUNT(all); a++) {
             int n = all[a] ? nac_flatten_into(all[a], flat, NAC_MAX_IO) : 0;
             for (int i = 0; i < n; i++)
-                if (!flat[i]->node && !(a == 0 && may_be_written(node, flat[i])))
+                if (!flat[i]->node && !(a == 0 && may_be_written(node, flat[i])) && !(a == 1 && flat[i]->type.rank == 0))
                     return nac_fail(NAC_E_UNSUPPORTED, "%s \"%s\" was called with a constant tensor, which a Keras file cannot hold",
                                     node->layer->base.cls->name, node->layer->name);
         }
@@ -392,6 +403,28 @@ static nac_tensor *read_argument(const reader *r, const cJSON *json, bool *ready
     return NULL;
 }
 
+/* Masks as a list, for models of several inputs; null where one carries its own, or none. */
+static nac_tensor *read_masks(const reader *r, const cJSON *json, bool *ready, bool *plain)
+{
+    nac_tensor *tensors[NAC_MAX_IO];
+    const cJSON *items[NAC_MAX_IO];
+    if (nac_is_a_tensor(json) || !json->child)
+        return read_argument(r, json, ready, plain);
+    int n = sorted_items(json, items);
+    *ready = true;
+    *plain = n > 0;
+    for (int i = 0; i < n; i++) {
+        bool none;
+        tensors[i] = read_masks(r, items[i], ready, &none);
+        if (none)
+            tensors[i] = nac_scalar_of(NAC_BOOL, true);
+        if (!tensors[i])
+            return *plain = false, NULL;
+        *plain = *plain && none;
+    }
+    return n < 0 || *plain ? NULL : nac_list_of(n, tensors);
+}
+
 static bool says_nothing(const cJSON *json)
 {
     const cJSON *item;
@@ -417,10 +450,7 @@ static bool keep_keyword(nac_placeholder *p, int call, const cJSON *item)
 static bool read_keyword(const reader *r, entry *e, const cJSON *item, nac_call_options *o, bool *ready)
 {
     bool plain, flag = cJSON_IsTrue(item);
-    /* For a model of several inputs Keras writes down the masks that they carry, and null for those that carry none. */
-    if (strcmp(item->string, "mask") == 0 && nac_as_model(e->layer) && (cJSON_IsArray(item) || (cJSON_IsObject(item) && !nac_is_a_tensor(item))))
-        return true;
-    nac_tensor *t = read_argument(r, item, ready, &plain);
+    nac_tensor *t = strcmp(item->string, "mask") == 0 ? read_masks(r, item, ready, &plain) : read_argument(r, item, ready, &plain);
     if (!t && !plain)
         return false;
     struct {

@@ -466,6 +466,18 @@ def masks_that_attention_takes():
 
 
 @case
+def masks_of_one_input_of_two():
+    """For a model of several inputs a file names the mask of each, or null; how a mask comes about makes the layers before it deeper than others."""
+    t, x = keras.Input((7,), dtype="int32"), keras.Input((7, 4))
+    a, b = keras.Input((7, 3)), keras.Input((7, 4))
+    inner = keras.Model([a, b], L.Concatenate()([L.GlobalAveragePooling1D()(L.Dense(2)(a)), L.LSTM(3)(b)]))
+    y = inner([L.Dense(3)(L.Dense(5, activation="tanh")(x)), L.Masking()(L.Embedding(9, 4, embeddings_initializer=keras.initializers.Constant(0.1), mask_zero=True)(t))])
+    tokens = rng.integers(1, 9, (12, 7)).astype("int32")
+    tokens[::2, 5:] = 0
+    return keras.Model([t, x], L.Dense(1)(y)), [tokens, normal(12, 7, 4)], normal(12, 1), dict(optimizer=keras.optimizers.Adam(0.01), loss="mse")
+
+
+@case
 def calls_by_depth():
     """What a call leaves behind is found by those that lie less deep: the masks that attention took, the statistics of a layer that two calls share."""
     t, x = keras.Input((7,), dtype="int32"), keras.Input((7, 4))
