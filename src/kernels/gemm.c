@@ -5,7 +5,6 @@
    GROUP panels of it are packed at once, in blocks of FAR_KC, so that C, which does not stay near either, is called up less often; rows of A^T from
    FAR numbers on are copied COPIED at a time. */
 enum {
-    KC = 512 / sizeof(real),
     FAR_KC = 1536 / sizeof(real),
     MC = 288,
     SHARED_B = 65536 / sizeof(real),
@@ -361,7 +360,7 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
 {
     const bool    copied = copies(g);
     const int64_t tiles = nac_ceil_div(i1 - i0, NAC_MR), tile = nac_ceil_div(i1 - i0, tiles);
-    const int64_t most = is_far(g) ? FAR_KC : KC, group = (is_far(g) ? GROUP : 1) * NAC_NR;
+    const int64_t most = is_far(g) ? FAR_KC : NAC_KC, group = (is_far(g) ? GROUP : 1) * NAC_NR;
     const int64_t kc_max = g->whole ? g->k : nac_ceil_div(nac_ceil_div(g->k, nac_ceil_div(g->k, most)), 8) * 8;
     const bool    far_c = g->m * g->ldc * (int64_t)sizeof(real) >= NEAR;
     alignas(64) real b_panel[GROUP * FAR_KC * NAC_NR];
@@ -420,7 +419,7 @@ static void multiply(int team, product *g)
 {
     alignas(64) real shared_b[SHARED_B];
     const int64_t panels = nac_ceil_div(g->n, NAC_NR);
-    const bool    share = g->m > 4 * NAC_MR && (g->k <= KC || !copies(g)) && g->k * panels * NAC_NR <= SHARED_B;
+    const bool    share = g->m > 4 * NAC_MR && (g->k <= NAC_KC || !copies(g)) && g->k * panels * NAC_NR <= SHARED_B;
     g->whole = share;
     if (share && !g->packed) {
         pack_matrix(g->tb, g->k, g->n, g->b, g->ldb, shared_b);

@@ -1,10 +1,10 @@
 #include "kernels/recurrent.h"
 
-/* wh in panels, z's and r's columns apart from the candidate's; the bias of x's product and the inner one; a state of zeros; x in processing order. */
+/* wh in panels, z's and r's columns apart from the candidate's; the bias of x's product and the inner one; h of the step at hand; x step by step. */
 size_t NAC_K(gru_scratch)(const nac_recurrent *s)
 {
-    const int64_t u = s->units, reversed = s->reverse ? s->batch * s->time * s->in : 0;
-    return (size_t)(panels_size(u, 2 * u) + panels_size(u, u) + 5 * u + reversed) * sizeof(real);
+    const int64_t u = s->units;
+    return (size_t)(panels_size(u, 2 * u) + panels_size(u, u) + 4 * u + s->batch * (u + s->time * s->in)) * sizeof(real);
 }
 
 /* The biases of z and r may be added up, whichever product they belong to; the candidate's may not, because r comes between. */
@@ -41,7 +41,7 @@ static void reset(int64_t u, bool reset_after, const real *bias, const real *h, 
     }
 }
 
-static void update(int64_t u, bool masked, const real *h, real *gates, real *to)
+static void update(int64_t u, bool masked, real *gates, real *h, real *hs)
 {
     for (int64_t i = 0; i < u; i += NAC_W) {
         const int64_t n = nac_min(u - i, NAC_W);
@@ -50,7 +50,8 @@ static void update(int64_t u, bool masked, const real *h, real *gates, real *to)
         if (masked)
             state = before;
         store_some(gates + 2 * u + i, candidate, n);
-        store_some(to + i, state, n);
+        store_some(h + i, state, n);
+        store_some(hs + i, state, n);
     }
 }
 
@@ -58,54 +59,50 @@ void NAC_K(gru)(const nac_recurrent *s, const void *x, const void *wx, const voi
                 void *gates, void *scratch)
 {
     const int64_t u = s->units, steps = s->batch * s->time;
-    real         *zr = scratch, *candidate = zr + panels_size(u, 2 * u), *outer = candidate + panels_size(u, u), *inner = outer + 3 * u, *zeros = inner + u,
-         *reversed = zeros + u;
+    real         *zr = scratch, *candidate = zr + panels_size(u, 2 * u), *outer = candidate + panels_size(u, u), *inner = outer + 3 * u, *h = inner + u,
+         *x_by_steps = h + s->batch * u;
     if (steps == 0 || u == 0)
         return;
-    memset(zeros, 0, (size_t)u * sizeof(real));
+    first_state(s, h0, h);
     add_biases(u, s->reset_after, bias, outer, inner);
     pack_matrix(false, u, 2 * u, wh, 3 * u, zr);
     pack_matrix(false, u, u, (const real *)wh + 2 * u, 3 * u, candidate);
-    if (s->reverse)
-        reverse_time(s, s->in, x, reversed);
-    NAC_K(gemm)(false, false, steps, 3 * u, s->in, 1, s->reverse ? reversed : x, s->in, wx, 3 * u, 0, gates, 4 * u, outer, false);
+    by_steps(s, s->in, false, x, x_by_steps);
+    NAC_K(gemm)(false, false, steps, 3 * u, s->in, 1, x_by_steps, s->in, wx, 3 * u, 0, gates, 4 * u, outer, false);
 
     const int     team = nac_team(step_work(s));
     const int64_t groups = groups_of(s, team);
 #pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
     for (int64_t g = 0; g < groups; g++) {
         const int64_t b0 = nac_cut(s->batch, groups, g), rows = nac_cut(s->batch, groups, g + 1) - b0;
-        const real   *h[GROUP], *kept[GROUP];
+        const real   *from[GROUP], *kept[GROUP];
         real         *z[GROUP], *taken[GROUP], *last[GROUP];
         for (int64_t r = 0; r < rows; r++)
-            h[r] = h0 ? (const real *)h0 + (b0 + r) * u : zeros;
+            from[r] = h + (b0 + r) * u;
         for (int64_t t = 0; t < s->time; t++) {
             for (int64_t r = 0; r < rows; r++) {
-                z[r] = (real *)gates + ((b0 + r) * s->time + t) * 4 * u;
+                z[r] = (real *)gates + (t * s->batch + b0 + r) * 4 * u;
                 taken[r] = z[r] + 2 * u;
                 kept[r] = last[r] = z[r] + 3 * u;
             }
-            multiply_rows(rows, h, u, 2 * u, zr, &(nac_finish){1, 1, NULL, false}, z);
+            multiply_rows(rows, from, u, 2 * u, zr, &(nac_finish){1, 1, NULL, false}, z);
             if (s->reset_after)
-                multiply_rows(rows, h, u, u, candidate, &(nac_finish){1, 0, NULL, false}, last);
+                multiply_rows(rows, from, u, u, candidate, &(nac_finish){1, 0, NULL, false}, last);
             for (int64_t r = 0; r < rows; r++)
-                reset(u, s->reset_after, inner, h[r], z[r]);
+                reset(u, s->reset_after, inner, from[r], z[r]);
             if (!s->reset_after)
                 multiply_rows(rows, kept, u, u, candidate, &(nac_finish){1, 1, NULL, false}, taken);
-            for (int64_t r = 0; r < rows; r++) {
-                real *to = (real *)hs + ((b0 + r) * s->time + t) * u;
-                update(u, is_masked(s, mask, b0 + r, t), h[r], z[r], to);
-                h[r] = to;
-            }
+            for (int64_t r = 0; r < rows; r++)
+                update(u, is_masked(s, mask, b0 + r, t), z[r], h + (b0 + r) * u, (real *)hs + ((b0 + r) * s->time + t) * u);
         }
     }
 }
 
-/* wh transposed in panels; dgates; the state before each step; sums of dgates; x and dx in processing order if reversed. */
+/* wh transposed in panels; dgates, the state before each step; sums of dgates; x and dx step by step. */
 size_t NAC_K(gru_grad_scratch)(const nac_recurrent *s)
 {
     const int64_t u = s->units, steps = s->batch * s->time;
-    return (size_t)(panels_size(2 * u, u) + panels_size(u, u) + steps * 5 * u + 4 * u + (s->reverse ? 2 * steps * s->in : 0)) * sizeof(real);
+    return (size_t)(panels_size(2 * u, u) + panels_size(u, u) + steps * (5 * u + 2 * s->in) + 4 * u) * sizeof(real);
 }
 
 /* One step back for one sequence: dh is the state's gradient after the step, and on return that part of the one before it which passes z. */
@@ -152,7 +149,7 @@ void NAC_K(gru_grad)(const nac_recurrent *s, const void *x, const void *wx, cons
     const int64_t u = s->units, steps = s->batch * s->time;
     const bool    after = s->reset_after;
     real         *zr = scratch, *candidate = zr + panels_size(2 * u, u), *dz = candidate + panels_size(u, u), *before = dz + steps * 4 * u,
-         *sums = before + steps * u, *reversed = sums + 4 * u, *reversed_dx = reversed + steps * s->in;
+         *sums = before + steps * u, *x_by_steps = sums + 4 * u, *dx_by_steps = x_by_steps + steps * s->in;
 
     /* The running gradient lives in the output. */
     if (dh)
@@ -174,9 +171,9 @@ void NAC_K(gru_grad)(const nac_recurrent *s, const void *x, const void *wx, cons
             real       *kept[GROUP], *c[GROUP];
             int64_t     live = 0, step[GROUP];
             for (int64_t r = b0; r < b0 + rows; r++) {
-                const int64_t at = r * s->time + t;
+                const int64_t at = t * s->batch + r;
                 const bool    masked = is_masked(s, mask, r, t);
-                update_back(u, after, masked, (const real *)gates + at * 4 * u, before + at * u, dhs ? (const real *)dhs + at * u : NULL,
+                update_back(u, after, masked, (const real *)gates + at * 4 * u, before + at * u, dhs ? (const real *)dhs + (r * s->time + t) * u : NULL,
                             (real *)dh0 + r * u, dz + at * 4 * u);
                 if (masked)
                     continue;
@@ -196,17 +193,12 @@ void NAC_K(gru_grad)(const nac_recurrent *s, const void *x, const void *wx, cons
         }
     }
 
-    const real *x_in_order = x;
-    if (s->reverse) {
-        reverse_time(s, s->in, x, reversed);
-        x_in_order = reversed;
-    }
+    by_steps(s, s->in, false, x, x_by_steps);
     if (dx) {
-        NAC_K(gemm)(false, true, steps, s->in, 3 * u, 1, dz, 4 * u, wx, 3 * u, 0, s->reverse ? reversed_dx : dx, s->in, NULL, false);
-        if (s->reverse)
-            reverse_time(s, s->in, reversed_dx, dx);
+        NAC_K(gemm)(false, true, steps, s->in, 3 * u, 1, dz, 4 * u, wx, 3 * u, 0, dx_by_steps, s->in, NULL, false);
+        by_steps(s, s->in, true, dx_by_steps, dx);
     }
-    NAC_K(gemm)(true, false, s->in, 3 * u, steps, 1, x_in_order, s->in, dz, 4 * u, 0, dwx, 3 * u, NULL, false);
+    NAC_K(gemm)(true, false, s->in, 3 * u, steps, 1, x_by_steps, s->in, dz, 4 * u, 0, dwx, 3 * u, NULL, false);
     NAC_K(gemm)(true, false, u, 2 * u, steps, 1, before, u, dz, 4 * u, 0, dwh, 3 * u, NULL, false);
     if (after)
         NAC_K(gemm)(true, false, u, u, steps, 1, before, u, dz + 3 * u, 4 * u, 0, (real *)dwh + 2 * u, 3 * u, NULL, false);

@@ -1,71 +1,74 @@
 #include "kernels/recurrent.h"
 
+/* One step for one sequence: the sums of its gates become the gates, h and c its new states, which are also written to hs and cs. */
+static void step_on(int64_t u, bool masked, real *gates, real *h, real *c, real *hs, real *cs)
+{
+    for (int64_t i = 0; i < u; i += NAC_W) {
+        const int64_t n = nac_min(u - i, NAC_W);
+        const vec     in = sigmoid_vec(load_some(gates + i, n)), forget = sigmoid_vec(load_some(gates + u + i, n)),
+                  candidate = tanh_vec(load_some(gates + 2 * u + i, n)), out = sigmoid_vec(load_some(gates + 3 * u + i, n));
+        vec state = forget * load_some(c + i, n) + in * candidate, shown = out * tanh_vec(state);
+        if (masked) {
+            state = load_some(c + i, n);
+            shown = load_some(h + i, n);
+        }
+        store_some(gates + i, in, n);
+        store_some(gates + u + i, forget, n);
+        store_some(gates + 2 * u + i, candidate, n);
+        store_some(gates + 3 * u + i, out, n);
+        store_some(c + i, state, n);
+        store_some(h + i, shown, n);
+        store_some(cs + i, state, n);
+        store_some(hs + i, shown, n);
+    }
+}
+
+/* wh in panels; h and c of the step at hand; x step by step. */
 size_t NAC_K(lstm_scratch)(const nac_recurrent *s)
 {
-    const int64_t reversed = s->reverse ? s->batch * s->time * s->in : 0;
-    return (size_t)(panels_size(s->units, 4 * s->units) + s->units + reversed) * sizeof(real);
+    const int64_t u = s->units;
+    return (size_t)(panels_size(u, 4 * u) + s->batch * (2 * u + s->time * s->in)) * sizeof(real);
 }
 
 void NAC_K(lstm)(const nac_recurrent *s, const void *x, const void *wx, const void *wh, const void *bias, const void *h0, const void *c0,
                  const uint8_t *mask, void *hs, void *cs, void *gates, void *scratch)
 {
     const int64_t u = s->units, steps = s->batch * s->time;
-    real         *packed = scratch, *zeros = packed + panels_size(u, 4 * u), *reversed = zeros + u;
+    real         *packed = scratch, *h = packed + panels_size(u, 4 * u), *c = h + s->batch * u, *x_by_steps = c + s->batch * u;
     if (steps == 0 || u == 0)
         return;
-    memset(zeros, 0, (size_t)u * sizeof(real));
+    first_state(s, h0, h);
+    first_state(s, c0, c);
     pack_matrix(false, u, 4 * u, wh, 4 * u, packed);
-    if (s->reverse)
-        reverse_time(s, s->in, x, reversed);
-    NAC_K(gemm)(false, false, steps, 4 * u, s->in, 1, s->reverse ? reversed : x, s->in, wx, 4 * u, 0, gates, 4 * u, bias, false);
+    by_steps(s, s->in, false, x, x_by_steps);
+    NAC_K(gemm)(false, false, steps, 4 * u, s->in, 1, x_by_steps, s->in, wx, 4 * u, 0, gates, 4 * u, bias, false);
 
     const int     team = nac_team(step_work(s));
     const int64_t groups = groups_of(s, team);
 #pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
     for (int64_t g = 0; g < groups; g++) {
         const int64_t b0 = nac_cut(s->batch, groups, g), rows = nac_cut(s->batch, groups, g + 1) - b0;
-        const real   *h[GROUP], *c[GROUP];
+        const real   *from[GROUP];
         real         *z[GROUP];
-        for (int64_t r = 0; r < rows; r++) {
-            h[r] = h0 ? (const real *)h0 + (b0 + r) * u : zeros;
-            c[r] = c0 ? (const real *)c0 + (b0 + r) * u : zeros;
-        }
+        for (int64_t r = 0; r < rows; r++)
+            from[r] = h + (b0 + r) * u;
         for (int64_t t = 0; t < s->time; t++) {
             for (int64_t r = 0; r < rows; r++)
-                z[r] = (real *)gates + ((b0 + r) * s->time + t) * 4 * u;
-            multiply_rows(rows, h, u, 4 * u, packed, &(nac_finish){1, 1, NULL, false}, z);
+                z[r] = (real *)gates + (t * s->batch + b0 + r) * 4 * u;
+            multiply_rows(rows, from, u, 4 * u, packed, &(nac_finish){1, 1, NULL, false}, z);
             for (int64_t r = 0; r < rows; r++) {
-                const int64_t at = ((b0 + r) * s->time + t) * u;
-                real         *to_h = (real *)hs + at, *to_c = (real *)cs + at;
-                const bool    masked = is_masked(s, mask, b0 + r, t);
-                for (int64_t i = 0; i < u; i += NAC_W) {
-                    const int64_t n = nac_min(u - i, NAC_W);
-                    const vec     in = sigmoid_vec(load_some(z[r] + i, n)), forget = sigmoid_vec(load_some(z[r] + u + i, n)),
-                              candidate = tanh_vec(load_some(z[r] + 2 * u + i, n)), out = sigmoid_vec(load_some(z[r] + 3 * u + i, n));
-                    vec state = forget * load_some(c[r] + i, n) + in * candidate, shown = out * tanh_vec(state);
-                    if (masked) {
-                        state = load_some(c[r] + i, n);
-                        shown = load_some(h[r] + i, n);
-                    }
-                    store_some(z[r] + i, in, n);
-                    store_some(z[r] + u + i, forget, n);
-                    store_some(z[r] + 2 * u + i, candidate, n);
-                    store_some(z[r] + 3 * u + i, out, n);
-                    store_some(to_c + i, state, n);
-                    store_some(to_h + i, shown, n);
-                }
-                h[r] = to_h;
-                c[r] = to_c;
+                const int64_t b = b0 + r;
+                step_on(u, is_masked(s, mask, b, t), z[r], h + b * u, c + b * u, (real *)hs + (b * s->time + t) * u, (real *)cs + (t * s->batch + b) * u);
             }
         }
     }
 }
 
-/* wh transposed in panels; dgates; the state before each step; x and dx in processing order if reversed; running dh and dc. */
+/* wh transposed in panels; dgates, the state before each step, x and dx step by step. */
 size_t NAC_K(lstm_grad_scratch)(const nac_recurrent *s)
 {
     const int64_t u = s->units, steps = s->batch * s->time;
-    return (size_t)(panels_size(4 * u, u) + steps * 5 * u + (s->reverse ? 2 * steps * s->in : 0)) * sizeof(real);
+    return (size_t)(panels_size(4 * u, u) + steps * (5 * u + 2 * s->in)) * sizeof(real);
 }
 
 /* One step back for one sequence: dh and dc are the states' gradients after the step, and dc before it on return. */
@@ -102,8 +105,8 @@ void NAC_K(lstm_grad)(const nac_recurrent *s, const void *x, const void *wx, con
                       void *dwx, void *dwh, void *dbias, void *dh0, void *dc0, void *scratch)
 {
     const int64_t u = s->units, steps = s->batch * s->time, state_bytes = s->batch * u * (int64_t)sizeof(real);
-    real         *packed = scratch, *dz = packed + panels_size(4 * u, u), *before = dz + steps * 4 * u, *reversed = before + steps * u,
-         *reversed_dx = reversed + steps * s->in;
+    real         *packed = scratch, *dz = packed + panels_size(4 * u, u), *before = dz + steps * 4 * u, *x_by_steps = before + steps * u,
+         *dx_by_steps = x_by_steps + steps * s->in;
 
     /* The running gradients live in the outputs. */
     if (dh)
@@ -128,11 +131,11 @@ void NAC_K(lstm_grad)(const nac_recurrent *s, const void *x, const void *wx, con
             real       *c[GROUP];
             int64_t     live = 0;
             for (int64_t r = b0; r < b0 + rows; r++) {
-                const int64_t at = r * s->time + t;
+                const int64_t at = t * s->batch + r;
                 const bool    masked = is_masked(s, mask, r, t);
-                const real   *c_before = t ? (const real *)cs + (at - 1) * u : c0 ? (const real *)c0 + r * u : NULL;
+                const real   *c_before = t ? (const real *)cs + (at - s->batch) * u : c0 ? (const real *)c0 + r * u : NULL;
                 step_back(u, masked, (const real *)gates + at * 4 * u, (const real *)cs + at * u, c_before,
-                          dhs ? (const real *)dhs + at * u : NULL, (real *)dh0 + r * u, (real *)dc0 + r * u, dz + at * 4 * u);
+                          dhs ? (const real *)dhs + (r * s->time + t) * u : NULL, (real *)dh0 + r * u, (real *)dc0 + r * u, dz + at * 4 * u);
                 if (!masked) {
                     a[live] = dz + at * 4 * u;
                     c[live++] = (real *)dh0 + r * u;
@@ -143,17 +146,12 @@ void NAC_K(lstm_grad)(const nac_recurrent *s, const void *x, const void *wx, con
         }
     }
 
-    const real *x_in_order = x;
-    if (s->reverse) {
-        reverse_time(s, s->in, x, reversed);
-        x_in_order = reversed;
-    }
+    by_steps(s, s->in, false, x, x_by_steps);
     if (dx) {
-        NAC_K(gemm)(false, true, steps, s->in, 4 * u, 1, dz, 4 * u, wx, 4 * u, 0, s->reverse ? reversed_dx : dx, s->in, NULL, false);
-        if (s->reverse)
-            reverse_time(s, s->in, reversed_dx, dx);
+        NAC_K(gemm)(false, true, steps, s->in, 4 * u, 1, dz, 4 * u, wx, 4 * u, 0, dx_by_steps, s->in, NULL, false);
+        by_steps(s, s->in, true, dx_by_steps, dx);
     }
-    NAC_K(gemm)(true, false, s->in, 4 * u, steps, 1, x_in_order, s->in, dz, 4 * u, 0, dwx, 4 * u, NULL, false);
+    NAC_K(gemm)(true, false, s->in, 4 * u, steps, 1, x_by_steps, s->in, dz, 4 * u, 0, dwx, 4 * u, NULL, false);
     NAC_K(gemm)(true, false, u, 4 * u, steps, 1, before, u, dz, 4 * u, 0, dwh, 4 * u, NULL, false);
     if (dbias)
         sum_columns(steps, 4 * u, dz, dbias);

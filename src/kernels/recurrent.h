@@ -4,11 +4,15 @@
 
 #include "kernels/vector.h"
 
-static inline void reverse_time(const nac_recurrent *s, int64_t width, const real *x, real *y)
+/* (batch, time, width) as (time, batch, width) in the order of processing, or back. The rows of a step lie beside each other: as far apart as sequences
+   they would share a few lines of each cache, where steps are a power of two. */
+static inline void by_steps(const nac_recurrent *s, int64_t width, bool back, const real *x, real *y)
 {
     for (int64_t b = 0; b < s->batch; b++)
-        for (int64_t t = 0; t < s->time; t++)
-            memcpy(y + (b * s->time + t) * width, x + (b * s->time + s->time - 1 - t) * width, (size_t)width * sizeof(real));
+        for (int64_t t = 0; t < s->time; t++) {
+            const int64_t row = (b * s->time + (s->reverse ? s->time - 1 - t : t)) * width, step = (t * s->batch + b) * width;
+            memcpy(y + (back ? row : step), x + (back ? step : row), (size_t)width * sizeof(real));
+        }
 }
 
 /* Sequences that a thread carries through time together, and how many of them the batch makes. */
@@ -49,17 +53,28 @@ static inline void sum_columns(int64_t rows, int64_t n, const real *x, real *y)
     }
 }
 
-/* The states of sequence b before each of its steps. */
+static inline void first_state(const nac_recurrent *s, const real *from, real *to)
+{
+    const size_t bytes = (size_t)(s->batch * s->units) * sizeof(real);
+    if (from)
+        memcpy(to, from, bytes);
+    else
+        memset(to, 0, bytes);
+}
+
+/* The states of sequence b before each of its steps, step by step. */
 static inline void states_before(const nac_recurrent *s, int64_t b, const real *h0, const real *hs, real *before)
 {
-    const int64_t u = s->units, at = b * s->time * u;
+    const int64_t u = s->units;
+    const size_t  bytes = (size_t)u * sizeof(real);
     if (s->time == 0)
         return;
     if (h0)
-        memcpy(before + at, h0 + b * u, (size_t)u * sizeof(real));
+        memcpy(before + b * u, h0 + b * u, bytes);
     else
-        memset(before + at, 0, (size_t)u * sizeof(real));
-    memcpy(before + at + u, hs + at, (size_t)((s->time - 1) * u) * sizeof(real));
+        memset(before + b * u, 0, bytes);
+    for (int64_t t = 1; t < s->time; t++)
+        memcpy(before + (t * s->batch + b) * u, hs + (b * s->time + t - 1) * u, bytes);
 }
 
 #endif

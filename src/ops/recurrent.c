@@ -33,12 +33,16 @@ static bool fits(nac_infer *i, int gates, int states, int bias_rank)
     return true;
 }
 
-/* Types of the outputs: n - 1 numbers of (batch, time, u), and what a step keeps for the way back, four blocks of them. */
+/* Types of the outputs: the hidden states (batch, time, u), and what is kept for the way back step by step: others (time, batch, u), and four blocks, the last. */
 static bool results(nac_infer *i, int n)
 {
     int64_t u = i->in[2].dim[0];
-    for (int k = 0; k < n; k++) {
+    i->out[0] = i->in[0];
+    i->out[0].dim[2] = u;
+    for (int k = 1; k < n; k++) {
         i->out[k] = i->in[0];
+        i->out[k].dim[0] = i->in[0].dim[1];
+        i->out[k].dim[1] = i->in[0].dim[0];
         i->out[k].dim[2] = k == n - 1 ? 4 * u : u;
     }
     return true;
@@ -70,7 +74,7 @@ static nac_tensor *last_step(nac_tensor *steps, nac_tensor *wh)
     return nac_reshape(nac_slice_axis(steps, 1, -1, NAC_NONE, 1), NAC_SAME_DIM, nac_dim(wh, 0));        /* the number of steps may be unknown */
 }
 
-/* ---- LSTM: hs, cs, gates ---- */
+/* ---- LSTM: hs; cs and gates step by step ---- */
 
 static bool lstm_infer(nac_infer *i)
 {
@@ -138,9 +142,9 @@ static const nac_op nac_op_lstm_grad = {.name = "lstm_grad", .n_in = -1, .n_out 
 static bool lstm_vjp(nac_vjp *v)
 {
     const recurrent_attrs *a = v->attrs;
-    nac_tensor *dcs = v->dout[1] ? nac_slice_axis(v->dout[1], 1, -1, NAC_NONE, 1) : NULL, *d[NAC_MAX_IO];
+    nac_tensor *dcs = v->dout[1] ? nac_slice_axis(v->dout[1], 0, -1, NAC_NONE, 1) : NULL, *d[NAC_MAX_IO];
     nac_tensor *in[11] = {v->in[0], v->in[1], v->in[2], v->in[4], v->in[5], v->out[0], v->out[1], v->out[2],
-                          v->dout[0] ? v->dout[0] : nac_zeros_like(v->out[0]), dcs ? nac_squeeze(dcs, 1) : nac_zeros_like(v->in[5]), a->masked ? v->in[6] : NULL};
+                          v->dout[0] ? v->dout[0] : nac_zeros_like(v->out[0]), dcs ? nac_squeeze(dcs, 0) : nac_zeros_like(v->in[5]), a->masked ? v->in[6] : NULL};
     int n;
     if (v->dout[2])
         return nac_fail(NAC_E_UNSUPPORTED, "lstm: the gradient of the gates");
@@ -188,10 +192,10 @@ nac_tensor *nac_lstm_op(nac_tensor *x, nac_tensor *wx, nac_tensor *wh, nac_tenso
     }
     if (!nac_apply_n(&nac_op_lstm, mask ? 7 : 6, in, &(recurrent_attrs){.reverse = reverse, .masked = mask != NULL}, out, &n))
         return NULL;
-    return nac_list(out[0], last_step(out[0], wh), last_step(out[1], wh));
+    return nac_list(out[0], last_step(out[0], wh), nac_squeeze(nac_slice_axis(out[1], 0, -1, NAC_NONE, 1), 0));
 }
 
-/* ---- GRU: hs, gates ---- */
+/* ---- GRU: hs; gates step by step ---- */
 
 static bool gru_infer(nac_infer *i)
 {

@@ -627,8 +627,8 @@ START_TEST(lstm_forward)
         double *hs = calloc((size_t)l.hs.n, 8), *cs = calloc((size_t)l.hs.n, 8), *z = calloc((size_t)(4 * u), 8);
         for (int64_t b = 0; b < l.s.batch; b++)
             for (int64_t t = 0; t < l.s.time; t++) {
-                const int64_t at = b * l.s.time + t, from = b * l.s.time + (l.s.reverse ? l.s.time - 1 - t : t);
-                const double *h = t ? hs + (at - 1) * u : l.h0.d + b * u, *c = t ? cs + (at - 1) * u : l.c0.d + b * u;
+                const int64_t at = b * l.s.time + t, step = t * l.s.batch + b, from = b * l.s.time + (l.s.reverse ? l.s.time - 1 - t : t);
+                const double *h = t ? hs + (at - 1) * u : l.h0.d + b * u, *c = t ? cs + (step - l.s.batch) * u : l.c0.d + b * u;
                 for (int64_t j = 0; j < 4 * u; j++) {
                     z[j] = l.with_bias ? l.bias.d[j] : 0;
                     for (int64_t e = 0; e < l.s.in; e++)
@@ -639,7 +639,7 @@ START_TEST(lstm_forward)
                 for (int64_t j = 0; j < u; j++) {
                     const double state = sigmoid(z[u + j]) * c[j] + sigmoid(z[j]) * tanh(z[2 * u + j]);
                     const bool   live = !l.with_mask || l.mask[from];
-                    cs[at * u + j] = live ? state : c[j];
+                    cs[step * u + j] = live ? state : c[j];
                     hs[at * u + j] = live ? sigmoid(z[3 * u + j]) * tanh(state) : h[j];
                 }
             }
@@ -662,7 +662,7 @@ static double lstm_loss(const nac_kernels *k, lstm_case *l, array dhs, array dh,
     double sum = dot(l->hs, dhs);
     for (int64_t b = 0; b < l->s.batch; b++)
         for (int64_t i = 0; i < u; i++)
-            sum += value(l->hs, (b * t + t - 1) * u + i) * value(dh, b * u + i) + value(l->cs, (b * t + t - 1) * u + i) * value(dc, b * u + i);
+            sum += value(l->hs, (b * t + t - 1) * u + i) * value(dh, b * u + i) + value(l->cs, ((t - 1) * l->s.batch + b) * u + i) * value(dc, b * u + i);
     return sum;
 }
 
