@@ -14,6 +14,7 @@ from keras import ops
 from keras.src.applications import convnext, inception_resnet_v2
 
 SAMPLES = 12
+MOST_TENSORS = 64       # in a list of Nacre's
 OF_TOKENS = ["Embedding", "CategoryEncoding", "ReversibleEmbedding"]   # what an input of integers goes through first
 RULES = {}      # layer class: (ranks of its input with the batch, function of the generator and the input)
 
@@ -506,7 +507,7 @@ OPERATIONS = [
     lambda g, x, y: ops.hypot(x + 2.0, y), lambda g, x, y: ops.logaddexp(x, y), lambda g, x, y: ops.divide_no_nan(x, ops.relu(y) + 0.5), lambda g, x, y: ops.ptp(x, axis=-1, keepdims=True) + x,
     lambda g, x, y: ops.cast(ops.argsort(x, axis=-1), "float32") * y, lambda g, x, y: ops.average(x, axis=1)[:, None] + x,
     lambda g, x, y: ops.moments(x, axes=[-1], keepdims=True)[g.some(0, 1)] + y, lambda g, x, y: ops.fliplr(x), lambda g, x, y: ops.roll(x, g.some(-2, 2), axis=-1), lambda g, x, y: ops.diff(x, axis=-1),
-    lambda g, x, y: g.pick(ops.unstack(x, axis=-1))[..., None], lambda g, x, y: ops.hstack([x, y]), lambda g, x, y: ops.tril(x, k=g.some(-1, 1)) if len(x.shape) > 2 else -x, lambda g, x, y: ops.triu(x, k=g.some(-1, 1)) if len(x.shape) > 2 else -x,
+    lambda g, x, y: g.pick(ops.unstack(x, axis=-1))[..., None] if x.shape[-1] <= MOST_TENSORS else -x, lambda g, x, y: ops.hstack([x, y]), lambda g, x, y: ops.tril(x, k=g.some(-1, 1)) if len(x.shape) > 2 else -x, lambda g, x, y: ops.triu(x, k=g.some(-1, 1)) if len(x.shape) > 2 else -x,
     lambda g, x, y: ops.full_like(x, 0.3) * y, lambda g, x, y: ops.celu(x, 0.7), lambda g, x, y: ops.glu(ops.concatenate([x, y], axis=-1)), lambda g, x, y: ops.threshold(x, 0.1, -0.2), lambda g, x, y: ops.hard_shrink(x, 0.3), lambda g, x, y: ops.soft_shrink(x, 0.3),
     lambda g, x, y: ops.max_pool(x, 2, strides=g.some(1, 2), padding="same"), lambda g, x, y: ops.average_pool(x, 2),
     lambda g, x, y: ops.sparse_plus(x), lambda g, x, y: ops.squareplus(x), lambda g, x, y: ops.tanh_shrink(x), lambda g, x, y: ops.hard_silu(x), lambda g, x, y: ops.sparsemax(x), lambda g, x, y: ops.reciprocal(ops.abs(x) + 1.0),
