@@ -239,6 +239,15 @@ static void multiply_panels(int64_t rows, int64_t columns, int64_t k, const pack
 
 /* A block of C is MC by NC at most and takes KC steps of k at a time: what is packed of A and B for them lies in the second cache. */
 enum { MOST = 256, MC = MOST / PM * PM, NC = MOST, MA = MC / PM, NB = NC / PN };
+/* What takes more bytes than FAR lies in far memory: it is called up before it is needed, because the processor does not see short pieces of rows coming. */
+enum { FAR = 1 << 21, LINE = 16 };
+
+static void call_up(int64_t rows, int64_t columns, const float *at, int64_t ld)
+{
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t c = 0; c < columns; c += LINE)
+            __builtin_prefetch(at + r * ld + c);
+}
 
 /* k as packed operands have it. */
 static int64_t filled(int64_t k)
@@ -246,9 +255,14 @@ static int64_t filled(int64_t k)
     return nac_ceil_div(k, PK) * PK;
 }
 
+static bool is_far(const nac_operand *o, int64_t lines, int64_t k)
+{
+    return !o->gather && lines * k * (int64_t)sizeof(float) >= FAR;
+}
+
 /* Lines [l0, l1), at most as many as a block has, and [p0, p1) of k into panels that are `stride` apart. A part at a time: of a line that is in one
    piece as much as a block takes of it, else one step of all lines. */
-static void pack(bool rows, const nac_operand *from, int64_t l0, int64_t l1, int64_t p0, int64_t p1, packed *dst, int64_t stride)
+static void pack(bool rows, bool far, const nac_operand *from, int64_t l0, int64_t l1, int64_t p0, int64_t p1, packed *dst, int64_t stride)
 {
     enum { GATHERED = (PM > PN ? PM : PN) * KC > MOST * PK ? (PM > PN ? PM : PN) * KC : MOST * PK };
     const int64_t panel = rows ? PM : PN, lines_at_once = from->along ? panel : l1 - l0, steps_at_once = from->along ? KC : PK;
@@ -266,8 +280,12 @@ static void pack(bool rows, const nac_operand *from, int64_t l0, int64_t l1, int
             for (int64_t l = lp; l < le; l += panel)
                 for (int64_t p = pp; p < pe; p += PK) {
                     const int64_t lines = nac_min(le - l, panel), dl = l - lp, dp = p - pp;
-                    pack_step(rows, from->along, lines, nac_min(pe - p, PK), src + (from->along ? dl * ld + dp : dp * ld + dl), ld,
-                              dst + (l - l0) / panel * stride + (p - p0) * width(lines));
+                    const float  *at = src + (from->along ? dl * ld + dp : dp * ld + dl);
+                    if (far && from->along)
+                        call_up(lines, PK, at + 2 * PK, ld);
+                    else if (far)
+                        call_up(PK, lines, at + PK * ld, ld);
+                    pack_step(rows, from->along, lines, nac_min(pe - p, PK), at, ld, dst + (l - l0) / panel * stride + (p - p0) * width(lines));
                 }
         }
 }
@@ -293,17 +311,18 @@ static void block(const nac_product *g, const packed *packed_a, const packed *pa
 {
     alignas(64) packed a_block[MA * A_WIDTH * KC], b_block[NC * KC];
     alignas(64) float sums[MC * NC];
+    const bool        far_a = is_far(&g->a, g->m, g->k), far_b = is_far(&g->b, g->n, g->k), far_c = g->m * g->ldc * (int64_t)sizeof(float) >= FAR;
     for (int64_t p0 = 0; p0 < g->k; p0 += KC) {
         const int64_t kc = nac_min(g->k - p0, KC), whole = filled(g->k);
         const packed *a = a_block, *b = b_block;
         if (packed_a)
             a = packed_a + i0 / PM * A_WIDTH * whole;
         else
-            pack(true, &g->a, i0, i1, p0, p0 + kc, a_block, A_WIDTH * KC);
+            pack(true, far_a, &g->a, i0, i1, p0, p0 + kc, a_block, A_WIDTH * KC);
         if (packed_b)
             b = packed_b + j0 * whole;
         else
-            pack(false, &g->b, j0, j1, p0, p0 + kc, b_block, PN * KC);
+            pack(false, far_b, &g->b, j0, j1, p0, p0 + kc, b_block, PN * KC);
         for (int64_t j = j0; j < j1; j += PN) {
             const int64_t columns = nac_min(j1 - j, PN);
             const packed *bj = packed_b ? b + (j - j0) * whole + p0 * width(columns) : b + (j - j0) * KC;
@@ -311,6 +330,8 @@ static void block(const nac_product *g, const packed *packed_a, const packed *pa
                 const int64_t rows = nac_min(i1 - i, PM), panel = (i - i0) / PM;
                 const packed *ai = packed_a ? a + panel * A_WIDTH * whole + p0 * A_WIDTH : a + panel * A_WIDTH * KC;
                 float        *to = g->k > KC ? sums + ((j - j0) / PN * MA + panel) * PM * PN : sums;
+                if (far_c && p0 + kc == g->k)
+                    call_up(nac_min(i1 - i, 2 * PM) - rows, columns, g->c + (i + rows) * g->ldc + j, g->ldc);
                 multiply_panels(rows, columns, kc, ai, bj, to, p0 == 0);
                 if (p0 + kc == g->k)
                     finish(g, i, rows, j, columns, to);
@@ -344,12 +365,12 @@ static void multiply(int team, const nac_product *g, packed *packed_a, packed *p
         if (packed_a) {
 #pragma omp for schedule(static) nowait
             for (int64_t t = 0; t < row_panels; t++)
-                pack(true, &g->a, t * PM, nac_min(t * PM + PM, g->m), 0, g->k, packed_a + t * A_WIDTH * whole, 0);
+                pack(true, is_far(&g->a, g->m, g->k), &g->a, t * PM, nac_min(t * PM + PM, g->m), 0, g->k, packed_a + t * A_WIDTH * whole, 0);
         }
         if (packed_b) {
 #pragma omp for schedule(static) nowait
             for (int64_t t = 0; t < column_panels; t++)
-                pack(false, &g->b, t * PN, nac_min(t * PN + PN, g->n), 0, g->k, packed_b + t * PN * whole, 0);
+                pack(false, is_far(&g->b, g->n, g->k), &g->b, t * PN, nac_min(t * PN + PN, g->n), 0, g->k, packed_b + t * PN * whole, 0);
         }
 #pragma omp barrier
 #pragma omp for schedule(static)
