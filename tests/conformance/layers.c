@@ -942,6 +942,12 @@ START_TEST(masked_steps_do_not_matter)
 
     nac_model *m = nac_sequential(nac_input_layer(-1, .input_dtype = "int64"), embedding, lstm, nac_dense(1));       /* and through a model */
     compare_results("a model", nac_predict(m, padded), nac_predict(m, cut), 1e-6);
+
+    nac_tensor *a = nac_input(5, 4), *b = nac_input(5, 4), *all = nac_ones(NAC_BOOL, NAC_SHAPE(2, 5));                /* whose inputs keep their masks or get others */
+    nac_model *two = nac_functional(nac_list(a, b), nac_list(nac_call(nac_global_average_pooling1d(), a), nac_call(nac_global_average_pooling1d(), b)));
+    nac_tensor *means = nac_call(two, nac_list(embedded, embedded), .mask = nac_list(nac_scalar_of(NAC_BOOL, true), all));
+    compare_results("an input's own mask", nac_at(means, 0), nac_mean(query, .axis = {1}), 1e-6);
+    compare_results("a mask that is given", nac_at(means, 1), nac_mean(embedded, .axis = {1}), 1e-6);
 }
 END_TEST
 
