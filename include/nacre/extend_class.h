@@ -76,6 +76,7 @@ typedef struct nac_class {
     const nac_option *options;
     int         n_options;
     const void *defaults;
+    const char *retired;                /* (optional) JSON: options that older files may have, without effect if they say this */
     bool (*init)(void *self);           /* (optional) after the options were checked and copied */
     void (*release)(void *self);        /* (optional) frees what init and use made; options are freed by the core */
 } nac_class;

@@ -815,6 +815,16 @@ static bool option_from_json(const nac_class *cls, const nac_option *row, const 
     return true;
 }
 
+/* What older files say of an option that was without effect, and is no more. */
+static bool is_retired(const nac_class *cls, const cJSON *item)
+{
+    cJSON *retired = cls->retired ? cJSON_Parse(cls->retired) : NULL;
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(retired, item->string);
+    bool same = value && cJSON_Compare(value, item, true);
+    cJSON_Delete(retired);
+    return same;
+}
+
 void *nac_from_config(const nac_class *cls, const cJSON *config)
 {
     if (config && !cJSON_IsObject(config))
@@ -830,6 +840,8 @@ void *nac_from_config(const nac_class *cls, const cJSON *config)
     cJSON_ArrayForEach(item, config)
     {
         const nac_option *row = nac_option_find(cls, item->string);
+        if (is_retired(cls, item))
+            continue;
         if (!row || row->hidden) {
             nac_fail(NAC_E_FORMAT, "%s: unknown option \"%.100s\"", cls->name, item->string);
             ok = false;

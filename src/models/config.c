@@ -132,6 +132,14 @@ static cJSON *arguments(const model *m, const layer_node *node, int *used)
     return args;
 }
 
+/* The call arguments of attention that are masks, by the order of its inputs; NULL for other layers. */
+static const char *const *mask_names(const nac_layer *l)
+{
+    static const char *const names[] = {"query_mask", "value_mask", "key_mask"};
+    const char *shapes = nac_layer_class(l)->build_shapes;
+    return shapes && strncmp(shapes, "query_shape", strlen("query_shape")) == 0 ? names : NULL;
+}
+
 /* A number stands for a mask that the input has itself. */
 static cJSON *masks(const model *m, const nac_tensor *mask)
 {
@@ -153,7 +161,10 @@ static cJSON *keywords(const model *m, const layer_node *node, int call, int *us
     const cJSON *kept = p ? cJSON_GetArrayItem(p->keywords, call) : NULL;
     cJSON *kwargs = kept ? cJSON_Duplicate(kept, true) : cJSON_CreateObject();
     const nac_call_options *o = &node->options;
-    if (o->mask)
+    const char *const *names = mask_names(node->layer);
+    for (int i = 0; o->mask && names && i < nac_list_length(o->mask); i++)
+        cJSON_AddItemToObject(kwargs, names[i], masks(m, nac_at(o->mask, i)));
+    if (o->mask && !names)
         cJSON_AddItemToObject(kwargs, "mask", masks(m, o->mask));
     else if (nac_layer_class(node->layer)->takes_mask)
         cJSON_AddNullToObject(kwargs, "mask");
@@ -425,6 +436,23 @@ static nac_tensor *read_masks(const reader *r, const cJSON *json, bool *ready, b
     return n < 0 || *plain ? NULL : nac_list_of(n, tensors);
 }
 
+/* What Keras until 3.6 wrote down of attention: the masks that its inputs carry. */
+static bool read_named_masks(const reader *r, const cJSON *kwargs, const char *const *names, nac_call_options *o, bool *ready)
+{
+    nac_tensor *masks[3];
+    int n = nac_list_length(o->inputs) < 3 ? nac_list_length(o->inputs) : 3;
+    bool any = false, plain;
+    for (int i = 0; i < n; i++) {
+        const cJSON *item = get(kwargs, names[i]);
+        bool tensor = nac_is_a_tensor(item);
+        if (!(masks[i] = tensor ? read_argument(r, item, ready, &plain) : nac_scalar_of(NAC_BOOL, true)))
+            return false;
+        any = any || tensor;
+    }
+    o->mask = any ? nac_list_of(n, masks) : NULL;
+    return o->mask || !any;
+}
+
 static bool says_nothing(const cJSON *json)
 {
     const cJSON *item;
@@ -586,10 +614,13 @@ static bool make_call(const reader *r, entry *e, const cJSON *node, bool *ready)
         const cJSON *item;
         if (!read_arguments(r, e, get(node, "args"), get(node, "kwargs"), &o, ready))
             return false;
+        const char *const *names = mask_names(e->layer);
+        if (names && !read_named_masks(r, get(node, "kwargs"), names, &o, ready))
+            return false;
         cJSON_ArrayForEach(item, get(node, "kwargs"))
         {
-            static const char positional[] = "query|value|key";
-            if (!(nac_one_of(item->string, positional) && nac_is_a_tensor(item)) && !read_keyword(r, e, item, &o, ready))
+            const char *done = names ? "query|value|key|query_mask|value_mask|key_mask" : "query|value|key";
+            if (!(nac_one_of(item->string, done) && nac_is_a_tensor(item)) && !read_keyword(r, e, item, &o, ready))
                 return false;
         }
     }

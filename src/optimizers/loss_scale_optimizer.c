@@ -57,5 +57,9 @@ static int slot_names(const nac_optimizer *self, const nac_variable *v, const ch
     return 0;
 }
 
-NAC_DEFINE_OPTIMIZER(loss_scale_optimizer, NAC_LOSS_SCALE_OPTIMIZER_OPTIONS, "LossScaleOptimizer", .cls.init = init, .slot_names = slot_names, .apply = apply,
+/* Until 3.10 Keras wrote what the inner optimizer alone heeds. */
+static const char retired[] = "{\"weight_decay\": null, \"clipnorm\": null, \"global_clipnorm\": null, \"clipvalue\": null, \"use_ema\": false, \"ema_momentum\": 0.99, "
+                              "\"ema_overwrite_frequency\": null, \"loss_scale_factor\": null, \"gradient_accumulation_steps\": null}";
+
+NAC_DEFINE_OPTIMIZER(loss_scale_optimizer, NAC_LOSS_SCALE_OPTIMIZER_OPTIONS, "LossScaleOptimizer", .cls.init = init, .cls.retired = retired, .slot_names = slot_names, .apply = apply,
                      .scale_loss = scale_loss)

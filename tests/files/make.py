@@ -5,6 +5,7 @@
     Python 3.7   keras==2.2.4 tensorflow==1.15.5 h5py==2.10 numpy==1.16.6 protobuf<3.20     keras2_*
     Python 3.8   tensorflow-cpu==2.4.4                                                      tf24_*
     Python 3.11  tensorflow-cpu==2.15.1                                                     tf215_*
+    Python 3.11  keras==3.6.0 torch numpy<2                                                 keras36_*
     Python 3.11  keras==3.15.1 torch                                                        keras3_*
 
 Each whole model NAME.h5 has its inputs and predictions in it too, as x0, x1, .. and y0, y1, ..; NAME.keras and NAME_weights.h5 are of the same model.
@@ -24,7 +25,7 @@ try:
     import keras
     if not keras.__version__.startswith(("1.", "2.2", "3.")):
         raise ImportError
-    FAMILY = "keras" + keras.__version__[0]
+    FAMILY = "keras36" if keras.__version__.startswith("3.6") else "keras" + keras.__version__[0]
 except ImportError:
     import tensorflow
     from tensorflow import keras
@@ -202,6 +203,22 @@ def mixed():
     return m, a
 
 
+@case("keras36")
+def masks():
+    """Attention whose masks the file names, and an optimizer that says what its inner one heeds."""
+    ids = L.Input((6,), dtype="int32")
+    e = L.Embedding(9, 4, mask_zero=True)(ids)
+    h = L.LayerNormalization()(L.Add()([e, L.MultiHeadAttention(2, 3)(e, e)]))
+    h = L.Add()([h, L.GroupQueryAttention(2, 4, 2)(h, e)])
+    m = keras.Model(ids, L.Dense(2)(L.Concatenate()([L.GlobalAveragePooling1D()(h), L.LSTM(3)(e)])))
+    shake(m)
+    m.compile(optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.02), initial_scale=8.0), loss="mean_squared_error")
+    a = rng.randint(1, 9, (8, 6)).astype("int32")
+    a[::2, 4:] = 0
+    steps(m, a, normal(8, 2), 2)
+    return m, a
+
+
 # ---- Keras 2 and tf.keras ----
 
 
@@ -331,6 +348,6 @@ for make in CASES:
             model.save(path[:-3] + ".keras")
         else:
             model.save_weights(path[:-3] + ".weights.json", max_shard_size=500 / 1024**3)
-    if make.__name__ == "branches" and FAMILY == "tf215":
-        model.save(os.path.join(HERE, FAMILY + "_branches.keras"))
+    if make.__name__ == "branches" and FAMILY == "tf215" or FAMILY == "keras36":
+        model.save(path[:-3] + ".keras")
     print(path)

@@ -86,10 +86,10 @@ START_TEST(test_whole_models)
 }
 END_TEST
 
-/* The archives of Keras 2.15. */
-START_TEST(test_archives_of_keras_2)
+/* The archives of Keras 2.15 and 3.6. */
+START_TEST(test_old_archives)
 {
-    static const char *const names[][2] = {{"tf215_mlp.keras", "tf215_mlp.h5"}, {"tf215_branches.keras", "tf215_branches.h5"}};
+    static const char *const names[][2] = {{"tf215_mlp.keras", "tf215_mlp.h5"}, {"tf215_branches.keras", "tf215_branches.h5"}, {"keras36_masks.keras", "keras36_masks.h5"}};
     for (int i = 0; i < NAC_COUNT(names); i++)
         NAC_SCOPE
         {
@@ -454,7 +454,7 @@ END_TEST
 
 int main(void)
 {
-    static const TTest *const *const tests[] = {&test_whole_models, &test_archives_of_keras_2, &test_training_goes_on, &test_compile_configs, &test_weights, &test_misfits,
+    static const TTest *const *const tests[] = {&test_whole_models, &test_old_archives, &test_training_goes_on, &test_compile_configs, &test_weights, &test_misfits,
                                                &test_truncated_files, &test_altered_files, &test_foreign_files, &test_shards, &test_placeholder};
     const TTest *list[NAC_COUNT(tests)];
     if (!mkdtemp(folder))
