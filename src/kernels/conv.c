@@ -181,6 +181,8 @@ static void find_windows(const nac_conv *s, const real *x, int64_t p, int64_t co
             }
         }
     }
+    for (int64_t i = count; i < WINDOWS; i++)       /* segments are listed for whole tiles */
+        to->first[i] = x;
 }
 
 /* Where segments [s0, s1) of each window lie, `tile` windows to a tile as tile_rows wants them; a segment is a window's
