@@ -184,6 +184,10 @@ class Translated(nn.Module):
 
 # ---- the peer ----
 
+def adam(model):
+    return torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3, eps=1e-7, fused=True)
+
+
 class Torch:
     def __init__(self, how, threads, workload, batch, folder):
         torch.set_num_threads(int(threads))
@@ -208,7 +212,7 @@ class Torch:
 
     def steps(self, model, call, each=lambda optimizer: None, batch=None):
         batch = batch or self.in_order
-        optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3, eps=1e-7, fused=True)
+        optimizer = adam(model)
         total, correct, at = torch.zeros(()), torch.zeros((), dtype=torch.int64), 0
         model.train()
 
@@ -283,11 +287,16 @@ class Torch:
         return run
 
     def save(self):
+        """With the state of Adam, as in Keras's files."""
         model, _ = self.load_model()
+        optimizer = adam(model)
+        for p in model.parameters():
+            p.grad = torch.zeros_like(p)
+        optimizer.step()
 
         def run(n):
             for _ in range(n):
-                torch.save(model, f"{self.path}.saved.pt")
+                torch.save((model, optimizer.state_dict()), f"{self.path}.saved.pt")
         return run
 
     def load(self):

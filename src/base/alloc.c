@@ -23,11 +23,12 @@ int64_t nac_test_allocations(void)
     return allocations;
 }
 
-/* What is large is touched from end to end: in pages of 2 MiB that is a fraction of the faults. Where there are none, nothing changes. */
+/* What is large is touched from end to end: in pages of 2 MiB that is a fraction of the faults. Where there are none, nothing changes. All of its
+   pages: the system moves what is of one kind when it grows, and the C library copies it otherwise. */
 static void *checked(void *p, size_t size)
 {
     if (p && size >= LARGE) {
-        uintptr_t from = ((uintptr_t)p + PAGE - 1) & ~(PAGE - 1), to = ((uintptr_t)p + size) & ~(PAGE - 1);
+        uintptr_t from = (uintptr_t)p & ~(PAGE - 1), to = ((uintptr_t)p + size + PAGE - 1) & ~(PAGE - 1);
         madvise((void *)from, to - from, MADV_HUGEPAGE);
     }
     return p ? p : nac_fail(NAC_E_MEMORY, "out of memory: %zu bytes", size);

@@ -11,10 +11,12 @@
 #include <zip.h>
 #include "base/base.h"
 #include "checkpoint/archive.h"
+#include "checkpoint/durable.h"
 
 #define MAX_MEMBERS   65535
 #define BOMB_SIZE     ((uint64_t)4 << 30)
 #define BOMB_RATIO    100
+#define HELD          ((size_t)1 << 20)
 #define DOS_DATE_1980 0x21      /* 1 January 1980, as Keras's zipfile writes */
 
 static bool refuse(const char *deed, const char *name, zip_error_t *error)
@@ -42,22 +44,39 @@ static bool add(zip_t *zip, const nac_member *m)
     return true;
 }
 
-/* Where libzip writes: memory that is made at once for all that comes. Its own memory is many small pieces, which would have to be put together. */
+/* Where libzip writes, which it does in small pieces, and once more where a member begins when its checksum is known. */
 typedef struct {
-    char       *bytes;
-    size_t      at, size, room;
-    zip_error_t error;
+    nac_durable *file;
+    char        *held;          /* [from, from + n) of the file, not yet written */
+    uint64_t     from, at, size;
+    size_t       n;
+    zip_error_t  error;
 } sink;
 
-static bool make_room(sink *s, size_t room)
+static bool flush(sink *s)
 {
-    char *grown = room <= s->room ? s->bytes : nac_realloc(s->bytes, room);
-    if (!grown) {
-        zip_error_set(&s->error, ZIP_ER_MEMORY, 0);
-        return false;
+    bool ok = nac_durable_put(s->file, s->held, s->n, s->from);
+    if (!ok)
+        zip_error_set(&s->error, ZIP_ER_WRITE, EIO);
+    s->n = 0;
+    return ok;
+}
+
+static bool put(sink *s, const char *bytes, uint64_t n)
+{
+    while (n) {
+        if ((s->at != s->from + s->n || s->n == HELD) && !flush(s))
+            return false;
+        if (!s->n)
+            s->from = s->at;
+        size_t part = n < HELD - s->n ? (size_t)n : HELD - s->n;
+        memcpy(s->held + s->n, bytes, part);
+        s->n += part;
+        s->at += part;
+        bytes += part;
+        n -= part;
     }
-    s->bytes = grown;
-    s->room = room > s->room ? room : s->room;
+    s->size = s->at > s->size ? s->at : s->size;
     return true;
 }
 
@@ -76,18 +95,15 @@ static zip_int64_t to_sink(void *self, void *data, zip_uint64_t n, zip_source_cm
         ((zip_stat_t *)data)->valid |= ZIP_STAT_SIZE;
         return sizeof(zip_stat_t);
     case ZIP_SOURCE_WRITE:
-        if (n > SIZE_MAX / 2 - s->at || (s->at + n > s->room && !make_room(s, 2 * (s->at + n))))
-            return -1;
-        memcpy(s->bytes + s->at, data, n);
-        s->at += n;
-        s->size = s->at > s->size ? s->at : s->size;
-        return (zip_int64_t)n;
+        return put(s, data, n) ? (zip_int64_t)n : -1;
     case ZIP_SOURCE_SEEK_WRITE:
         to = zip_source_seek_compute_offset(s->at, s->size, data, n, &s->error);
-        s->at = to < 0 ? s->at : (size_t)to;
+        s->at = to < 0 ? s->at : (uint64_t)to;
         return to < 0 ? -1 : 0;
     case ZIP_SOURCE_TELL_WRITE:
         return (zip_int64_t)s->at;
+    case ZIP_SOURCE_COMMIT_WRITE:
+        return flush(s) ? 0 : -1;
     case ZIP_SOURCE_ERROR:
         return zip_error_to_data(&s->error, data, n);
     default:                    /* there is nothing to read, and nothing to open or close */
@@ -95,18 +111,13 @@ static zip_int64_t to_sink(void *self, void *data, zip_uint64_t n, zip_source_cm
     }
 }
 
-bool nac_archive_write(const nac_member *members, int count, void **bytes, size_t *size)
+static bool write_members(sink *s, const nac_member *members, int count)
 {
     zip_error_t error;
-    sink s = {0};
-    size_t room = 1024;
-    for (int i = 0; i < count; i++)
-        room += members[i].size + 2 * strlen(members[i].name) + 256;
     zip_error_init(&error);
-    zip_error_init(&s.error);
-    zip_source_t *source = make_room(&s, room) ? zip_source_function_create(to_sink, &s, &error) : NULL;
+    zip_source_t *source = zip_source_function_create(to_sink, s, &error);
     zip_t *zip = source ? zip_open_from_source(source, ZIP_CREATE | ZIP_TRUNCATE, &error) : NULL;
-    bool ok = zip || (s.bytes && refuse("beginning", "", &error));
+    bool ok = zip || refuse("beginning", "", &error);
     if (!zip)
         zip_source_free(source);
     for (int i = 0; ok && i < count; i++)
@@ -118,14 +129,18 @@ bool nac_archive_write(const nac_member *members, int count, void **bytes, size_
         zip_discard(zip);
     }
     zip_error_fini(&error);
+    return ok;
+}
+
+bool nac_archive_write(const char *path, const nac_member *members, int count)
+{
+    sink s = {.held = nac_malloc(HELD)};
+    zip_error_init(&s.error);
+    s.file = s.held ? nac_durable_begin(path) : NULL;
+    bool ok = nac_durable_end(s.file, s.file && write_members(&s, members, count));
     zip_error_fini(&s.error);
-    if (!ok) {
-        nac_free(s.bytes);
-        return false;
-    }
-    *bytes = s.bytes;
-    *size = s.size;
-    return true;
+    nac_free(s.held);
+    return ok;
 }
 
 /* ---- reading ---- */

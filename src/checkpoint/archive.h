@@ -1,4 +1,4 @@
-/* Zip archives in memory: members by exact name, never extracted to disk. */
+/* Zip archives: members by exact name, never extracted to disk. */
 #ifndef NAC_ARCHIVE_H
 #define NAC_ARCHIVE_H
 
@@ -12,9 +12,9 @@ typedef struct {
     size_t      size;
 } nac_member;
 
-/* Makes an archive of the members, in their order, each stored without compression as Keras does; the same members make the same bytes.
-   `*bytes` belongs to the caller (nac_free). */
-bool nac_archive_write(const nac_member *members, int count, void **bytes, size_t *size);
+/* Makes the file `path` an archive of the members, in their order, each stored without compression as Keras does; the same members make the
+   same bytes. The file is whole, or what it was (checkpoint/durable.h). */
+bool nac_archive_write(const char *path, const nac_member *members, int count);
 
 typedef struct nac_archive nac_archive;     /* one archive open for reading; for one thread at a time */
 

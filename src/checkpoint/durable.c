@@ -56,7 +56,7 @@ nac_file_calls nac_files = {
     .lock = system_lock,
     .owner = fchown,
     .mode = fchmod,
-    .write = write,
+    .write = pwrite,
     .sync = fsync,
     .close = close,
     .rename = system_rename,
@@ -83,12 +83,12 @@ static int sync_patiently(int fd)
 
 /* ---- one save ---- */
 
-typedef struct {
+typedef struct nac_durable {
     const char *path;           /* as the caller wrote it, for messages */
     char        folder[PATH_MAX];
     const char *name;           /* the target within its folder; points into `target` */
     char        target[PATH_MAX];
-    int         folder_fd;
+    int         folder_fd, fd;
     bool        replaces;
     struct stat old;
     char        temp[NAME_MAX + 1];
@@ -253,27 +253,44 @@ static int create_temp(save *s)
 
 /* ---- filling and committing ---- */
 
-static bool keep_mode(const save *s, int fd)
+static bool keep_mode(const save *s)
 {
     struct stat st;
     mode_t mode = s->old.st_mode & 0777;
     if (!s->replaces)
         return true;
-    if (nac_files.stat(fd, &st))
+    if (nac_files.stat(s->fd, &st))
         return refuse(s, "looking at the temporary file", errno);
     /* A group that cannot be kept must not hand its rights to another one. */
-    if ((st.st_uid != s->old.st_uid || st.st_gid != s->old.st_gid) && nac_files.owner(fd, s->old.st_uid, s->old.st_gid) &&
-        st.st_gid != s->old.st_gid && nac_files.owner(fd, (uid_t)-1, s->old.st_gid))
+    if ((st.st_uid != s->old.st_uid || st.st_gid != s->old.st_gid) && nac_files.owner(s->fd, s->old.st_uid, s->old.st_gid) &&
+        st.st_gid != s->old.st_gid && nac_files.owner(s->fd, (uid_t)-1, s->old.st_gid))
         mode = (mode & ~(mode_t)070) | (mode & (mode & 07) << 3);
-    return nac_files.mode(fd, mode) == 0 || refuse(s, "keeping its mode", errno);
+    return nac_files.mode(s->fd, mode) == 0 || refuse(s, "keeping its mode", errno);
 }
 
-static bool write_all(const save *s, int fd, const char *bytes, size_t size)
+nac_durable *nac_durable_begin(const char *path)
+{
+    save *s = nac_calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->path = path;
+    s->folder_fd = s->fd = -1;
+    if (locate(s)) {
+        remove_stale(s);
+        s->fd = create_temp(s);
+        if (s->fd >= 0 && keep_mode(s))
+            return s;
+    }
+    nac_durable_end(s, false);
+    return NULL;
+}
+
+bool nac_durable_put(nac_durable *s, const void *bytes, size_t size, uint64_t at)
 {
     int patience = MAX_PATIENCE;
     for (size_t done = 0; done < size;) {
         size_t part = size - done < 1 << 30 ? size - done : 1 << 30;
-        ssize_t n = nac_files.write(fd, bytes + done, part);
+        ssize_t n = nac_files.write(s->fd, (const char *)bytes + done, part, (off_t)(at + done));
         if (n < 0 && errno != EINTR)
             return refuse(s, "writing", errno);
         if (n > 0) {
@@ -287,13 +304,10 @@ static bool write_all(const save *s, int fd, const char *bytes, size_t size)
     return true;
 }
 
-static bool fill(const save *s, int fd, const void *bytes, size_t size)
+static bool put_in_place(save *s)
 {
-    return keep_mode(s, fd) && write_all(s, fd, bytes, size) && (sync_patiently(fd) == 0 || refuse(s, "syncing", errno));
-}
-
-static bool commit(save *s)
-{
+    if (sync_patiently(s->fd))
+        return refuse(s, "syncing", errno);
     if (nac_files.rename(s->folder_fd, s->temp, s->name))
         return refuse(s, "putting it in place", errno);
     s->temp[0] = 0;
@@ -306,26 +320,24 @@ static bool commit(save *s)
     return true;
 }
 
-bool nac_durable_write(const char *path, const void *bytes, size_t size)
+bool nac_durable_end(nac_durable *s, bool commit)
 {
-    save *s = nac_calloc(1, sizeof *s);
     if (!s)
         return false;
-    s->path = path;
-    s->folder_fd = -1;
-    bool ok = locate(s);
-    if (ok) {
-        remove_stale(s);
-        int fd = create_temp(s);
-        ok = fd >= 0 && fill(s, fd, bytes, size) && commit(s);
-        if (s->temp[0])
-            nac_files.remove(s->folder_fd, s->temp);
-        /* Its lock must outlive its temporary name; after a sync that succeeded a failing close loses nothing. */
-        if (fd >= 0)
-            nac_files.close(fd);
-    }
+    bool ok = commit && put_in_place(s);
+    if (s->temp[0])
+        nac_files.remove(s->folder_fd, s->temp);
+    /* Its lock must outlive its temporary name; after a sync that succeeded a failing close loses nothing. */
+    if (s->fd >= 0)
+        nac_files.close(s->fd);
     if (s->folder_fd >= 0)
         nac_files.close(s->folder_fd);
     nac_free(s);
     return ok;
+}
+
+bool nac_durable_write(const char *path, const void *bytes, size_t size)
+{
+    nac_durable *file = nac_durable_begin(path);
+    return nac_durable_end(file, file && nac_durable_put(file, bytes, size, 0));
 }

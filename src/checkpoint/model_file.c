@@ -57,8 +57,8 @@ static bool make_config(nac_model *m, bool lenient, char **config)
 
 bool nac_write_archive(nac_model *m, const nac_state *state, bool lenient, const char *path)
 {
-    void *weights = NULL, *bytes = NULL;
-    size_t weights_size = 0, size = 0;
+    void *weights = NULL;
+    size_t weights_size = 0;
     char *config = NULL, *metadata = make_config(m, lenient, &config) ? print_metadata() : NULL;
     bool ok = metadata && nac_weights_write(m, state, &weights, &weights_size);
     if (ok) {
@@ -67,11 +67,9 @@ bool nac_write_archive(nac_model *m, const nac_state *state, bool lenient, const
         if (config)
             members[n++] = (nac_member){"config.json", config, strlen(config)};
         members[n++] = (nac_member){"model.weights.h5", weights, weights_size};
-        ok = nac_archive_write(members, n, &bytes, &size);
+        ok = nac_archive_write(path, members, n);
     }
     nac_free(weights);
-    ok = ok && nac_durable_write(path, bytes, size);
-    nac_free(bytes);
     nac_free(config);
     nac_free(metadata);
     return ok;

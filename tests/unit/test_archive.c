@@ -1,16 +1,28 @@
 /* Archives: what Keras writes is read, what is wrong is refused, each file of tests/hostile by its own message. */
+#include <errno.h>
+#include <unistd.h>
 #include "store.h"
 #include "checkpoint/archive.h"
+#include "checkpoint/durable.h"
 
 static const nac_member members[] = {
     {"metadata.json", "{}", 2}, {"config.json", "{\"a\": 1}", 8}, {"empty", "", 0}, {"model.weights.h5", "0123456789", 10}};
 
+static const char *path(void)
+{
+    static char text[64];
+    snprintf(text, sizeof text, "/tmp/nacre-archive-%ld.zip", (long)getpid());
+    return text;
+}
+
 START_TEST(round_trip)
 {
-    void *bytes, *again, *read;
+    void *read;
     size_t size, more, n;
-    WORKS(nac_archive_write(members, NAC_COUNT(members), &bytes, &size));
-    WORKS(nac_archive_write(members, NAC_COUNT(members), &again, &more));
+    WORKS(nac_archive_write(path(), members, NAC_COUNT(members)));
+    char *bytes = contents(path(), &size);
+    WORKS(nac_archive_write(path(), members, NAC_COUNT(members)));
+    char *again = contents(path(), &more);
     ck_assert_uint_eq(size, more);
     ck_assert_mem_eq(bytes, again, size);
     nac_archive *a = nac_archive_open_bytes(bytes, size);
@@ -26,9 +38,74 @@ START_TEST(round_trip)
     }
     ck_assert(nac_archive_has(a, "config.json") && !nac_archive_has(a, "Config.json") && !nac_archive_has(a, "config"));
     nac_archive_close(a);
-    nac_free(bytes);
-    nac_free(again);
+    free(bytes);
+    free(again);
+    unlink(path());
     nac_archive_close(NULL);
+}
+END_TEST
+
+/* Written piece by piece: sizes around those of the pieces, and two large members with a small one between. */
+START_TEST(large_members)
+{
+    static char first[(3 << 20) + 1], second[(2 << 20) + 77];
+    for (size_t i = 0; i < sizeof first; i++)
+        first[i] = (char)(i * 2654435761u >> 13);
+    for (size_t i = 0; i < sizeof second; i++)
+        second[i] = (char)(i * 40503u >> 7);
+    static const size_t cut[] = {0, 1, 31, 32, 33, 77, 200, 8192};
+    for (int i = 0; i < NAC_COUNT(cut); i++) {
+        nac_member large[] = {{"first", first, sizeof first - cut[i]}, {"between", "0123456789", 10}, {"second", second, sizeof second - cut[i]}};
+        WORKS(nac_archive_write(path(), large, 3));
+        nac_archive *a = nac_archive_open(path());
+        for (int k = 0; k < 3; k++) {
+            void *read;
+            size_t n;
+            WORKS(a && nac_archive_read(a, large[k].name, sizeof first, &read, &n));
+            ck_assert_uint_eq(n, large[k].size);
+            ck_assert(memcmp(read, large[k].bytes, n) == 0);
+            nac_free(read);
+        }
+        nac_archive_close(a);
+    }
+    unlink(path());
+}
+END_TEST
+
+static int     writes_left;
+static ssize_t (*real_write)(int fd, const void *bytes, size_t size, off_t at);
+
+static ssize_t full(int fd, const void *bytes, size_t size, off_t at)
+{
+    errno = ENOSPC;
+    return writes_left-- > 0 ? real_write(fd, bytes, size, at) : -1;
+}
+
+/* Whichever of its writes fails, the message is of that, and the old file stays. */
+START_TEST(full_disk)
+{
+    static char much[(3 << 20) + 1];
+    nac_member large[] = {{"first", much, sizeof much}, {"second", much, 10}};
+    size_t size;
+    real_write = nac_files.write;
+    WORKS(nac_archive_write(path(), members, NAC_COUNT(members)));
+    int n = 0;
+    for (bool done = false; !done; n++) {
+        writes_left = n;
+        nac_files.write = full;
+        done = nac_archive_write(path(), large, 2);
+        nac_files.write = real_write;
+        if (done)
+            break;
+        FAILS(done, NAC_E_IO, "writing: No space left on device");
+        nac_archive *a = nac_archive_open(path());
+        WORKS(a && nac_archive_has(a, "metadata.json"));
+        nac_archive_close(a);
+    }
+    ck_assert_int_ge(n, 4);
+    free(contents(path(), &size));
+    ck_assert_uint_gt(size, sizeof much);
+    unlink(path());
 }
 END_TEST
 
@@ -68,23 +145,20 @@ START_TEST(many_and_none)
 {
     static nac_member many[70000];
     static char names[70000][12];
-    void *bytes;
-    size_t size;
     for (int i = 0; i < NAC_COUNT(many); i++) {
         snprintf(names[i], sizeof names[i], "%d", i);
         many[i] = (nac_member){names[i], "", 0};
     }
-    WORKS(nac_archive_write(many, 70000, &bytes, &size));
-    FAILS(nac_archive_open_bytes(bytes, size), NAC_E_FORMAT, "70000 members, at most 65535");
-    nac_free(bytes);
-    WORKS(nac_archive_write(many, 1000, &bytes, &size));
-    nac_archive *a = nac_archive_open_bytes(bytes, size);
+    WORKS(nac_archive_write(path(), many, 70000));
+    FAILS(nac_archive_open(path()), NAC_E_FORMAT, "70000 members, at most 65535");
+    WORKS(nac_archive_write(path(), many, 1000));
+    nac_archive *a = nac_archive_open(path());
     WORKS(a);
     ck_assert(nac_archive_has(a, "999"));
     nac_archive_close(a);
-    nac_free(bytes);
-    FAILS(nac_archive_write((nac_member[]){{"a", "", 0}, {"a", "", 0}}, 2, &bytes, &size), NAC_E_FORMAT,
-          "adding \"a\": two members of one name");
+    unlink(path());
+    FAILS(nac_archive_write(path(), (nac_member[]){{"a", "", 0}, {"a", "", 0}}, 2), NAC_E_FORMAT, "adding \"a\": two members of one name");
+    ck_assert_int_ne(access(path(), F_OK), 0);
     FAILS(nac_archive_open_bytes("", 0), NAC_E_FORMAT, "not a zip archive");
     FAILS(nac_archive_open_bytes("PK\3\4", 4), NAC_E_FORMAT, "opening");
 }
@@ -189,18 +263,18 @@ END_TEST
 
 static bool write_and_read(void)
 {
-    void *bytes, *read;
-    size_t size, n;
-    if (!nac_archive_write(members, NAC_COUNT(members), &bytes, &size))
+    void *read;
+    size_t n;
+    if (!nac_archive_write(path(), members, NAC_COUNT(members)))
         return false;
-    nac_archive *a = nac_archive_open_bytes(bytes, size);
+    nac_archive *a = nac_archive_open(path());
     bool ok = a && nac_archive_read(a, "config.json", 100, &read, &n);
     if (ok)
         nac_free(read);
     nac_part *part = ok ? nac_part_open(a, "config.json") : NULL;
     nac_part_close(part);
     nac_archive_close(a);
-    nac_free(bytes);
+    unlink(path());
     return part;
 }
 
@@ -210,4 +284,4 @@ START_TEST(out_of_memory)
 }
 END_TEST
 
-RUN_TESTS("archive", &round_trip, &parts, &many_and_none, &hostile_files, &not_files, &damage, &out_of_memory)
+RUN_TESTS("archive", &round_trip, &large_members, &full_disk, &parts, &many_and_none, &hostile_files, &not_files, &damage, &out_of_memory)

@@ -136,11 +136,11 @@ static int bad_mode(int fd, mode_t mode)
     return strikes(CALL_MODE) ? -1 : real.mode(fd, mode);
 }
 
-static ssize_t bad_write(int fd, const void *bytes, size_t size)
+static ssize_t bad_write(int fd, const void *bytes, size_t size, off_t at)
 {
     if (strikes(CALL_WRITE))
         return -1;
-    return fault.nothing ? 0 : real.write(fd, bytes, fault.most && fault.most < size ? fault.most : size);
+    return fault.nothing ? 0 : real.write(fd, bytes, fault.most && fault.most < size ? fault.most : size, at);
 }
 
 static int bad_sync(int fd)

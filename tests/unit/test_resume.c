@@ -182,13 +182,13 @@ static nac_history *train(nac_model *m, counter *c, const char *backup, int64_t 
 /* The process ends in the middle of that write of a file. */
 static int writes_left;
 
-static ssize_t deadly_write(int fd, const void *bytes, size_t size)
+static ssize_t deadly_write(int fd, const void *bytes, size_t size, off_t at)
 {
     if (--writes_left == 0) {
-        (void)!write(fd, bytes, size / 2);
+        (void)!pwrite(fd, bytes, size / 2, at);
         kill(getpid(), SIGKILL);
     }
-    return write(fd, bytes, size);
+    return pwrite(fd, bytes, size, at);
 }
 
 /* child FOLDER SAVE_FREQ WRITES */
