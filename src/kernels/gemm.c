@@ -13,6 +13,8 @@ enum {
     GROUP = 4,
     FAR = 8192 / sizeof(real),
     COPIED = 8,
+    FAR_ROWS = 8,
+    ROW_FAR = 1 << 16,
     LINE = 64 / sizeof(real)
 };
 
@@ -534,13 +536,44 @@ NAC_INLINE void row_dots(const int rows, const row_product *g, const real *b, re
         out[r] = sum_lanes(acc[r][0] + acc[r][1]);
 }
 
-enum { CHUNK = ROW_V * NAC_W };
-
-static void row_chunk(const row_product *g, int64_t j0)
+/* Long pieces of some rows of B at a time, as far memory gives them fastest. */
+static void row_far(const row_product *g, int64_t n, const real *b, real *out)
 {
-    const int64_t n = nac_min(g->n - j0, CHUNK);
-    alignas(64) real out[CHUNK];
-    if (g->t) {
+    memset(out, 0, (size_t)n * sizeof *out);
+    for (int64_t k = 0; k < g->k; k += FAR_ROWS, b += FAR_ROWS * g->ldb) {
+        const int rows = (int)nac_min(g->k - k, FAR_ROWS);
+        real x[FAR_ROWS];
+        for (int r = 0; r < rows; r++)
+            x[r] = g->x[(k + r) * g->x_step];
+        if (rows < FAR_ROWS) {
+            for (int r = 0; r < rows; r++)
+                for (int64_t j = 0; j < n; j++)
+                    out[j] += x[r] * b[r * g->ldb + j];
+            return;
+        }
+        int64_t j = 0;
+        for (; j + NAC_W <= n; j += NAC_W) {
+            vec sum = nac_load(out + j);
+            NAC_UNROLL
+            for (int r = 0; r < FAR_ROWS; r++)
+                sum += x[r] * nac_load(b + r * g->ldb + j);
+            nac_store(out + j, sum);
+        }
+        for (; j < n; j++)
+            for (int r = 0; r < FAR_ROWS; r++)
+                out[j] += x[r] * b[r * g->ldb + j];
+    }
+}
+
+enum { CHUNK = ROW_V * NAC_W, FAR_CHUNK = 16384 / sizeof(real) };
+
+static void row_chunk(const row_product *g, bool far, int64_t j0, int64_t j1)
+{
+    const int64_t n = j1 - j0;
+    alignas(64) real out[FAR_CHUNK];
+    if (far) {
+        row_far(g, n, g->b + j0, out);
+    } else if (g->t) {
         int64_t j = 0;
         for (; j + 4 <= n; j += 4)
             row_dots(4, g, g->b + (j0 + j) * g->ldb, out + j);
@@ -562,7 +595,9 @@ static void row_chunk(const row_product *g, int64_t j0)
 
 static void row_times(int team, const row_product *g)
 {
-    NAC_SHARE(team > 1, t, nac_ceil_div(g->n, CHUNK), row_chunk(g, t * CHUNK));
+    const bool far = !g->t && g->n > CHUNK && g->k * g->n * (int64_t)sizeof(real) >= ROW_FAR;
+    const int64_t chunk = far ? nac_min(nac_width(nac_ceil_div(g->n, team)), FAR_CHUNK) : CHUNK;
+    NAC_SHARE(team > 1, t, nac_ceil_div(g->n, chunk), row_chunk(g, far, t * chunk, nac_min(t * chunk + chunk, g->n)));
 }
 
 static void scale_only(const product *g)
