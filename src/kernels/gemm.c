@@ -3,14 +3,15 @@
 
 /* Blocks of k and of rows of A: a panel of B streams from the first cache, a block of A stays in the second. Where B is larger than NEAR bytes,
    GROUP panels of it are packed at once, in blocks of FAR_KC, so that C, which does not stay near either, is called up less often; rows of A^T from
-   FAR numbers on are copied COPIED at a time. */
+   FAR numbers on are copied COPIED at a time. A's copy serves COLUMNS columns. */
 enum {
     FAR_KC = 1536 / sizeof(real),
     MC = 288,
     SHARED_B = 65536 / sizeof(real),
     AHEAD = 16,
     NEAR = 1 << 21,
-    GROUP = 4,
+    GROUP = NAC_VECTOR_BYTES == 64 ? 4 : 8,
+    COLUMNS = NAC_VECTOR_BYTES == 64 ? 1024 : 4096,
     FAR = 8192 / sizeof(real),
     COPIED = 8,
     FAR_ROWS = 8,
@@ -427,7 +428,7 @@ static void multiply(int team, product *g)
         pack_matrix(g->tb, g->k, g->n, g->b, g->ldb, shared_b);
         g->packed = shared_b;
     }
-    int64_t       down = nac_ceil_div(g->m, MC), across = nac_ceil_div(panels, 16);
+    int64_t       down = nac_ceil_div(g->m, MC), across = nac_ceil_div(panels * NAC_NR, COLUMNS);
     if (team > 1) {
         const int64_t want = 4 * team;
         while (down * across < want && !share && across * 2 <= panels)
