@@ -65,16 +65,16 @@ void NAC_K(gru)(const nac_recurrent *s, const void *x, const void *wx, const voi
         return;
     first_state(s, h0, h);
     add_biases(u, s->reset_after, bias, outer, inner);
-    pack_matrix(false, u, 2 * u, wh, 3 * u, zr);
-    pack_matrix(false, u, u, (const real *)wh + 2 * u, 3 * u, candidate);
+    const state_matrix by_zr = pack_state_matrix(s, u, 2 * u, wh, 3 * u, zr);
+    const state_matrix by_candidate = pack_state_matrix(s, u, u, (const real *)wh + 2 * u, 3 * u, candidate);
     by_steps(s, s->in, false, x, x_by_steps);
     NAC_K(gemm)(false, false, steps, 3 * u, s->in, 1, x_by_steps, s->in, wx, 3 * u, 0, gates, 4 * u, outer, false);
 
     const int     team = nac_team(step_work(s));
     const int64_t groups = groups_of(s, team);
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+#pragma omp parallel for num_threads(team) if (team > 1 && groups > 1) schedule(static)
     for (int64_t g = 0; g < groups; g++) {
-        const int64_t b0 = nac_cut(s->batch, groups, g), rows = nac_cut(s->batch, groups, g + 1) - b0;
+        const int64_t b0 = group_start(s, team, groups, g), rows = group_start(s, team, groups, g + 1) - b0;
         const real   *from[GROUP], *kept[GROUP];
         real         *z[GROUP], *taken[GROUP], *last[GROUP];
         for (int64_t r = 0; r < rows; r++)
@@ -85,13 +85,13 @@ void NAC_K(gru)(const nac_recurrent *s, const void *x, const void *wx, const voi
                 taken[r] = z[r] + 2 * u;
                 kept[r] = last[r] = z[r] + 3 * u;
             }
-            multiply_rows(rows, from, u, 2 * u, zr, &(nac_finish){1, 1, NULL, false}, z);
+            times_state(rows, from, &by_zr, 1, z);
             if (s->reset_after)
-                multiply_rows(rows, from, u, u, candidate, &(nac_finish){1, 0, NULL, false}, last);
+                times_state(rows, from, &by_candidate, 0, last);
             for (int64_t r = 0; r < rows; r++)
                 reset(u, s->reset_after, inner, from[r], z[r]);
             if (!s->reset_after)
-                multiply_rows(rows, kept, u, u, candidate, &(nac_finish){1, 1, NULL, false}, taken);
+                times_state(rows, kept, &by_candidate, 1, taken);
             for (int64_t r = 0; r < rows; r++)
                 update(u, is_masked(s, mask, b0 + r, t), z[r], h + (b0 + r) * u, (real *)hs + ((b0 + r) * s->time + t) * u);
         }
@@ -163,7 +163,7 @@ void NAC_K(gru_grad)(const nac_recurrent *s, const void *x, const void *wx, cons
     const int64_t groups = groups_of(s, team);
 #pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
     for (int64_t g = 0; g < groups; g++) {
-        const int64_t b0 = nac_cut(s->batch, groups, g), rows = nac_cut(s->batch, groups, g + 1) - b0;
+        const int64_t b0 = group_start(s, team, groups, g), rows = group_start(s, team, groups, g + 1) - b0;
         for (int64_t r = b0; r < b0 + rows; r++)
             states_before(s, r, h0, hs, before);
         for (int64_t t = s->time - 1; t >= 0; t--) {

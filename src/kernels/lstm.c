@@ -39,15 +39,15 @@ void NAC_K(lstm)(const nac_recurrent *s, const void *x, const void *wx, const vo
         return;
     first_state(s, h0, h);
     first_state(s, c0, c);
-    pack_matrix(false, u, 4 * u, wh, 4 * u, packed);
+    const state_matrix by = pack_state_matrix(s, u, 4 * u, wh, 4 * u, packed);
     by_steps(s, s->in, false, x, x_by_steps);
     NAC_K(gemm)(false, false, steps, 4 * u, s->in, 1, x_by_steps, s->in, wx, 4 * u, 0, gates, 4 * u, bias, false);
 
     const int     team = nac_team(step_work(s));
     const int64_t groups = groups_of(s, team);
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
+#pragma omp parallel for num_threads(team) if (team > 1 && groups > 1) schedule(static)
     for (int64_t g = 0; g < groups; g++) {
-        const int64_t b0 = nac_cut(s->batch, groups, g), rows = nac_cut(s->batch, groups, g + 1) - b0;
+        const int64_t b0 = group_start(s, team, groups, g), rows = group_start(s, team, groups, g + 1) - b0;
         const real   *from[GROUP];
         real         *z[GROUP];
         for (int64_t r = 0; r < rows; r++)
@@ -55,7 +55,7 @@ void NAC_K(lstm)(const nac_recurrent *s, const void *x, const void *wx, const vo
         for (int64_t t = 0; t < s->time; t++) {
             for (int64_t r = 0; r < rows; r++)
                 z[r] = (real *)gates + (t * s->batch + b0 + r) * 4 * u;
-            multiply_rows(rows, from, u, 4 * u, packed, &(nac_finish){1, 1, NULL, false}, z);
+            times_state(rows, from, &by, 1, z);
             for (int64_t r = 0; r < rows; r++) {
                 const int64_t b = b0 + r;
                 step_on(u, is_masked(s, mask, b, t), z[r], h + b * u, c + b * u, (real *)hs + (b * s->time + t) * u, (real *)cs + (t * s->batch + b) * u);
@@ -123,7 +123,7 @@ void NAC_K(lstm_grad)(const nac_recurrent *s, const void *x, const void *wx, con
     const int64_t groups = groups_of(s, team);
 #pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
     for (int64_t g = 0; g < groups; g++) {
-        const int64_t b0 = nac_cut(s->batch, groups, g), rows = nac_cut(s->batch, groups, g + 1) - b0;
+        const int64_t b0 = group_start(s, team, groups, g), rows = group_start(s, team, groups, g + 1) - b0;
         for (int64_t r = b0; r < b0 + rows; r++)
             states_before(s, r, h0, hs, before);
         for (int64_t t = s->time - 1; t >= 0; t--) {

@@ -23,10 +23,39 @@ static inline double step_work(const nac_recurrent *s)
     return (double)s->batch * (double)s->time * (double)s->units * (double)s->units * 4;
 }
 
-/* Batch rows are cut for the threads; a row's results do not depend on the rows beside it. */
+/* Batch rows are cut for the threads, as many groups for each; a row's results do not depend on the rows beside it. */
 static inline int64_t groups_of(const nac_recurrent *s, int team)
 {
-    return nac_max(nac_min(team, s->batch), nac_ceil_div(s->batch, GROUP));
+    return s->batch < team ? s->batch : nac_ceil_div(s->batch, (int64_t)GROUP * team) * team;
+}
+
+/* Group g begins here: between whole tiles, when no other thread would wait for it. */
+static inline int64_t group_start(const nac_recurrent *s, int team, int64_t groups, int64_t g)
+{
+    const int64_t unit = team == 1 ? NAC_MR : 1;
+    return nac_min(nac_cut(nac_ceil_div(s->batch, unit), groups, g) * unit, s->batch);
+}
+
+/* Products of the state with a matrix of k rows, `panels` being that matrix packed. One sequence alone reads it as fast from where it lies, and the
+   batch decides, not the rows that a thread has. */
+typedef struct {
+    const real *matrix, *panels; /* panels: NULL for one sequence */
+    int64_t k, n, ld;
+} state_matrix;
+
+static inline state_matrix pack_state_matrix(const nac_recurrent *s, int64_t k, int64_t n, const real *matrix, int64_t ld, real *panels)
+{
+    if (s->batch > 1)
+        pack_matrix(false, k, n, matrix, ld, panels);
+    return (state_matrix){matrix, s->batch > 1 ? panels : NULL, k, n, ld};
+}
+
+static inline void times_state(int64_t rows, const real *const *from, const state_matrix *m, real beta, real *const *to)
+{
+    if (m->panels)
+        multiply_rows(rows, from, m->k, m->n, m->panels, &(nac_finish){1, beta, NULL, false}, to);
+    else
+        NAC_K(gemm)(false, false, 1, m->n, m->k, 1, *from, m->k, m->matrix, m->ld, beta, *to, m->n, NULL, false);
 }
 
 static inline bool is_masked(const nac_recurrent *s, const uint8_t *mask, int64_t b, int64_t t)

@@ -92,8 +92,11 @@ static inline void multiply_rows(int64_t rows, const real *const *a, int64_t k, 
         for (int64_t t = 0; t < tiles; t++) {
             const int64_t r0 = nac_cut(rows, tiles, t), r1 = nac_cut(rows, tiles, t + 1);
             real         *to[NAC_MR];
-            for (int64_t r = r0; r < r1; r++)
+            for (int64_t r = r0; r < r1; r++) {
                 to[r - r0] = c[r] + j;
+                for (int64_t e = NAC_NR; f->beta != 0 && e < 2 * NAC_NR; e += 64 / (int64_t)sizeof(real))
+                    __builtin_prefetch(to[r - r0] + e, 1); /* for the next panel: rows are far apart, and no processor foresees it */
+            }
             NAC_K(tile_rows)((int)(r1 - r0), nac_min(n - j, NAC_NR), 1, a + r0, k, packed + j * k, nac_width(nac_min(n - j, NAC_NR)), f, to);
         }
 }
