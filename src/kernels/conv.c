@@ -110,16 +110,28 @@ NAC_INLINE vec finish_vector(vec v, const nac_conv_finish *f, vec scale, vec shi
     return v;
 }
 
-/* `rest` begins with that of the first row. */
-static void finish_rows(int64_t rows, int64_t c, const nac_conv_finish *f, const real *rest, real *y)
+/* n numbers of a row from channel i on. */
+NAC_INLINE void finish_some(int64_t n, const nac_conv_finish *f, int64_t i, const real *rest, real *y)
 {
-    const real *scale = f->scale, *shift = f->shift;
-    for (int64_t r = 0; r < rows; r++, y += c, rest += rest ? c : 0)
-        for (int64_t i = 0; i < c; i += NAC_W) {
-            const int64_t n = nac_min(c - i, NAC_W);
-            const vec     zero = {0}, k = scale ? nac_load_part(scale + i, n) : zero, h = scale ? nac_load_part(shift + i, n) : zero;
-            nac_store_part(y + i, finish_vector(nac_load_part(y + i, n), f, k, h, rest ? nac_load_part(rest + i, n) : zero), n);
-        }
+    const vec zero = {0}, scale = f->scale ? load_n((const real *)f->scale + i, n) : zero, shift = f->scale ? load_n((const real *)f->shift + i, n) : zero;
+    const vec r = finish_vector(load_n(y + i, n), f, scale, shift, rest ? load_n(rest + i, n) : zero);
+    if (n == NAC_W)
+        nac_store(y + i, r);
+    else
+        nac_store_part(y + i, r, n);
+}
+
+/* `rest` begins with that of the first row. */
+static void finish_rows(int64_t rows, int64_t c, const nac_conv_finish *finish, const real *rest, real *y)
+{
+    const nac_conv_finish own = *finish, *f = &own;     /* in registers: y is not its alias */
+    for (int64_t r = 0; r < rows; r++, y += c, rest += rest ? c : 0) {
+        int64_t i = 0;
+        for (; i + NAC_W <= c; i += NAC_W)
+            finish_some(NAC_W, f, i, rest, y);
+        if (i < c)
+            finish_some(c - i, f, i, rest, y);
+    }
 }
 
 /* Of output pixels [p0, p0 + count), which were just written. */
