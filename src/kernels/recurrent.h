@@ -15,8 +15,9 @@ static inline void by_steps(const nac_recurrent *s, int64_t width, bool back, co
         }
 }
 
-/* Sequences that a thread carries through time together, and how many of them the batch makes. */
-enum { GROUP = 4 * NAC_MR };
+/* Sequences that a thread carries through time together, a multiple of NAC_MR: each group reads the weights anew in each step. */
+enum { GROUP = 48 };
+_Static_assert(GROUP % NAC_MR == 0, "groups are cut at whole tiles");
 
 static inline double step_work(const nac_recurrent *s)
 {
