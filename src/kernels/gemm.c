@@ -9,9 +9,12 @@ enum {
     MC = 288,
     SHARED_B = 65536 / sizeof(real),
     AHEAD = 16,
+    CLOSE = NAC_VECTOR_BYTES == 64 ? 1 << 30 : 1024 / (int)sizeof(real),
+    FEW = 64,
     NEAR = 1 << 21,
     GROUP = NAC_VECTOR_BYTES == 64 ? 4 : 8,
     COLUMNS = NAC_VECTOR_BYTES == 64 ? 1024 : 4096,
+    SPREAD = NAC_VECTOR_BYTES == 64 ? 0 : 12288 / sizeof(real),
     FAR = 8192 / sizeof(real),
     COPIED = 8,
     FAR_ROWS = 8,
@@ -75,7 +78,8 @@ NAC_INLINE void tile_finish(const int mr, const int nv, int64_t n, vec acc[NAC_M
 NAC_INLINE void rows_core(const int mr, const int nv, int64_t n, int64_t segments, const real *const *rows, int64_t len,
                           const real *b, int64_t bstep, const nac_finish *f, real *const *c)
 {
-    vec acc[NAC_MR][NAC_NV];
+    const int64_t ahead = bstep <= CLOSE ? AHEAD * bstep : 0;
+    vec           acc[NAC_MR][NAC_NV];
     NAC_UNROLL
     for (int i = 0; i < mr; i++)
         NAC_UNROLL
@@ -88,8 +92,8 @@ NAC_INLINE void rows_core(const int mr, const int nv, int64_t n, int64_t segment
             a[i] = rows[i];
         for (int64_t k = 0; k < len; k++, b += bstep) {
             NAC_UNROLL
-            for (int v = 0; v < nv; v++)
-                __builtin_prefetch(b + AHEAD * bstep + v * NAC_W);
+            for (int v = 0; v < nv; v += LINE / NAC_W)
+                __builtin_prefetch(b + ahead + v * NAC_W);
             vec bv[NAC_NV];
             NAC_UNROLL
             for (int v = 0; v < nv; v++)
@@ -107,7 +111,8 @@ NAC_INLINE void rows_core(const int mr, const int nv, int64_t n, int64_t segment
 NAC_INLINE void cols_core(const int mr, const int nv, int64_t n, int64_t count, const nac_run *runs, int64_t shift,
                           int64_t astep, int64_t bstep, const nac_finish *f, real *const *c)
 {
-    vec acc[NAC_MR][NAC_NV];
+    const int64_t ahead = bstep <= CLOSE ? AHEAD * bstep : 0;
+    vec           acc[NAC_MR][NAC_NV];
     NAC_UNROLL
     for (int i = 0; i < mr; i++)
         NAC_UNROLL
@@ -117,8 +122,8 @@ NAC_INLINE void cols_core(const int mr, const int nv, int64_t n, int64_t count, 
         const real *a = runs[s].a + shift, *b = runs[s].b;
         for (int64_t k = runs[s].len; k > 0; k--, a += astep, b += bstep) {
             NAC_UNROLL
-            for (int v = 0; v < nv; v++)
-                __builtin_prefetch(b + AHEAD * bstep + v * NAC_W);
+            for (int v = 0; v < nv; v += LINE / NAC_W)
+                __builtin_prefetch(b + ahead + v * NAC_W);
             vec bv[NAC_NV];
             NAC_UNROLL
             for (int v = 0; v < nv; v++)
@@ -311,14 +316,17 @@ static bool is_far(const product *g)
     return g->k * g->n * (int64_t)sizeof(real) >= NEAR;
 }
 
-/* Rows of A that lie far apart, above all at a power of two, push each other out of the cache: copy them, if there are panels of B enough. */
+/* Rows of A that lie far apart, above all at a power of two, push each other out of the cache: copy them, if there are panels of B enough. So do rows
+   of A^T, unless they are few. */
 static bool copies(const product *g)
 {
     const size_t apart = (size_t)g->lda * sizeof(real);
-    return g->ta || (g->n > 2 * NAC_NR && (g->lda >= FAR || apart % 2048 == 0)) || (g->n > 8 * NAC_NR && apart % 1024 == 0);
+    if (g->ta)
+        return g->k > FEW || apart % 1024 == 0;
+    return (g->n > 2 * NAC_NR && (g->lda >= FAR || apart % 2048 == 0)) || (g->n > 8 * NAC_NR && apart % 1024 == 0);
 }
 
-static void copy_a(const product *g, int64_t i0, int64_t i1, int64_t tile, int64_t p0, int64_t kc, int64_t stride, real *dst)
+static void copy_a(const product *g, int64_t i0, int64_t i1, int64_t tiles, int64_t p0, int64_t kc, int64_t stride, real *dst)
 {
     if (!g->ta) {
         for (int64_t i = i0; i < i1; i++, dst += stride)
@@ -328,8 +336,8 @@ static void copy_a(const product *g, int64_t i0, int64_t i1, int64_t tile, int64
     /* Of long rows of A^T a few at a time: a line is still in the first cache when the next tile takes its rest. */
     const int64_t step = g->lda >= FAR ? COPIED : kc;
     for (int64_t p = 0; p < kc; p += step)
-        for (int64_t i = i0; i < i1; i += tile) {
-            const int64_t rows = nac_min(tile, i1 - i);
+        for (int64_t t = 0; t < tiles; t++) {
+            const int64_t i = i0 + nac_cut(i1 - i0, tiles, t), rows = i0 + nac_cut(i1 - i0, tiles, t + 1) - i;
             for (int64_t q = p; q < nac_min(p + step, kc); q++) {
                 const real *src = g->a + (p0 + q) * g->lda + i;
                 real       *d = dst + (i - i0) * stride + q * rows;
@@ -358,11 +366,17 @@ static void pack_group(const product *g, int64_t p0, int64_t kc, int64_t j0, int
         NAC_K(tile_pack)(g->tb, kc, nac_min(j1 - j, NAC_NR), g->tb ? g->b + j * g->ldb + p0 : g->b + p0 * g->ldb + j, g->ldb, dst + (j - j0) * kc);
 }
 
+/* Packing a panel pays where many tiles read it, and sooner where its rows lie so far apart that they push each other out of the cache. */
+static bool leaves_b(const product *g, int64_t tiles)
+{
+    return !g->packed && !g->tb && (tiles <= 2 || tiles * g->ldb <= SPREAD);
+}
+
 /* Rows [i0, i1) and columns [j0, j1) of C; at most MC rows if A is copied. */
 static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1)
 {
     const bool    copied = copies(g);
-    const int64_t tiles = nac_ceil_div(i1 - i0, NAC_MR), tile = nac_ceil_div(i1 - i0, tiles);
+    const int64_t tiles = nac_ceil_div(i1 - i0, NAC_MR);
     const int64_t most = is_far(g) ? FAR_KC : NAC_KC, group = (is_far(g) ? GROUP : 1) * NAC_NR;
     const int64_t kc_max = g->whole ? g->k : nac_ceil_div(nac_ceil_div(g->k, nac_ceil_div(g->k, most)), 8) * 8;
     const bool    far_c = g->m * g->ldc * (int64_t)sizeof(real) >= NEAR;
@@ -373,19 +387,20 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
         const int64_t kc = nac_min(g->k - p0, kc_max), stride = g->ta ? kc : kc + NAC_W;
         const bool    last = p0 + kc == g->k;
         if (copied)
-            copy_a(g, i0, i1, tile, p0, kc, stride, a_block);
+            copy_a(g, i0, i1, tiles, p0, kc, stride, a_block);
         for (int64_t j = j0, jn; j < j1; j = jn) {
             const real *b = b_panel;
             int64_t     bstep = 0;
             jn = nac_min(j + group, j1);
-            if (!g->packed && !g->tb && tiles <= 2 && (jn - j) % NAC_W == 0) {
+            if (leaves_b(g, tiles) && (jn - j) % NAC_W == 0) {
                 b = g->b + p0 * g->ldb + j;
                 bstep = g->ldb;
             } else if (!g->packed) {
                 pack_group(g, p0, kc, j, jn, b_panel);
             }
-            for (int64_t i = i0; i < i1; i += tile) {
-                const int mr = (int)nac_min(tile, i1 - i);
+            for (int64_t t = 0; t < tiles; t++) {
+                const int64_t i = i0 + nac_cut(i1 - i0, tiles, t);
+                const int     mr = (int)(i0 + nac_cut(i1 - i0, tiles, t + 1) - i);
                 for (int64_t jp = j; jp < jn; jp += NAC_NR) {
                     const int64_t    n = nac_min(jn - jp, NAC_NR), step = bstep ? bstep : nac_width(n);
                     const real      *bp = g->packed ? g->packed + jp * g->k + p0 * step : b + (jp - j) * (bstep ? 1 : kc);
@@ -397,7 +412,8 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
                             __builtin_prefetch(c[r] + e, 1);
                     }
                     if (g->ta) {
-                        NAC_K(tile_cols)(mr, n, 1, &(nac_run){a_block + (i - i0) * stride, bp, kc}, mr, step, &f, c);
+                        const nac_run run = {copied ? a_block + (i - i0) * stride : g->a + p0 * g->lda + i, bp, kc};
+                        NAC_K(tile_cols)(mr, n, 1, &run, copied ? mr : g->lda, step, &f, c);
                     } else {
                         const real *rows[NAC_MR];
                         for (int r = 0; r < mr; r++)
