@@ -114,14 +114,14 @@ static void attend(const nac_attention_shape *s, int64_t b, int64_t kv, int64_t 
                 rows_at(at.rows, HEAD(o, b, s->t, s->heads, h, s->dv) + q0 * o_step, o_step, to);
                 for (int64_t r = 0; r < at.rows; r++)
                     scale_row(s->d, (real)s->scale, from + r * q_step, in[r]);
-                multiply_rows(at.rows, ROWS(in), s->d, n, k_packed, &(nac_finish){1, 0, NULL, false}, score);
+                multiply_rows(at.rows, ROWS(in), s->d, n, k_packed, &(nac_finish){.alpha = 1}, score);
                 for (int64_t r = 0; r < at.rows; r++) {
                     hide(&at, r, HIDDEN, score[r]);
                     const real shrink = exponentials(n, score[r], stat + 2 * r);
                     if (k0)
                         scale_row(s->dv, shrink, to[r], to[r]);
                 }
-                multiply_rows(at.rows, ROWS(score), n, s->dv, v_packed, &(nac_finish){1, k0 != 0, NULL, false}, to);
+                multiply_rows(at.rows, ROWS(score), n, s->dv, v_packed, &(nac_finish){.alpha = 1, .beta = k0 != 0}, to);
             }
     }
     for (int64_t h = kv * group; h < (kv + 1) * group; h++)
@@ -229,8 +229,8 @@ static void attend_back(const nac_attention_shape *s, int64_t b, int64_t kv, con
                 }
                 pack_matrix(false, at.rows, s->d, scaled, s->d, q_packed);
                 pack_matrix(false, at.rows, s->dv, dy_from, o_step, dy_packed);
-                multiply_rows(at.rows, ROWS(in), s->d, n, k_turned, &(nac_finish){1, 0, NULL, false}, score);
-                multiply_rows(at.rows, dy_rows, s->dv, n, v_turned, &(nac_finish){1, 0, NULL, false}, d_score);
+                multiply_rows(at.rows, ROWS(in), s->d, n, k_turned, &(nac_finish){.alpha = 1}, score);
+                multiply_rows(at.rows, dy_rows, s->dv, n, v_turned, &(nac_finish){.alpha = 1}, d_score);
                 for (int64_t r = 0; r < at.rows; r++) {
                     hide(&at, r, HIDDEN, score[r]);
                     const real here = weigh(n, stat + 2 * r, score[r], d_score[r]);
@@ -238,9 +238,9 @@ static void attend_back(const nac_attention_shape *s, int64_t b, int64_t kv, con
                     if (mask)           /* else what is hidden weighs nothing */
                         hide(&at, r, 0, d_score[r]);
                 }
-                multiply_columns(at.rows, n, scores, s->dv, dy_packed, &(nac_finish){1, !first, NULL, false}, dv_to);
-                multiply_columns(at.rows, n, d_scores, s->d, q_packed, &(nac_finish){1, !first, NULL, false}, dk_to);
-                multiply_rows(at.rows, ROWS(d_score), n, s->d, k_packed, &(nac_finish){(real)s->scale, k0 != 0, NULL, false}, dq_to);
+                multiply_columns(at.rows, n, scores, s->dv, dy_packed, &(nac_finish){.alpha = 1, .beta = !first}, dv_to);
+                multiply_columns(at.rows, n, d_scores, s->d, q_packed, &(nac_finish){.alpha = 1, .beta = !first}, dk_to);
+                multiply_rows(at.rows, ROWS(d_score), n, s->d, k_packed, &(nac_finish){.alpha = (real)s->scale, .beta = k0 != 0}, dq_to);
                 first = false;
             }
         for (int64_t i = 0; first && i < n; i++) {

@@ -1,9 +1,9 @@
 #include <stdalign.h>
-#include "kernels/tile.h"
+#include "kernels/vector.h"
 
 /* Bounds of what a thread keeps on its stack: pixel tiles that share a panel of weights, rows of A for them, copied
    border windows, lines with their zeros and output pixels of them at once, pixels of one weight-gradient step and their runs in
-   memory; and how sums of weights are cut, and products that are to be finished. */
+   memory; and how sums of weights are cut. */
 enum {
     TILES = 8,
     WINDOWS = 96,
@@ -15,9 +15,7 @@ enum {
     RUNS = 512,
     PARTS = 16,
     SLICE = 1024,
-    PART_BYTES = 1 << 24,
-    NEAR = (1 << 17) / sizeof(real),
-    FEW_PIXELS = 512
+    PART_BYTES = 1 << 24
 };
 
 static int64_t taps(const nac_conv *s)
@@ -80,20 +78,26 @@ typedef struct {
     const nac_conv        *s;
     const real            *x, *packed, *zeros;
     const nac_conv_finish *finish;
-    const real            *bias;
-    bool                   relu;       /* while results are in registers */
     int64_t                first;      /* pixel of the results with which y begins */
     real                  *y;
 } forward_job;
 
 static forward_job job_of(const nac_conv *s, const void *x, const real *packed, const real *zeros, const nac_conv_finish *f, void *y)
 {
-    return (forward_job){s, x, packed, zeros, f, f->bias, f->relu && !nac_finishes_later(f), 0, y};
+    return (forward_job){s, x, packed, zeros, f, 0, y};
 }
 
-NAC_INLINE vec load_n(const real *p, int64_t n)
+/* Sums are cut where there are many taps: only the last is finished. */
+static nac_finish finish_of(const forward_job *j, int64_t column, bool more, bool last)
 {
-    return n == NAC_W ? nac_load(p) : nac_load_part(p, n);
+    nac_finish f = {.alpha = 1};
+    if (last) {
+        const nac_finish all = nac_finish_of(j->finish, j->y);
+        f = nac_finish_from(&all, column);
+        f.rest += f.rest ? j->first * j->s->c_out : 0;
+    }
+    f.beta = more;
+    return f;
 }
 
 /* All of the finish but the bias. */
@@ -104,21 +108,17 @@ NAC_INLINE vec finish_vector(vec v, const nac_conv_finish *f, vec scale, vec shi
     if (f->rest)
         v += rest;
     if (f->relu || f->relu6)
-        v = nac_select(v < 0, (vec){0}, v);
+        v = nac_relu(v);
     if (f->relu6)
-        v = nac_select(v > 6, splat(6), v);
+        v = nac_at_most_6(v);
     return v;
 }
 
 /* n numbers of a row from channel i on. */
 NAC_INLINE void finish_some(int64_t n, const nac_conv_finish *f, int64_t i, const real *rest, real *y)
 {
-    const vec zero = {0}, scale = f->scale ? load_n((const real *)f->scale + i, n) : zero, shift = f->scale ? load_n((const real *)f->shift + i, n) : zero;
-    const vec r = finish_vector(load_n(y + i, n), f, scale, shift, rest ? load_n(rest + i, n) : zero);
-    if (n == NAC_W)
-        nac_store(y + i, r);
-    else
-        nac_store_part(y + i, r, n);
+    const vec zero = {0}, scale = f->scale ? load_some((const real *)f->scale + i, n) : zero, shift = f->scale ? load_some((const real *)f->shift + i, n) : zero;
+    store_some(y + i, finish_vector(load_some(y + i, n), f, scale, shift, rest ? load_some(rest + i, n) : zero), n);
 }
 
 /* `rest` begins with that of the first row. */
@@ -132,15 +132,6 @@ static void finish_rows(int64_t rows, int64_t c, const nac_conv_finish *finish, 
         if (i < c)
             finish_some(c - i, f, i, rest, y);
     }
-}
-
-/* Of output pixels [p0, p0 + count), which were just written. */
-static void finish_pixels(const forward_job *j, int64_t p0, int64_t count)
-{
-    const int64_t c = j->s->c_out;
-    const real   *rest = j->finish->rest;
-    if (nac_finishes_later(j->finish))
-        finish_rows(count, c, j->finish, rest ? rest + p0 * c : NULL, j->y + (p0 - j->first) * c);
 }
 
 void NAC_K(conv_finish)(int64_t rows, int64_t c, const nac_conv_finish *f, void *y)
@@ -273,7 +264,7 @@ static void forward_pixels(const forward_job *j, int64_t p0, int64_t p1)
                 list_segments(NAC_MR, j, &ws, block, merged, s0, s1, g * cg, list, patch);
                 for (int64_t panel = 0; panel < panels; panel++) {
                     const int64_t    n = nac_min(og - panel * NAC_NR, NAC_NR), column = g * og + panel * NAC_NR;
-                    const nac_finish f = {1, s0 > 0, last && j->bias ? j->bias + column : NULL, last && j->relu};
+                    const nac_finish f = finish_of(j, column, s0 > 0, last);
                     const real      *b = j->packed + (g * panels + panel) * depth * NAC_NR + s0 * len * nac_width(n);
                     for (int64_t t = 0; t < tiles; t++) {
                         const int mr = (int)nac_min(block - t * NAC_MR, NAC_MR);
@@ -284,7 +275,6 @@ static void forward_pixels(const forward_job *j, int64_t p0, int64_t p1)
                     }
                 }
             }
-        finish_pixels(j, p0, block);
     }
 }
 
@@ -418,7 +408,7 @@ static void regular_pixels(const forward_job *j, int64_t p0, int64_t p1)
         list_regular(NAC_MR, &walk, first, block, merged, 0, segments, list);
         for (int64_t panel = 0; panel < panels; panel++) {
             const int64_t    n = nac_min(s->c_out - panel * NAC_NR, NAC_NR), column = panel * NAC_NR;
-            const nac_finish f = {1, 0, j->bias ? j->bias + column : NULL, j->relu};
+            const nac_finish f = finish_of(j, column, false, true);
             for (int64_t i = 0; i < block; i += NAC_MR) {
                 const int mr = (int)nac_min(block - i, NAC_MR);
                 real     *to[NAC_MR];
@@ -427,17 +417,7 @@ static void regular_pixels(const forward_job *j, int64_t p0, int64_t p1)
                 NAC_K(tile_rows)(mr, n, segments, list + i * segments, len, j->packed + panel * taps(s) * s->c_in * NAC_NR, nac_width(n), &f, to);
             }
         }
-        finish_pixels(j, p0, block);
     }
-}
-
-/* A product, in blocks that are still near when they are finished. */
-static void product_pixels(const forward_job *j, int64_t p0, int64_t p1)
-{
-    const nac_conv *s = j->s;
-    NAC_K(gemm)(false, false, p1 - p0, s->c_out, s->c_in, 1, j->x + p0 * s->c_in, s->c_in, j->packed, s->c_out, 0, j->y + p0 * s->c_out, s->c_out, j->bias,
-                j->relu);
-    finish_pixels(j, p0, p1 - p0);
 }
 
 static double work_of(const nac_conv *s)
@@ -481,8 +461,8 @@ NAC_INLINE void depthwise_finish(const int nv, int64_t last, int64_t here, bool 
     NAC_UNROLL
     for (int v = 0; v < nv; v++) {
         const int64_t n = v < nv - 1 ? NAC_W : last, at = channel + v * NAC_W;
-        const vec     zero = {0}, bias = f && f->bias ? load_n((const real *)f->bias + at, n) : zero;
-        const vec     scale = f && f->scale ? load_n((const real *)f->scale + at, n) : zero, shift = f && f->scale ? load_n((const real *)f->shift + at, n) : zero;
+        const vec     zero = {0}, bias = f && f->bias ? load_some((const real *)f->bias + at, n) : zero;
+        const vec     scale = f && f->scale ? load_some((const real *)f->scale + at, n) : zero, shift = f && f->scale ? load_some((const real *)f->shift + at, n) : zero;
         NAC_UNROLL
         for (int i = 0; i < DW_PIXELS; i++) {
             real *to = y + i * y_step + at;
@@ -490,13 +470,10 @@ NAC_INLINE void depthwise_finish(const int nv, int64_t last, int64_t here, bool 
             if (i >= here)
                 continue;
             if (more)
-                r += load_n(to, n);
+                r += load_some(to, n);
             if (f)
-                r = finish_vector(r + bias, f, scale, shift, rest ? load_n(rest + i * y_step + at, n) : zero);
-            if (n == NAC_W)
-                nac_store(to, r);
-            else
-                nac_store_part(to, r, n);
+                r = finish_vector(r + bias, f, scale, shift, rest ? load_some(rest + i * y_step + at, n) : zero);
+            store_some(to, r, n);
         }
     }
 }
@@ -508,6 +485,8 @@ static void depthwise_pixels(const forward_job *j, int64_t p0, int64_t p1, bool 
     const real     *list[ROWS], *first[TILES * DW_PIXELS];
     windows         ws;
     strip_walk      walk;
+    const nac_conv_finish *f = j->finish;
+    const real            *bias = f->bias;
     if (regular)
         start_strips(j, p0, p1, &walk);
     for (int64_t block; p0 < p1; p0 += block) {
@@ -535,18 +514,18 @@ static void depthwise_pixels(const forward_job *j, int64_t p0, int64_t p1, bool 
                 const real *w = j->packed + t0 * s->c_in;
                 vec         acc[DW_PIXELS][DW_V];
                 if (multiplier == 1) {
-                    const nac_conv_finish *f = last ? j->finish : NULL;
+                    const nac_conv_finish *done = last ? f : NULL;
                     const real            *rest = last && f->rest ? (const real *)f->rest + (p0 + i0) * s->c_out : NULL;
                     real                  *to = j->y + (p0 + i0) * s->c_out;
                     int64_t                ch = 0;
                     for (; ch + DW_V * NAC_W <= s->c_in; ch += DW_V * NAC_W) {
                         depthwise_tile(DW_V, NAC_W, t1 - t0, rows, w, s->c_in, ch, acc);
-                        depthwise_finish(DW_V, NAC_W, here, t0 > 0, f, rest, ch, acc, to, s->c_out);
+                        depthwise_finish(DW_V, NAC_W, here, t0 > 0, done, rest, ch, acc, to, s->c_out);
                     }
                     for (; ch < s->c_in; ch += NAC_W) {
                         const int64_t n = nac_min(s->c_in - ch, NAC_W);
                         depthwise_tile(1, n, t1 - t0, rows, w, s->c_in, ch, acc);
-                        depthwise_finish(1, n, here, t0 > 0, f, rest, ch, acc, to, s->c_out);
+                        depthwise_finish(1, n, here, t0 > 0, done, rest, ch, acc, to, s->c_out);
                     }
                     continue;
                 }
@@ -560,16 +539,16 @@ static void depthwise_pixels(const forward_job *j, int64_t p0, int64_t p1, bool 
                                 real v = acc[i][0][e];
                                 if (t0 > 0)
                                     v += *to;
-                                if (last && j->bias)
-                                    v += j->bias[(ch + e) * multiplier + m];
-                                *to = last && j->relu && v < 0 ? 0 : v;
+                                if (last && bias)
+                                    v += bias[(ch + e) * multiplier + m];
+                                *to = v;
                             }
                         }
                     }
             }
         }
-        if (multiplier > 1)
-            finish_pixels(j, p0, block);
+        if (multiplier > 1 && (f->relu || nac_finishes_later(f)))
+            finish_rows(block, s->c_out, f, f->rest ? (const real *)f->rest + p0 * s->c_out : NULL, j->y + p0 * s->c_out);
     }
 }
 
@@ -667,9 +646,8 @@ void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const nac_conv
     real         *zeros = scratch, *packed = zeros + zeros_size(s);
 
     if (is_product(s)) {
-        const forward_job j = job_of(s, x, w, NULL, finish, y);
-        const int64_t     all = s->n * pixels(s), blocks = nac_ceil_div(all, nac_max(NEAR / nac_max(s->c_out, 1), FEW_PIXELS)), team = nac_team(work_of(s));
-        NAC_SHARE(team > 1 && blocks >= team, q, blocks, product_pixels(&j, nac_cut(all, blocks, q), nac_cut(all, blocks, q + 1)));
+        const nac_finish f = nac_finish_of(finish, y);
+        NAC_K(gemm_finish)(s->n * pixels(s), s->c_out, s->c_in, x, w, y, &f);
         return;
     }
     memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
@@ -697,7 +675,7 @@ static void grad_x_image(const nac_conv *s, const real *dy, const real *packed, 
     for (int64_t q = q0; q < q1; q++) {
         const int64_t    g = q / panels, column = g * cg + q % panels * NAC_NR, n = nac_min(cg - q % panels * NAC_NR, NAC_NR);
         const real      *b = packed + q * taps(s) * og * NAC_NR;
-        const nac_finish f = {1, 1, NULL, false};
+        const nac_finish f = {.alpha = 1, .beta = 1};
         for (int64_t i = 0; i < in_pixels(s); i++)
             memset(dx + i * s->c_in + column, 0, (size_t)n * sizeof(real));
         for (int64_t t = 0; t < taps(s); t++, b += og * nac_width(n)) {
@@ -856,7 +834,7 @@ static void add_cells(const weight_step *e, const real *panel, const int64_t tap
                       int64_t first_channel, int64_t column, int64_t n)
 {
     const nac_conv  *s = e->s;
-    const nac_finish f = {1, 1, NULL, false};
+    const nac_finish f = {.alpha = 1, .beta = 1};
     const int64_t    tiles = nac_ceil_div(rows, NAC_MR), w_first = tap[2] * s->dilation[2] - s->pad[2];
     nac_run          runs[RUNS];
     int64_t          count = 0, line = e->p0 / s->out[2], high = line % s->out[1], deep = line / s->out[1];

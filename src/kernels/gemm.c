@@ -51,12 +51,39 @@ NAC_INLINE void tile_finish(const int mr, const int nv, int64_t n, vec acc[NAC_M
                 acc[i][v] += b;
         }
     }
-    if (f->relu) {
+    if (f->scale) {
+        NAC_UNROLL
+        for (int v = 0; v < nv; v++) {
+            const int64_t n_v = v < nv - 1 ? NAC_W : last;
+            const vec     scale = nac_load_part(f->scale + v * NAC_W, n_v), shift = nac_load_part(f->shift + v * NAC_W, n_v);
+            NAC_UNROLL
+            for (int i = 0; i < mr; i++)
+                acc[i][v] = acc[i][v] * scale + shift;
+        }
+    }
+    if (f->rest) {
+        NAC_UNROLL
+        for (int i = 0; i < mr; i++) {
+            const real *rest = f->rest + (c[i] - f->base);
+            NAC_UNROLL
+            for (int v = 0; v < nv - 1; v++)
+                acc[i][v] += nac_load(rest + v * NAC_W);
+            acc[i][nv - 1] += nac_load_part(rest + (nv - 1) * NAC_W, last);
+        }
+    }
+    if (f->relu || f->relu6) {
         NAC_UNROLL
         for (int i = 0; i < mr; i++)
             NAC_UNROLL
             for (int v = 0; v < nv; v++)
-                acc[i][v] = nac_select(acc[i][v] < 0, (vec){0}, acc[i][v]);
+                acc[i][v] = nac_relu(acc[i][v]);
+    }
+    if (f->relu6) {
+        NAC_UNROLL
+        for (int i = 0; i < mr; i++)
+            NAC_UNROLL
+            for (int v = 0; v < nv; v++)
+                acc[i][v] = nac_at_most_6(acc[i][v]);
     }
     if (last == NAC_W) {
         NAC_UNROLL
@@ -306,9 +333,8 @@ typedef struct {
     const real *a, *b, *packed;     /* packed: all of B in panels, one after the other, or NULL; then b is not looked at */
     int64_t     lda, ldb, ldc;
     real       *c;
-    real        alpha, beta;
-    const real *bias;
-    bool        relu, whole;        /* whole: k is one block */
+    nac_finish  finish;
+    bool        whole;              /* k is one block */
 } product;
 
 static bool is_far(const product *g)
@@ -398,14 +424,20 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
             } else if (!g->packed) {
                 pack_group(g, p0, kc, j, jn, b_panel);
             }
+            nac_finish finish[GROUP];
+            for (int64_t jp = j; jp < jn; jp += NAC_NR) {
+                nac_finish *f = finish + (jp - j) / NAC_NR;
+                *f = last ? nac_finish_from(&g->finish, jp) : (nac_finish){.alpha = g->finish.alpha};
+                f->beta = p0 ? 1 : g->finish.beta;
+            }
             for (int64_t t = 0; t < tiles; t++) {
                 const int64_t i = i0 + nac_cut(i1 - i0, tiles, t);
                 const int     mr = (int)(i0 + nac_cut(i1 - i0, tiles, t + 1) - i);
                 for (int64_t jp = j; jp < jn; jp += NAC_NR) {
-                    const int64_t    n = nac_min(jn - jp, NAC_NR), step = bstep ? bstep : nac_width(n);
-                    const real      *bp = g->packed ? g->packed + jp * g->k + p0 * step : b + (jp - j) * (bstep ? 1 : kc);
-                    const nac_finish f = {g->alpha, p0 ? 1 : g->beta, last && g->bias ? g->bias + jp : NULL, last && g->relu};
-                    real            *c[NAC_MR];
+                    const int64_t     n = nac_min(jn - jp, NAC_NR), step = bstep ? bstep : nac_width(n);
+                    const real       *bp = g->packed ? g->packed + jp * g->k + p0 * step : b + (jp - j) * (bstep ? 1 : kc);
+                    const nac_finish *f = finish + (jp - j) / NAC_NR;
+                    real             *c[NAC_MR];
                     for (int r = 0; r < mr; r++) {
                         c[r] = g->c + (i + r) * g->ldc + jp;
                         for (int64_t e = 0; far_c && e < n; e += LINE)
@@ -413,12 +445,12 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
                     }
                     if (g->ta) {
                         const nac_run run = {copied ? a_block + (i - i0) * stride : g->a + p0 * g->lda + i, bp, kc};
-                        NAC_K(tile_cols)(mr, n, 1, &run, copied ? mr : g->lda, step, &f, c);
+                        NAC_K(tile_cols)(mr, n, 1, &run, copied ? mr : g->lda, step, f, c);
                     } else {
                         const real *rows[NAC_MR];
                         for (int r = 0; r < mr; r++)
                             rows[r] = copied ? a_block + (i - i0 + r) * stride : g->a + (i + r) * g->lda + p0;
-                        NAC_K(tile_rows)(mr, n, 1, rows, kc, bp, step, &f, c);
+                        NAC_K(tile_rows)(mr, n, 1, rows, kc, bp, step, f, c);
                     }
                 }
             }
@@ -459,15 +491,31 @@ static void multiply(int team, product *g)
     NAC_SHARE(team > 1 && down * across > 1, t, down * across, block_of(g, down, across, t));
 }
 
+static void finish_number(const nac_finish *f, int64_t column, real sum, real *c)
+{
+    real r = f->alpha * sum;
+    if (f->beta != 0)
+        r += f->beta * *c;
+    if (f->bias)
+        r += f->bias[column];
+    if (f->scale)
+        r = r * f->scale[column] + f->shift[column];
+    if (f->rest)
+        r += f->rest[c - f->base];
+    if ((f->relu || f->relu6) && r < 0)
+        r = 0;
+    *c = f->relu6 && r > 6 ? 6 : r;
+}
+
 /* One row of results: y (n) = x (k) times B. */
 enum { ROW_V = NAC_VECTOR_BYTES == 64 ? 8 : 4 };
 typedef struct {
     bool        t;                  /* B is (n, k) */
-    int64_t     n, k, x_step, y_step, bias_step;
-    const real *x, *b, *bias;
+    int64_t     n, k, x_step, y_step, column_step;     /* column_step: 0 where all results stand in one column */
+    const real *x, *b;
     int64_t     ldb;
-    real       *y, alpha, beta;
-    bool        relu;
+    real       *y;
+    nac_finish  finish;
 } row_product;
 
 NAC_INLINE void row_plain(const int nv, int64_t last, const row_product *g, const real *b, real *out)
@@ -599,15 +647,8 @@ static void row_chunk(const row_product *g, bool far, int64_t j0, int64_t j1)
     } else {
         row_columns(g, n, g->b + j0, out);
     }
-    for (int64_t j = 0; j < n; j++) {
-        real *y = g->y + (j0 + j) * g->y_step;
-        real  r = g->alpha * out[j];
-        if (g->beta != 0)
-            r += g->beta * *y;
-        if (g->bias)
-            r += g->bias[(j0 + j) * g->bias_step];
-        *y = g->relu && r < 0 ? 0 : r;
-    }
+    for (int64_t j = j0; j < j1; j++)
+        finish_number(&g->finish, j * g->column_step, out[j - j0], g->y + j * g->y_step);
 }
 
 static void row_times(int team, const row_product *g)
@@ -617,31 +658,26 @@ static void row_times(int team, const row_product *g)
     NAC_SHARE(team > 1, t, nac_ceil_div(g->n, chunk), row_chunk(g, far, t * chunk, nac_min(t * chunk + chunk, g->n)));
 }
 
-static void scale_only(const product *g)
+static void finish_zeros(const product *g)
 {
     for (int64_t i = 0; i < g->m; i++)
-        for (int64_t j = 0; j < g->n; j++) {
-            real *c = g->c + i * g->ldc + j;
-            real  r = g->beta != 0 ? g->beta * *c : 0;
-            if (g->bias)
-                r += g->bias[j];
-            *c = g->relu && r < 0 ? 0 : r;
-        }
+        for (int64_t j = 0; j < g->n; j++)
+            finish_number(&g->finish, j, 0, g->c + i * g->ldc + j);
 }
 
 static void gemm_team(int team, product *g)
 {
     if (g->m <= 0 || g->n <= 0)
         return;
-    if (g->k <= 0 || g->alpha == 0) {
-        scale_only(g);
+    if (g->k <= 0 || g->finish.alpha == 0) {
+        finish_zeros(g);
         return;
     }
     const int64_t a_step = g->ta ? g->lda : 1, b_step = g->tb ? 1 : g->ldb;
     if (g->m == 1 && (!g->tb || a_step == 1))
-        row_times(team, &(row_product){g->tb, g->n, g->k, a_step, 1, 1, g->a, g->b, g->bias, g->ldb, g->c, g->alpha, g->beta, g->relu});
+        row_times(team, &(row_product){g->tb, g->n, g->k, a_step, 1, 1, g->a, g->b, g->ldb, g->c, g->finish});
     else if (g->n == 1 && (g->ta || b_step == 1))
-        row_times(team, &(row_product){!g->ta, g->m, g->k, b_step, g->ldc, 0, g->b, g->a, g->bias, g->lda, g->c, g->alpha, g->beta, g->relu});
+        row_times(team, &(row_product){!g->ta, g->m, g->k, b_step, g->ldc, 0, g->b, g->a, g->lda, g->c, g->finish});
     else
         multiply(team, g);
 }
@@ -650,7 +686,12 @@ void NAC_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha
                  int64_t ldb, double beta, void *c, int64_t ldc, const void *bias, bool relu)
 {
     gemm_team(nac_team((double)m * (double)n * (double)k),
-              &(product){ta, tb, m, n, k, a, b, NULL, lda, ldb, ldc, c, (real)alpha, (real)beta, bias, relu, false});
+              &(product){ta, tb, m, n, k, a, b, NULL, lda, ldb, ldc, c, {.alpha = (real)alpha, .beta = (real)beta, .bias = bias, .relu = relu}, false});
+}
+
+void NAC_K(gemm_finish)(int64_t m, int64_t n, int64_t k, const real *a, const real *b, real *c, const nac_finish *finish)
+{
+    gemm_team(nac_team((double)m * (double)n * (double)k), &(product){false, false, m, n, k, a, b, NULL, k, n, n, c, *finish, false});
 }
 
 size_t NAC_K(gemm_pack)(bool tb, int64_t m, int64_t n, int64_t k, const void *b, int64_t ldb, void *to)
@@ -664,13 +705,13 @@ size_t NAC_K(gemm_pack)(bool tb, int64_t m, int64_t n, int64_t k, const void *b,
 
 void NAC_K(gemm_packed)(bool ta, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed, void *c, const void *bias, bool relu)
 {
-    multiply(nac_team((double)m * (double)n * (double)k), &(product){ta, false, m, n, k, a, NULL, packed, lda, 0, n, c, 1, 0, bias, relu, false});
+    multiply(nac_team((double)m * (double)n * (double)k), &(product){ta, false, m, n, k, a, NULL, packed, lda, 0, n, c, {.alpha = 1, .bias = bias, .relu = relu}, false});
 }
 
 void NAC_K(gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t stride_a,
                        const void *b, int64_t stride_b, void *c)
 {
-    const product all = {ta, tb, m, n, k, a, b, NULL, ta ? m : k, tb ? k : n, n, c, 1, 0, NULL, false, false};
+    const product all = {ta, tb, m, n, k, a, b, NULL, ta ? m : k, tb ? k : n, n, c, {.alpha = 1}, false};
     const int     team = nac_team((double)batch * (double)m * (double)n * (double)k);
     if (!ta && stride_b == 0 && stride_a == m * k) {
         product g = all;
@@ -680,5 +721,5 @@ void NAC_K(gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, in
     }
     const bool across = team > 1 && batch >= team;
     NAC_SHARE(across, i, batch, gemm_team(across ? 1 : team, &(product){ta, tb, m, n, k, all.a + i * stride_a, all.b + i * stride_b, NULL,
-                                                                        all.lda, all.ldb, n, all.c + i * m * n, 1, 0, NULL, false, false}));
+                                                                        all.lda, all.ldb, n, all.c + i * m * n, {.alpha = 1}, false}));
 }

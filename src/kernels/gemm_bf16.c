@@ -228,7 +228,7 @@ static void pack_step(bool rows, bool along, int64_t lines, int64_t steps, const
 
 static void multiply_panels(int64_t rows, int64_t columns, int64_t k, const packed *a, const packed *b, float *acc, bool fresh)
 {
-    const nac_finish f = {1, !fresh, NULL, false};
+    const nac_finish f = {.alpha = 1, .beta = !fresh};
     float           *c[PM];
     for (int r = 0; r < PM; r++)
         c[r] = acc + r * PN;

@@ -184,12 +184,12 @@ void NAC_K(gru_grad)(const nac_recurrent *s, const void *x, const void *wx, cons
                 c[live++] = (real *)dh0 + r * u;
             }
             if (!after)
-                multiply_rows(live, taken, u, u, candidate, &(nac_finish){1, 0, NULL, false}, kept);
+                multiply_rows(live, taken, u, u, candidate, &(nac_finish){.alpha = 1}, kept);
             for (int64_t r = 0; !after && r < live; r++)
                 reset_back(u, (const real *)gates + step[r] * 4 * u, before + step[r] * u, c[r], dz + step[r] * 4 * u);
-            multiply_rows(live, a, 2 * u, u, zr, &(nac_finish){1, 1, NULL, false}, c);
+            multiply_rows(live, a, 2 * u, u, zr, &(nac_finish){.alpha = 1, .beta = 1}, c);
             if (after)
-                multiply_rows(live, last, u, u, candidate, &(nac_finish){1, 1, NULL, false}, c);
+                multiply_rows(live, last, u, u, candidate, &(nac_finish){.alpha = 1, .beta = 1}, c);
         }
     }
 

@@ -142,7 +142,7 @@ void NAC_K(lstm_grad)(const nac_recurrent *s, const void *x, const void *wx, con
                 }
             }
             if (live > 0)
-                multiply_rows(live, a, 4 * u, u, packed, &(nac_finish){1, 0, NULL, false}, c);
+                multiply_rows(live, a, 4 * u, u, packed, &(nac_finish){.alpha = 1}, c);
         }
     }
 

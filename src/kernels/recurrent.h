@@ -54,7 +54,7 @@ static inline state_matrix pack_state_matrix(const nac_recurrent *s, int64_t k, 
 static inline void times_state(int64_t rows, const real *const *from, const state_matrix *m, real beta, real *const *to)
 {
     if (m->panels)
-        multiply_rows(rows, from, m->k, m->n, m->panels, &(nac_finish){1, beta, NULL, false}, to);
+        multiply_rows(rows, from, m->k, m->n, m->panels, &(nac_finish){.alpha = 1, .beta = beta}, to);
     else
         NAC_K(gemm)(false, false, 1, m->n, m->k, 1, *from, m->k, m->matrix, m->ld, beta, *to, m->n, NULL, false);
 }

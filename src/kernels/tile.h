@@ -74,6 +74,29 @@ NAC_INLINE vec nac_select(lanes c, vec a, vec b)
     return (vec)((c & (lanes)a) | (~c & (lanes)b));
 }
 
+/* The larger of 0 and each, the smaller of 6 and each; NaN passes. One instruction, where the processor's takes its second operand for what it cannot order. */
+NAC_INLINE vec nac_relu(vec v)
+{
+#if defined __AVX512F__ && defined NAC_REAL_FLOAT
+    return (vec)_mm512_max_ps((__m512){0}, (__m512)v);
+#elif defined __AVX2__ && !defined __AVX512F__ && defined NAC_REAL_FLOAT
+    return (vec)_mm256_max_ps((__m256){0}, (__m256)v);
+#else
+    return nac_select(v < 0, (vec){0}, v);
+#endif
+}
+
+NAC_INLINE vec nac_at_most_6(vec v)
+{
+#if defined __AVX512F__ && defined NAC_REAL_FLOAT
+    return (vec)_mm512_min_ps((__m512)splat(6), (__m512)v);
+#elif defined __AVX2__ && !defined __AVX512F__ && defined NAC_REAL_FLOAT
+    return (vec)_mm256_min_ps((__m256)splat(6), (__m256)v);
+#else
+    return nac_select(v > 6, splat(6), v);
+#endif
+}
+
 NAC_INLINE real sum_lanes(vec v)
 {
     real s[NAC_W];
@@ -131,12 +154,29 @@ NAC_INLINE void nac_store_part(real *p, vec v, int64_t n)
 #endif
 }
 
-/* What becomes of a product: c = alpha product + beta c + bias, then relu. */
+/* What becomes of a product: c = alpha product + beta c + bias; times scale, plus shift; plus rest; at least 0; at least 0 and at most 6. NULL: not that.
+   bias, scale and shift have a number for each column; rest has the shape of the array that begins at `base`, in which c lies. */
 typedef struct {
     real        alpha, beta;
-    const real *bias;               /* NULL for none */
-    bool        relu;
+    const real *bias, *scale, *shift, *rest, *base;
+    bool        relu, relu6;
 } nac_finish;
+
+/* The same for the columns from j on. */
+NAC_INLINE nac_finish nac_finish_from(const nac_finish *f, int64_t j)
+{
+    nac_finish to = *f;
+    to.bias += to.bias ? j : 0;
+    to.scale += to.scale ? j : 0;
+    to.shift += to.shift ? j : 0;
+    return to;
+}
+
+/* What is said of results whose sums are complete. */
+NAC_INLINE nac_finish nac_finish_of(const nac_conv_finish *f, const real *y)
+{
+    return (nac_finish){1, 0, f->bias, f->scale, f->shift, f->rest, y, f->relu, f->relu6};
+}
 
 /* len steps of k: a's numbers lie at a + step * astep + row, b's rows at b + step * bstep. */
 typedef struct {
@@ -152,6 +192,8 @@ void NAC_K(tile_rows)(int mr, int64_t n, int64_t segments, const real *const *ro
 /* A column by column: the mr numbers of one k are neighbours. */
 void NAC_K(tile_cols)(int mr, int64_t n, int64_t count, const nac_run *runs, int64_t astep, int64_t bstep,
                       const nac_finish *finish, real *const *c);
+/* C (m, n) = A (m, k) B (k, n), dense, finished: results are written once. */
+void NAC_K(gemm_finish)(int64_t m, int64_t n, int64_t k, const real *a, const real *b, real *c, const nac_finish *finish);
 /* Packs k rows of n <= NAC_NR columns into dst (k, nac_width(n)), filled up with zeros; with `t` b is (n, k). */
 void NAC_K(tile_pack)(bool t, int64_t k, int64_t n, const real *b, int64_t ldb, real *dst);
 
