@@ -405,7 +405,7 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
     const int64_t tiles = nac_ceil_div(i1 - i0, NAC_MR);
     const int64_t most = is_far(g) ? FAR_KC : NAC_KC, group = (is_far(g) ? GROUP : 1) * NAC_NR;
     const int64_t kc_max = g->whole ? g->k : nac_ceil_div(nac_ceil_div(g->k, nac_ceil_div(g->k, most)), 8) * 8;
-    const bool    far_c = g->m * g->ldc * (int64_t)sizeof(real) >= NEAR;
+    const bool    far_a = !copied && !g->ta && g->m * g->lda * (int64_t)sizeof(real) >= NEAR, far_c = g->m * g->ldc * (int64_t)sizeof(real) >= NEAR;
     alignas(64) real b_panel[GROUP * FAR_KC * NAC_NR];
     alignas(64) real a_block[MC * (FAR_KC + NAC_W)];
 
@@ -433,6 +433,10 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
             for (int64_t t = 0; t < tiles; t++) {
                 const int64_t i = i0 + nac_cut(i1 - i0, tiles, t);
                 const int     mr = (int)(i0 + nac_cut(i1 - i0, tiles, t + 1) - i);
+                if (far_a && j == j0)
+                    for (int64_t r = i + mr; r < nac_min(i + mr + NAC_MR, i1); r++)
+                        for (int64_t e = 0; e < kc; e += LINE)
+                            __builtin_prefetch(g->a + r * g->lda + p0 + e);
                 for (int64_t jp = j; jp < jn; jp += NAC_NR) {
                     const int64_t     n = nac_min(jn - jp, NAC_NR), step = bstep ? bstep : nac_width(n);
                     const real       *bp = g->packed ? g->packed + jp * g->k + p0 * step : b + (jp - j) * (bstep ? 1 : kc);
