@@ -53,7 +53,7 @@ static real exponentials(int64_t n, real *x, real *stat)
     vec top = splat(stat[0]), sum = {0};
     for (int64_t i = 0; i < width; i += NAC_W) {
         const vec v = nac_load(x + i);
-        top = nac_select(v > top, v, top);
+        top = nac_larger(v, top);
     }
     real largest = top[0];
     for (int i = 1; i < NAC_W; i++)

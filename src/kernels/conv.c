@@ -108,9 +108,9 @@ NAC_INLINE vec finish_vector(vec v, const nac_conv_finish *f, vec scale, vec shi
     if (f->rest)
         v += rest;
     if (f->relu || f->relu6)
-        v = nac_relu(v);
+        v = nac_larger((vec){0}, v);
     if (f->relu6)
-        v = nac_at_most_6(v);
+        v = nac_smaller(splat(6), v);
     return v;
 }
 

@@ -76,14 +76,14 @@ NAC_INLINE void tile_finish(const int mr, const int nv, int64_t n, vec acc[NAC_M
         for (int i = 0; i < mr; i++)
             NAC_UNROLL
             for (int v = 0; v < nv; v++)
-                acc[i][v] = nac_relu(acc[i][v]);
+                acc[i][v] = nac_larger((vec){0}, acc[i][v]);
     }
     if (f->relu6) {
         NAC_UNROLL
         for (int i = 0; i < mr; i++)
             NAC_UNROLL
             for (int v = 0; v < nv; v++)
-                acc[i][v] = nac_at_most_6(acc[i][v]);
+                acc[i][v] = nac_smaller(splat(6), acc[i][v]);
     }
     if (last == NAC_W) {
         NAC_UNROLL

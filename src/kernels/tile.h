@@ -71,29 +71,34 @@ NAC_INLINE void nac_store(real *p, vec v)
 
 NAC_INLINE vec nac_select(lanes c, vec a, vec b)
 {
-    return (vec)((c & (lanes)a) | (~c & (lanes)b));
-}
-
-/* The larger of 0 and each, the smaller of 6 and each; NaN passes. One instruction, where the processor's takes its second operand for what it cannot order. */
-NAC_INLINE vec nac_relu(vec v)
-{
-#if defined __AVX512F__ && defined NAC_REAL_FLOAT
-    return (vec)_mm512_max_ps((__m512){0}, (__m512)v);
-#elif defined __AVX2__ && !defined __AVX512F__ && defined NAC_REAL_FLOAT
-    return (vec)_mm256_max_ps((__m256){0}, (__m256)v);
+#if defined __AVX2__ && !defined __AVX512F__ && defined NAC_REAL_FLOAT
+    return (vec)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)c);
 #else
-    return nac_select(v < 0, (vec){0}, v);
+    return (vec)((c & (lanes)a) | (~c & (lanes)b));
 #endif
 }
 
-NAC_INLINE vec nac_at_most_6(vec v)
+/* a > b ? a : b, which is b where one of them is NaN. */
+NAC_INLINE vec nac_larger(vec a, vec b)
 {
 #if defined __AVX512F__ && defined NAC_REAL_FLOAT
-    return (vec)_mm512_min_ps((__m512)splat(6), (__m512)v);
+    return (vec)_mm512_max_ps((__m512)a, (__m512)b);
 #elif defined __AVX2__ && !defined __AVX512F__ && defined NAC_REAL_FLOAT
-    return (vec)_mm256_min_ps((__m256)splat(6), (__m256)v);
+    return (vec)_mm256_max_ps((__m256)a, (__m256)b);
 #else
-    return nac_select(v > 6, splat(6), v);
+    return nac_select(a > b, a, b);
+#endif
+}
+
+/* a < b ? a : b, likewise. */
+NAC_INLINE vec nac_smaller(vec a, vec b)
+{
+#if defined __AVX512F__ && defined NAC_REAL_FLOAT
+    return (vec)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined __AVX2__ && !defined __AVX512F__ && defined NAC_REAL_FLOAT
+    return (vec)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    return nac_select(a < b, a, b);
 #endif
 }
 

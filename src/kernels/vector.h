@@ -10,8 +10,7 @@ NAC_INLINE vec exp_vec(vec x)
 {
     const real  top = 88.3762626647950f, bottom = -87.3365447504019f, round = 12582912.0f;
     const lanes none = x < bottom;
-    x = nac_select(x > top, splat(top), x);
-    x = nac_select(none, splat(bottom), x);
+    x = nac_larger(splat(bottom), nac_smaller(splat(top), x));
     const vec shifted = x * 1.44269504088896341f + round;
     const vec n = shifted - round;
     const vec r = x - n * 0.693359375f - n * -2.12194440e-4f;
