@@ -23,36 +23,40 @@ static void add_biases(int64_t u, bool reset_after, const real *bias, real *oute
     memcpy(inner, bias + 5 * u, (size_t)u * sizeof(real));
 }
 
+NAC_INLINE void reset_some(int64_t n, int64_t u, bool reset_after, const real *bias, const real *h, real *gates)
+{
+    const vec z = sigmoid_vec(load_some(gates, n)), r = sigmoid_vec(load_some(gates + u, n));
+    store_some(gates, z, n);
+    store_some(gates + u, r, n);
+    if (reset_after) {
+        const vec inner = load_some(gates + 3 * u, n) + load_some(bias, n);
+        store_some(gates + 3 * u, inner, n);
+        store_some(gates + 2 * u, load_some(gates + 2 * u, n) + r * inner, n);
+    } else {
+        store_some(gates + 3 * u, r * load_some(h, n), n);
+    }
+}
+
 /* z and r of one step of one sequence, and what r does: it scales the candidate's product with the state, or the state before the product. */
 static void reset(int64_t u, bool reset_after, const real *bias, const real *h, real *gates)
 {
-    for (int64_t i = 0; i < u; i += NAC_W) {
-        const int64_t n = nac_min(u - i, NAC_W);
-        const vec     r = sigmoid_vec(load_some(gates + u + i, n));
-        store_some(gates + i, sigmoid_vec(load_some(gates + i, n)), n);
-        store_some(gates + u + i, r, n);
-        if (reset_after) {
-            const vec inner = load_some(gates + 3 * u + i, n) + load_some(bias + i, n);
-            store_some(gates + 3 * u + i, inner, n);
-            store_some(gates + 2 * u + i, load_some(gates + 2 * u + i, n) + r * inner, n);
-        } else {
-            store_some(gates + 3 * u + i, r * load_some(h + i, n), n);
-        }
-    }
+    NAC_VECTORS(i, n, u, reset_some(n, u, reset_after, bias + i, h + i, gates + i));
+}
+
+NAC_INLINE void update_some(int64_t n, int64_t u, bool masked, real *gates, real *h, real *hs)
+{
+    const vec z = load_some(gates, n), candidate = tanh_vec(load_some(gates + 2 * u, n)), before = load_some(h, n);
+    vec       state = z * before + (1 - z) * candidate;
+    if (masked)
+        state = before;
+    store_some(gates + 2 * u, candidate, n);
+    store_some(h, state, n);
+    store_some(hs, state, n);
 }
 
 static void update(int64_t u, bool masked, real *gates, real *h, real *hs)
 {
-    for (int64_t i = 0; i < u; i += NAC_W) {
-        const int64_t n = nac_min(u - i, NAC_W);
-        const vec     z = load_some(gates + i, n), candidate = tanh_vec(load_some(gates + 2 * u + i, n)), before = load_some(h + i, n);
-        vec           state = z * before + (1 - z) * candidate;
-        if (masked)
-            state = before;
-        store_some(gates + 2 * u + i, candidate, n);
-        store_some(h + i, state, n);
-        store_some(hs + i, state, n);
-    }
+    NAC_VECTORS(i, n, u, update_some(n, u, masked, gates + i, h + i, hs + i));
 }
 
 void NAC_K(gru)(const nac_recurrent *s, const void *x, const void *wx, const void *wh, const void *bias, const void *h0, const uint8_t *mask, void *hs,

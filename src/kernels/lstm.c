@@ -1,26 +1,37 @@
 #include "kernels/recurrent.h"
 
-/* One step for one sequence: the sums of its gates become the gates, h and c its new states, which are also written to hs and cs. */
+/* Of n units: the sums of their gates become the gates, and c the new state. */
+NAC_INLINE void gates_some(int64_t n, int64_t u, bool masked, real *gates, real *c, real *cs)
+{
+    const vec in = sigmoid_vec(load_some(gates, n)), forget = sigmoid_vec(load_some(gates + u, n)), candidate = tanh_vec(load_some(gates + 2 * u, n)),
+              out = sigmoid_vec(load_some(gates + 3 * u, n));
+    vec       state = load_some(c, n);
+    if (!masked)
+        state = forget * state + in * candidate;
+    store_some(gates, in, n);
+    store_some(gates + u, forget, n);
+    store_some(gates + 2 * u, candidate, n);
+    store_some(gates + 3 * u, out, n);
+    store_some(c, state, n);
+    store_some(cs, state, n);
+}
+
+/* Of n units: what `out` lets through of c. */
+NAC_INLINE void show_some(int64_t n, bool masked, const real *out, const real *c, real *h, real *hs)
+{
+    vec shown = load_some(h, n);
+    if (!masked)
+        shown = load_some(out, n) * tanh_vec(load_some(c, n));
+    store_some(h, shown, n);
+    store_some(hs, shown, n);
+}
+
+/* One step for one sequence, h and c its states. In two passes, since the second waits long for the first, and a processor looks some 250 instructions
+   ahead: not from one vector of units to the next. */
 static void step_on(int64_t u, bool masked, real *gates, real *h, real *c, real *hs, real *cs)
 {
-    for (int64_t i = 0; i < u; i += NAC_W) {
-        const int64_t n = nac_min(u - i, NAC_W);
-        const vec     in = sigmoid_vec(load_some(gates + i, n)), forget = sigmoid_vec(load_some(gates + u + i, n)),
-                  candidate = tanh_vec(load_some(gates + 2 * u + i, n)), out = sigmoid_vec(load_some(gates + 3 * u + i, n));
-        vec state = forget * load_some(c + i, n) + in * candidate, shown = out * tanh_vec(state);
-        if (masked) {
-            state = load_some(c + i, n);
-            shown = load_some(h + i, n);
-        }
-        store_some(gates + i, in, n);
-        store_some(gates + u + i, forget, n);
-        store_some(gates + 2 * u + i, candidate, n);
-        store_some(gates + 3 * u + i, out, n);
-        store_some(c + i, state, n);
-        store_some(h + i, shown, n);
-        store_some(cs + i, state, n);
-        store_some(hs + i, shown, n);
-    }
+    NAC_VECTORS(i, n, u, gates_some(n, u, masked, gates + i, c + i, cs + i));
+    NAC_VECTORS(i, n, u, show_some(n, masked, gates + 3 * u + i, c + i, h + i, hs + i));
 }
 
 /* wh in panels; h and c of the step at hand; x step by step. */
@@ -71,33 +82,37 @@ size_t NAC_K(lstm_grad_scratch)(const nac_recurrent *s)
     return (size_t)(panels_size(4 * u, u) + steps * (5 * u + 2 * s->in)) * sizeof(real);
 }
 
+/* Of n units of a step that is not masked; c_before: NULL for zeros. */
+NAC_INLINE void back_some(int64_t n, int64_t u, const real *gates, const real *state, const real *c_before, const real *dh, real *dc, real *dz)
+{
+    const vec in = load_some(gates, n), forget = load_some(gates + u, n), candidate = load_some(gates + 2 * u, n), out = load_some(gates + 3 * u, n),
+              squashed = tanh_vec(load_some(state, n)), g = load_some(dh, n);
+    const vec dstate = load_some(dc, n) + g * out * (1 - squashed * squashed);
+    vec       before = {0};
+    if (c_before)
+        before = load_some(c_before, n);
+    store_some(dz, dstate * candidate * in * (1 - in), n);
+    store_some(dz + u, dstate * before * forget * (1 - forget), n);
+    store_some(dz + 2 * u, dstate * in * (1 - candidate * candidate), n);
+    store_some(dz + 3 * u, g * squashed * out * (1 - out), n);
+    store_some(dc, dstate * forget, n);
+}
+
+NAC_INLINE void add_some(int64_t n, const real *x, real *y)
+{
+    store_some(y, load_some(y, n) + load_some(x, n), n);
+}
+
 /* One step back for one sequence: dh and dc are the states' gradients after the step, and dc before it on return. */
 static void step_back(int64_t u, bool masked, const real *gates, const real *state, const real *before, const real *dhs, real *dh,
                       real *dc, real *dz)
 {
-    for (int64_t i = 0; i < u; i += NAC_W) {
-        const int64_t n = nac_min(u - i, NAC_W);
-        vec           g = load_some(dh + i, n);
-        if (dhs)
-            g += load_some(dhs + i, n);
-        store_some(dh + i, g, n);
-        if (masked) {
-            for (int e = 0; e < 4; e++)
-                store_some(dz + e * u + i, (vec){0}, n);
-            continue;
-        }
-        const vec in = load_some(gates + i, n), forget = load_some(gates + u + i, n), candidate = load_some(gates + 2 * u + i, n),
-                  out = load_some(gates + 3 * u + i, n), squashed = tanh_vec(load_some(state + i, n));
-        const vec dstate = load_some(dc + i, n) + g * out * (1 - squashed * squashed);
-        vec       previous = {0};
-        if (before)
-            previous = load_some(before + i, n);
-        store_some(dz + i, dstate * candidate * in * (1 - in), n);
-        store_some(dz + u + i, dstate * previous * forget * (1 - forget), n);
-        store_some(dz + 2 * u + i, dstate * in * (1 - candidate * candidate), n);
-        store_some(dz + 3 * u + i, g * squashed * out * (1 - out), n);
-        store_some(dc + i, dstate * forget, n);
-    }
+    if (dhs)
+        NAC_VECTORS(i, n, u, add_some(n, dhs + i, dh + i));
+    if (masked)
+        memset(dz, 0, (size_t)(4 * u) * sizeof(real));
+    else
+        NAC_VECTORS(i, n, u, back_some(n, u, gates + i, state + i, before ? before + i : NULL, dh + i, dc + i, dz + i));
 }
 
 void NAC_K(lstm_grad)(const nac_recurrent *s, const void *x, const void *wx, const void *wh, const void *h0, const void *c0, const uint8_t *mask,

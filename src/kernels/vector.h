@@ -78,6 +78,17 @@ NAC_INLINE void store_some(real *p, vec v, int64_t n)
         nac_store_part(p, v, n);
 }
 
+/* `call` for numbers i to i + n of `all`, vector by vector: n is a constant but for the last. */
+#define NAC_VECTORS(i, n, all, call)                                                                                                 \
+    do {                                                                                                                             \
+        int64_t i = 0;                                                                                                               \
+        for (const int64_t n = NAC_W; i + n <= (all); i += n)                                                                        \
+            call;                                                                                                                    \
+        const int64_t n = (all)-i;                                                                                                   \
+        if (n > 0)                                                                                                                   \
+            call;                                                                                                                    \
+    } while (0)
+
 static inline int64_t panels_size(int64_t k, int64_t n)
 {
     return nac_ceil_div(n, NAC_NR) * NAC_NR * k;
