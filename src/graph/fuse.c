@@ -30,7 +30,7 @@ static const nac_type *type_of(const nac_graph *g, int node)
     return &g->values[nac_is_reduction(n->op) ? n->in[0] : n->out[0]].type;
 }
 
-/* How many numbers side by side a reduction makes one; 0 where it is not that, or they are more than a tile. */
+/* How many numbers side by side a reduction makes one; 0 where it is not that, or they are more than a tile and no floats. */
 static int64_t reduced_row(const nac_type *x, const nac_reduce_attrs *a)
 {
     int64_t n = 1;
@@ -40,7 +40,7 @@ static int64_t reduced_row(const nac_type *x, const nac_reduce_attrs *a)
     for (; d > 0; d--)
         if (a->axes >> (d - 1) & 1 && x->dim[d - 1] != 1)
             return 0;
-    return n > NAC_FUSED_TILE ? 0 : n;
+    return n > NAC_FUSED_TILE && !nac_is_float(x->dtype) ? 0 : n;
 }
 
 static bool fusable(const nac_graph *g, int i)
@@ -124,7 +124,7 @@ static bool program_of(const fuser *f, const int *nodes, int n, nac_fused *p, in
         nac_fused_step *step = &p->step[s];
         *step = (nac_fused_step){.op = node->op, .n_in = (int8_t)node->n_in, .dtype = (int8_t)g->values[made[s]].type.dtype, .out = -1, .slot = -1};
         if (nac_is_reduction(node->op)) {
-            int64_t row = reduced_row(type, node->attrs);
+            int64_t row = reduced_row(type_of(g, nodes[s]), node->attrs);
             if (p->reduced && p->reduced != row)
                 return false;
             p->reduced = row;

@@ -26,7 +26,7 @@ static int64_t size_of(const nac_fused *p)
 
 /* ---- making ---- */
 
-/* Axes that all inputs walk alike become one loop, the innermost first. */
+/* Axes that all inputs walk alike become one loop, the innermost first; but a long row that is reduced remains a loop of its own. */
 static void find_loops(nac_fused *p, const nac_type *in)
 {
     int64_t at[NAC_FUSED_INPUTS];
@@ -35,7 +35,7 @@ static void find_loops(nac_fused *p, const nac_type *in)
         at[k] = 1;
     for (int64_t d = p->rank - 1; d >= 0; d--) {
         int64_t step[NAC_FUSED_INPUTS], last = p->loops - 1;
-        bool joins = last >= 0;
+        bool joins = last >= 0 && (p->reduced <= TILE || p->extent[last] != p->reduced);
         for (int64_t k = 0; k < p->n_in; k++) {
             int64_t axis = d - (p->rank - in[k].rank), n = axis < 0 ? 1 : in[k].dim[axis];
             step[k] = n == 1 ? 0 : at[k];
@@ -101,8 +101,9 @@ bool nac_fused_finish(nac_fused *p, const nac_type *in)
     bool taken[NAC_FUSED_SLOTS] = {false};
     find_loops(p, in);
     p->by_rows = p->loops > 1 && p->extent[0] < LONG_ROW;
-    if (p->reduced && p->loops > 1 && (p->by_rows ? p->reduced % p->extent[0] != 0 : p->reduced != p->extent[0]))
-        return false;                   /* a tile holds whole rows that are reduced */
+    if (p->reduced && p->loops > 1 && (p->by_rows ? p->reduced > TILE || p->reduced % p->extent[0] != 0 : p->reduced != p->extent[0]))
+        return false;                   /* a tile holds whole rows that are reduced, or a part of one */
+    int8_t reductions = 0;
     p->wide = 0;
     for (int64_t k = 0; k < p->n_in; k++) {
         bool one = true, pattern = p->input[k].step[0] == 1;
@@ -120,7 +121,7 @@ bool nac_fused_finish(nac_fused *p, const nac_type *in)
         nac_fused_step *step = &p->step[s];
         p->wide |= nac_dtype_size((nac_dtype)step->dtype) == 8;
         let_go(p, s, true, taken);
-        step->slot = -1;
+        step->slot = nac_is_reduction(step->op) ? reductions++ : -1;
         if (step->out < 0 && (step->slot = (int8_t)free_slot(taken)) < 0)
             return false;
         let_go(p, s, false, taken);
@@ -180,9 +181,33 @@ static void spread(const nac_fused *p, const nac_arg *x, int64_t k, int64_t row,
     }
 }
 
-/* Rows of x, one after the other. */
-static void reduce(const nac_fused_step *step, const nac_arg *x, int64_t rows, int64_t n, void *y)
+/* Of each row that is reduced; and all of them, for one reduction. */
+static int64_t pieces_of(const nac_fused *p)
 {
+    return (p->reduced + NAC_REDUCE_PIECE - 1) / NAC_REDUCE_PIECE;
+}
+
+static size_t parts_bytes(const nac_fused *p)
+{
+    return (size_t)(size_of(p) / p->reduced * pieces_of(p)) * 8;
+}
+
+static char *parts_of(const nac_fused *p, const nac_eval *e, const nac_fused_step *step)
+{
+    return (char *)e->scratch + (size_t)step->slot * parts_bytes(p);
+}
+
+/* The rows of x, which begin at element `at` of all; or its pieces. */
+static void reduce(const nac_fused *p, const nac_eval *e, const nac_fused_step *step, const nac_arg *x, int64_t at, int64_t count)
+{
+    int64_t n = p->reduced, rows = count / n;
+    size_t size = nac_dtype_size((nac_dtype)step->dtype);
+    if (n > TILE) {
+        int64_t part = at / n * pieces_of(p) + at % n / NAC_REDUCE_PIECE;
+        nac_reduce_to_parts(step->op, x->type->dtype, count, x->data, parts_of(p, e, step) + (size_t)part * size);
+        return;
+    }
+    void *y = (char *)e->out[step->out].data + (size_t)(at / n) * size;
     nac_type from = {x->type->dtype, 2, {rows, n}}, to = {(nac_dtype)step->dtype, 1, {rows}};
     step->op->eval(&(nac_eval){.attrs = &(nac_reduce_attrs){.axes = 1 << 1}, .n_in = 1, .n_out = 1, .in = &(nac_arg){&from, x->data}, .out = &(nac_arg){&to, y}});
 }
@@ -207,7 +232,7 @@ static void run_tile(const nac_fused *p, const nac_eval *e, worker *w, char *slo
         for (int k = 0; k < step->n_in; k++)
             in[k] = w->value[step->in[k]];
         if (nac_is_reduction(step->op)) {
-            reduce(step, &in[0], n / p->reduced, p->reduced, (char *)e->out[step->out].data + (size_t)(at / p->reduced) * nac_dtype_size((nac_dtype)step->dtype));
+            reduce(p, e, step, &in[0], at, n);
             continue;
         }
         out->data = step->out < 0 ? slots + step->slot * w->slot_bytes : (char *)e->out[step->out].data + (size_t)at * nac_dtype_size((nac_dtype)step->dtype);
@@ -255,11 +280,23 @@ static void eval(const nac_eval *e)
     int64_t n = size_of(p), row = p->extent[0], chunks = (row + TILE - 1) / TILE, whole = p->reduced ? p->reduced : row;
     if (n == 0)
         return;
-    int64_t tile = p->by_rows || (p->reduced && p->loops == 1) ? TILE / whole * whole : row <= TILE ? row : ((row + chunks - 1) / chunks + 63) / 64 * 64;
+    int64_t tile = p->reduced > TILE ? TILE : p->by_rows || (p->reduced && p->loops == 1) ? TILE / whole * whole : row <= TILE ? row : ((row + chunks - 1) / chunks + 63) / 64 * 64;
     chunks = (row + tile - 1) / tile;
     int64_t tiles = p->by_rows ? (n + tile - 1) / tile : n / row * chunks;
     int64_t parts = n * p->n_steps > PARALLEL ? nac_threads() : 1;
     NAC_SHARE(parts > 1 && tiles > 1, i, parts, run_tiles(p, e, tiles * i / parts, tiles * (i + 1) / parts, tile, chunks));
+    for (int64_t s = 0; s < p->n_steps && p->reduced > TILE; s++)
+        if (nac_is_reduction(p->step[s].op))
+            nac_reduce_parts(p->step[s].op, (nac_dtype)p->step[s].dtype, n / p->reduced, p->reduced, parts_of(p, e, &p->step[s]), e->out[p->step[s].out].data);
+}
+
+static size_t scratch(const nac_eval *e)
+{
+    const nac_fused *p = e->attrs;
+    size_t n = 0;
+    for (int64_t s = 0; s < p->n_steps && p->reduced > TILE; s++)
+        n += nac_is_reduction(p->step[s].op) ? parts_bytes(p) : 0;
+    return n;
 }
 
 /* ---- the op ---- */
@@ -295,4 +332,4 @@ static double work(const nac_eval *e)
 }
 
 const nac_op nac_op_fused = {.name = "fused", .n_in = -1, .n_out = -1, .attrs_size = sizeof(nac_fused), .flags = NAC_OP_ELEMENTWISE, .infer = infer,
-                             .eval = eval, .work = work};
+                             .eval = eval, .scratch = scratch, .work = work};

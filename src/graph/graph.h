@@ -77,7 +77,7 @@ typedef struct {
     const nac_op *op;
     uint8_t attrs[NAC_FUSED_ATTRS];
     int8_t  in[NAC_FUSED_OPERANDS];     /* input k, or n_in + a step before */
-    int8_t  n_in, dtype, out, slot;     /* out: which output of the node, or -1: it goes to a slot */
+    int8_t  n_in, dtype, out, slot;     /* out: which output of the node, or -1: it goes to a slot; the slot of a reduction says which it is */
     int8_t  unused;
 } nac_fused_step;
 
@@ -91,7 +91,7 @@ typedef struct {
     int64_t rank, dim[NAC_MAX_RANK];
     int64_t n_in, n_steps;
     int64_t loops, extent[NAC_MAX_RANK];        /* innermost first */
-    int64_t reduced;                    /* how many numbers side by side each reduction makes one; 0: there is none */
+    int64_t reduced;                    /* how many numbers side by side each reduction makes one; 0: there is none; more than a tile: in pieces */
     int64_t by_rows, wide;              /* a tile is several rows; some elements have 8 bytes */
     nac_fused_input input[NAC_FUSED_INPUTS];
     nac_fused_step  step[NAC_FUSED_STEPS];

@@ -126,6 +126,7 @@ typedef struct {
     bool   nesterov;
 } nac_sgd_step;
 
+enum { NAC_REDUCE_PIECE = 1024 };    /* a power of two */
 enum { NAC_PHILOX = 64 };            /* random words that come from one call */
 
 typedef struct nac_kernels {
@@ -141,6 +142,9 @@ typedef struct nac_kernels {
 
     /* x (outer, n, inner) -> y (outer, inner). Sums are pairwise or in blocks, at least as accurate as 8 partial sums. */
     void (*reduce)(nac_reduce_kind kind, int64_t outer, int64_t n, int64_t inner, const void *x, void *y);
+    /* What reduce makes of rows (outer, n), given what it makes of their pieces: of each row's NAC_REDUCE_PIECE numbers, the last piece being what is
+       left; sums for NAC_RMEAN. n > 0. The same to the bit. */
+    void (*reduce_parts)(nac_reduce_kind kind, int64_t outer, int64_t n, const void *parts, void *y);
     void (*argmax)(bool min, int64_t outer, int64_t n, int64_t inner, const void *x, int64_t *y);  /* first of equals */
     void (*cumsum)(bool product, bool exclusive, bool reverse, int64_t outer, int64_t n, int64_t inner, const void *x, void *y);
 

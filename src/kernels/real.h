@@ -23,7 +23,7 @@ typedef NAC_REAL real;
 #define NAC_BLOCK 8192
 
 #define NAC_TABLE(O)                                                                                                                 \
-    O(unary) O(binary) O(compare) O(select) O(clip) O(axpby) O(reduce) O(argmax) O(cumsum) O(softmax) O(softmax_grad) O(logsumexp)   \
+    O(unary) O(binary) O(compare) O(select) O(clip) O(axpby) O(reduce) O(reduce_parts) O(argmax) O(cumsum) O(softmax) O(softmax_grad) O(logsumexp)   \
     O(sparse_xent) O(sparse_xent_grad) O(layer_norm) O(layer_norm_grad) O(layer_norm_grad_scratch) O(moments) O(moments_scratch)     \
     O(scale_shift) O(batch_norm_grad) O(batch_norm_grad_scratch) O(gemm) O(gemm_batch) O(gemm_pack) O(gemm_packed) O(conv)              \
     O(conv_finish) O(conv_max_pool) O(conv_grad_x)                                                                                                    \

@@ -1,7 +1,7 @@
 /* Reductions in blocks of a fixed size, so that sums do not depend on threads and stay accurate. */
 #include "kernels/real.h"
 
-#define CHUNK 1024
+#define CHUNK NAC_REDUCE_PIECE
 
 static real join(nac_reduce_kind kind, real a, real b)
 {
@@ -45,13 +45,55 @@ static real run(nac_reduce_kind kind, int64_t n, const real *x)
     return lane[0];
 }
 
+static int64_t half_of(int64_t n)
+{
+    return (n / 2 + CHUNK - 1) / CHUNK * CHUNK;
+}
+
 /* Halves down to one chunk: the rounding error grows with the logarithm of n. */
 static real tree(nac_reduce_kind kind, int64_t n, const real *x)
 {
     if (n <= CHUNK)
         return run(kind, n, x);
-    int64_t half = (n / 2 + CHUNK - 1) / CHUNK * CHUNK;
+    int64_t half = half_of(n);
     return join(kind, tree(kind, half, x), tree(kind, n - half, x + half));
+}
+
+/* The same, given what `run` made of each chunk. */
+static real tree_of_parts(nac_reduce_kind kind, int64_t n, const real *part)
+{
+    if (n <= CHUNK)
+        return *part;
+    int64_t half = half_of(n);
+    return join(kind, tree_of_parts(kind, half, part), tree_of_parts(kind, n - half, part + half / CHUNK));
+}
+
+/* The branches that stand DEPTH halvings below the root of a long row. */
+enum { DEPTH = 4, BRANCHES = 1 << DEPTH };
+
+static real branch(nac_reduce_kind kind, int64_t n, const real *x, int64_t which)
+{
+    for (int64_t bit = BRANCHES / 2; bit; bit /= 2) {
+        int64_t half = half_of(n);
+        if (which & bit) {
+            x += half;
+            n -= half;
+        } else {
+            n = half;
+        }
+    }
+    return tree(kind, n, x);
+}
+
+/* tree, by several threads. */
+static real shared_tree(nac_reduce_kind kind, int64_t n, const real *x)
+{
+    real part[BRANCHES];
+    NAC_SHARE(true, b, BRANCHES, part[b] = branch(kind, n, x, b));
+    for (int step = 1; step < BRANCHES; step *= 2)
+        for (int b = 0; b < BRANCHES; b += 2 * step)
+            part[b] = join(kind, part[b], part[b + step]);
+    return part[0];
 }
 
 static void columns(nac_reduce_kind kind, int64_t n, int64_t inner, int64_t stride, const real *x, real *y)
@@ -96,7 +138,10 @@ void NAC_K(reduce)(nac_reduce_kind kind, int64_t outer, int64_t n, int64_t inner
 {
     const real *x = x_;
     real *y = y_;
-    if (inner == 1) {
+    if (inner == 1 && outer < nac_threads() && n > NAC_PARALLEL) {
+        for (int64_t o = 0; o < outer; o++)
+            y[o] = shared_tree(kind, n, x + o * n);
+    } else if (inner == 1) {
         NAC_SHARE(outer > 1 && outer * n > NAC_PARALLEL, o, outer, y[o] = tree(kind, n, x + o * n));
     } else {
         int64_t width = inner > WIDTH ? WIDTH : inner, strips = (inner + width - 1) / width;
@@ -105,6 +150,13 @@ void NAC_K(reduce)(nac_reduce_kind kind, int64_t outer, int64_t n, int64_t inner
     if (kind == NAC_RMEAN)
         for (int64_t i = 0; i < outer * inner; i++)
             y[i] /= (real)n;
+}
+
+void NAC_K(reduce_parts)(nac_reduce_kind kind, int64_t outer, int64_t n, const void *parts, void *y_)
+{
+    real *y = y_;
+    for (int64_t o = 0; o < outer; o++)
+        y[o] = tree_of_parts(kind, n, (const real *)parts + o * ((n + CHUNK - 1) / CHUNK)) / (kind == NAC_RMEAN ? (real)n : 1);
 }
 
 void NAC_K(argmax)(bool min, int64_t outer, int64_t n, int64_t inner, const void *x_, int64_t *y)

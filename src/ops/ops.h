@@ -103,6 +103,9 @@ typedef struct {
 extern const nac_op nac_op_add, nac_op_multiply, nac_op_divide, nac_op_relu, nac_op_relu6, nac_op_relu_grad, nac_op_relu6_grad, nac_op_reshape,
     nac_op_broadcast_to, nac_op_pad, nac_op_scale_shift_last, nac_op_conv, nac_op_max_pool, nac_op_max_pool_grad;
 
+/* A reduction of long rows of floats in pieces: of n numbers, of which others may follow if n is whole pieces; and of rows of n, given their pieces. */
+void nac_reduce_to_parts(const nac_op *op, nac_dtype dtype, int64_t n, const void *x, void *parts);
+void nac_reduce_parts(const nac_op *op, nac_dtype dtype, int64_t rows, int64_t n, const void *parts, void *y);
 bool nac_is_reduction(const nac_op *op);        /* sum, mean, max, min, prod, any, all: with nac_reduce_attrs, and of one number that number */
 
 /* Whether a convolution of x, as it is before that pad, can do without it; changes attrs so that it does. */

@@ -197,6 +197,27 @@ bool nac_is_reduction(const nac_op *op)
     return op->scratch == scratch;
 }
 
+static nac_reduce_kind kind_of(const nac_op *op)
+{
+    return op == &nac_op_sum ? NAC_RSUM : op == &nac_op_mean ? NAC_RMEAN : op == &nac_op_max ? NAC_RMAX : op == &nac_op_min ? NAC_RMIN : NAC_RPROD;
+}
+
+void nac_reduce_to_parts(const nac_op *op, nac_dtype dtype, int64_t n, const void *x, void *parts)
+{
+    const nac_kernels *k = nac_kernels_for(dtype);
+    nac_reduce_kind kind = kind_of(op) == NAC_RMEAN ? NAC_RSUM : kind_of(op);
+    int64_t whole = n / NAC_REDUCE_PIECE, rest = n % NAC_REDUCE_PIECE;
+    size_t size = nac_dtype_size(dtype);
+    k->reduce(kind, whole, NAC_REDUCE_PIECE, 1, x, parts);
+    if (rest)
+        k->reduce(kind, 1, rest, 1, (const char *)x + (size_t)(n - rest) * size, (char *)parts + (size_t)whole * size);
+}
+
+void nac_reduce_parts(const nac_op *op, nac_dtype dtype, int64_t rows, int64_t n, const void *parts, void *y)
+{
+    nac_kernels_for(dtype)->reduce_parts(kind_of(op), rows, n, parts, y);
+}
+
 static nac_tensor *apply(const nac_op *op, const nac_reduce_options *o)
 {
     nac_tensor *x = o->x;
