@@ -454,27 +454,57 @@ NAC_INLINE void depthwise_tile(const int nv, int64_t last, int64_t count, const 
     }
 }
 
-/* The same, stored from `channel` on: y (pixels, channels), to whose numbers they are added if `more`. f: NULL if others will be added; rest is of y's place. */
-NAC_INLINE void depthwise_finish(const int nv, int64_t last, int64_t here, bool more, const nac_conv_finish *f, const real *rest, int64_t channel,
-                                 vec acc[DW_PIXELS][DW_V], real *y, int64_t y_step)
+/* Those of `here` pixels, finished and stored from `channel` on: y (pixels, channels). Stage by stage, so that the finish is looked at once for all. */
+NAC_INLINE void depthwise_finish(const int nv, int64_t last, int64_t here, const nac_finish *f, int64_t channel, vec acc[DW_PIXELS][DW_V], real *y, int64_t y_step)
 {
     NAC_UNROLL
     for (int v = 0; v < nv; v++) {
         const int64_t n = v < nv - 1 ? NAC_W : last, at = channel + v * NAC_W;
-        const vec     zero = {0}, bias = f && f->bias ? load_some((const real *)f->bias + at, n) : zero;
-        const vec     scale = f && f->scale ? load_some((const real *)f->scale + at, n) : zero, shift = f && f->scale ? load_some((const real *)f->shift + at, n) : zero;
-        NAC_UNROLL
-        for (int i = 0; i < DW_PIXELS; i++) {
-            real *to = y + i * y_step + at;
-            vec   r = acc[i][v];
-            if (i >= here)
-                continue;
-            if (more)
-                r += load_some(to, n);
-            if (f)
-                r = finish_vector(r + bias, f, scale, shift, rest ? load_some(rest + i * y_step + at, n) : zero);
-            store_some(to, r, n);
+        if (f->beta != 0)
+            NAC_UNROLL
+            for (int i = 0; i < DW_PIXELS; i++)
+                if (i < here)
+                    acc[i][v] += load_some(y + i * y_step + at, n);
+        if (f->bias) {
+            const vec bias = load_some(f->bias + at, n);
+            NAC_UNROLL
+            for (int i = 0; i < DW_PIXELS; i++)
+                acc[i][v] += bias;
         }
+        if (f->scale) {
+            const vec scale = load_some(f->scale + at, n), shift = load_some(f->shift + at, n);
+            NAC_UNROLL
+            for (int i = 0; i < DW_PIXELS; i++)
+                acc[i][v] = acc[i][v] * scale + shift;
+        }
+        if (f->rest)
+            NAC_UNROLL
+            for (int i = 0; i < DW_PIXELS; i++)
+                if (i < here)
+                    acc[i][v] += load_some(f->rest + (y + i * y_step + at - f->base), n);
+        if (f->relu || f->relu6)
+            NAC_UNROLL
+            for (int i = 0; i < DW_PIXELS; i++)
+                acc[i][v] = nac_larger((vec){0}, acc[i][v]);
+        if (f->relu6)
+            NAC_UNROLL
+            for (int i = 0; i < DW_PIXELS; i++)
+                acc[i][v] = nac_smaller(splat(6), acc[i][v]);
+        NAC_UNROLL
+        for (int i = 0; i < DW_PIXELS; i++)
+            if (i < here)
+                store_some(y + i * y_step + at, acc[i][v], n);
+    }
+}
+
+/* Some channels of all pixels of a block, whose windows overlap: all channels of a few windows would not stay near until the next windows need them. */
+NAC_INLINE void depthwise_block(const int nv, int64_t last, int64_t block, int64_t count, const real *const *list, const real *w, int64_t c,
+                                const nac_finish *f, int64_t channel, real *y)
+{
+    for (int64_t i = 0; i < block; i += DW_PIXELS) {
+        vec acc[DW_PIXELS][DW_V];
+        depthwise_tile(nv, last, count, list + i * count, w, c, channel, acc);
+        depthwise_finish(nv, last, nac_min(block - i, DW_PIXELS), f, channel, acc, y + i * c, c);
     }
 }
 
@@ -505,30 +535,26 @@ static void depthwise_pixels(const forward_job *j, int64_t p0, int64_t p1, bool 
                 list_regular(DW_PIXELS, &walk, first, block, false, t0, t1, list);
             else
                 list_segments(DW_PIXELS, j, &ws, block, false, t0, t1, 0, list, NULL);
+            const int64_t rest_of_tile = nac_ceil_div(block, DW_PIXELS) * DW_PIXELS - block;
+            for (int64_t t = 0; rest_of_tile > 0 && t < t1 - t0; t++)
+                for (int64_t i = DW_PIXELS - rest_of_tile; i < DW_PIXELS; i++)
+                    list[block / DW_PIXELS * DW_PIXELS * (t1 - t0) + t * DW_PIXELS + i] = j->zeros;
+            if (multiplier == 1) {
+                const nac_finish finish = finish_of(j, 0, t0 > 0, last);
+                const real      *w = j->packed + t0 * s->c_in;
+                real            *to = j->y + p0 * s->c_out;
+                int64_t          ch = 0;
+                for (; ch + DW_V * NAC_W <= s->c_in; ch += DW_V * NAC_W)
+                    depthwise_block(DW_V, NAC_W, block, t1 - t0, list, w, s->c_in, &finish, ch, to);
+                for (; ch < s->c_in; ch += NAC_W)
+                    depthwise_block(1, nac_min(s->c_in - ch, NAC_W), block, t1 - t0, list, w, s->c_in, &finish, ch, to);
+                continue;
+            }
             for (int64_t i0 = 0; i0 < block; i0 += DW_PIXELS) {
-                const real  **rows = list + i0 * (t1 - t0);
-                const int64_t here = nac_min(block - i0, DW_PIXELS);
-                for (int64_t t = 0; here < DW_PIXELS && t < t1 - t0; t++)
-                    for (int64_t i = here; i < DW_PIXELS; i++)
-                        rows[t * DW_PIXELS + i] = j->zeros;
-                const real *w = j->packed + t0 * s->c_in;
-                vec         acc[DW_PIXELS][DW_V];
-                if (multiplier == 1) {
-                    const nac_conv_finish *done = last ? f : NULL;
-                    const real            *rest = last && f->rest ? (const real *)f->rest + (p0 + i0) * s->c_out : NULL;
-                    real                  *to = j->y + (p0 + i0) * s->c_out;
-                    int64_t                ch = 0;
-                    for (; ch + DW_V * NAC_W <= s->c_in; ch += DW_V * NAC_W) {
-                        depthwise_tile(DW_V, NAC_W, t1 - t0, rows, w, s->c_in, ch, acc);
-                        depthwise_finish(DW_V, NAC_W, here, t0 > 0, done, rest, ch, acc, to, s->c_out);
-                    }
-                    for (; ch < s->c_in; ch += NAC_W) {
-                        const int64_t n = nac_min(s->c_in - ch, NAC_W);
-                        depthwise_tile(1, n, t1 - t0, rows, w, s->c_in, ch, acc);
-                        depthwise_finish(1, n, here, t0 > 0, done, rest, ch, acc, to, s->c_out);
-                    }
-                    continue;
-                }
+                const real *const *rows = list + i0 * (t1 - t0);
+                const int64_t      here = nac_min(block - i0, DW_PIXELS);
+                const real        *w = j->packed + t0 * s->c_in;
+                vec                acc[DW_PIXELS][DW_V];
                 for (int64_t m = 0; m < multiplier; m++, w += count * s->c_in)
                     for (int64_t ch = 0; ch < s->c_in; ch += NAC_W) {
                         const int64_t n = nac_min(s->c_in - ch, NAC_W);
