@@ -1,11 +1,12 @@
 #include <stdalign.h>
 #include "kernels/tile.h"
 
-/* Blocks of k and of rows of A: a panel of B streams from the first cache, a block of A stays in the second. Where B is larger than NEAR bytes,
+/* Blocks of k and of rows of A: a panel of B streams from a near cache, a block of A stays in the second. Where B is larger than NEAR bytes,
    GROUP panels of it are packed at once, in blocks of FAR_KC, so that C, which does not stay near either, is called up less often; rows of A^T from
-   FAR numbers on are copied COPIED at a time. A's copy serves COLUMNS columns. */
+   FAR numbers on are copied COPIED at a time. A's copy serves COLUMNS columns. Tiles call up B's rows AHEAD of the one at hand, if they are CLOSE to each
+   other. Up to FEW rows of A^T are not copied, nor is B packed for tiles whose number times the length of its rows is at most SPREAD. */
 enum {
-    FAR_KC = 1536 / sizeof(real),
+    FAR_KC = (NAC_VECTOR_BYTES == 32 ? 2048 : 1536) / sizeof(real),
     MC = 288,
     SHARED_B = 65536 / sizeof(real),
     AHEAD = 16,

@@ -61,7 +61,7 @@ typedef struct {
     bool        relu, relu6;
 } nac_conv_finish;
 
-/* It takes more than a product does while results are in registers: a bias and relu. */
+/* It takes more than a bias and relu, which is all that products in bfloat16 do themselves. */
 static inline bool nac_finishes_later(const nac_conv_finish *f)
 {
     return f->scale || f->rest || f->relu6;
