@@ -280,14 +280,19 @@ static void eval(const nac_eval *e)
     int64_t n = size_of(p), row = p->extent[0], chunks = (row + TILE - 1) / TILE, whole = p->reduced ? p->reduced : row;
     if (n == 0)
         return;
-    int64_t tile = p->reduced > TILE ? TILE : p->by_rows || (p->reduced && p->loops == 1) ? TILE / whole * whole : row <= TILE ? row : ((row + chunks - 1) / chunks + 63) / 64 * 64;
+    int64_t tile = row <= TILE ? row : ((row + chunks - 1) / chunks + 63) / 64 * 64;
+    if (p->reduced > TILE)
+        tile = TILE;
+    else if (p->by_rows || (p->reduced && p->loops == 1))
+        tile = TILE / whole * whole;
     chunks = (row + tile - 1) / tile;
     int64_t tiles = p->by_rows ? (n + tile - 1) / tile : n / row * chunks;
     int64_t parts = n * p->n_steps > PARALLEL ? nac_threads() : 1;
     NAC_SHARE(parts > 1 && tiles > 1, i, parts, run_tiles(p, e, tiles * i / parts, tiles * (i + 1) / parts, tile, chunks));
     for (int64_t s = 0; s < p->n_steps && p->reduced > TILE; s++)
         if (nac_is_reduction(p->step[s].op))
-            nac_reduce_parts(p->step[s].op, (nac_dtype)p->step[s].dtype, n / p->reduced, p->reduced, parts_of(p, e, &p->step[s]), e->out[p->step[s].out].data);
+            nac_reduce_parts(p->step[s].op, (nac_dtype)p->step[s].dtype, n / p->reduced, p->reduced, parts_of(p, e, &p->step[s]),
+                             e->out[p->step[s].out].data);
 }
 
 static size_t scratch(const nac_eval *e)

@@ -455,16 +455,18 @@ NAC_INLINE void depthwise_tile(const int nv, int64_t last, int64_t count, const 
 }
 
 /* Those of `here` pixels, finished and stored from `channel` on: y (pixels, channels). Stage by stage, so that the finish is looked at once for all. */
-NAC_INLINE void depthwise_finish(const int nv, int64_t last, int64_t here, const nac_finish *f, int64_t channel, vec acc[DW_PIXELS][DW_V], real *y, int64_t y_step)
+NAC_INLINE void depthwise_finish(const int nv, int64_t last, int64_t here, const nac_finish *f, int64_t channel, vec acc[DW_PIXELS][DW_V], real *y,
+                                 int64_t y_step)
 {
     NAC_UNROLL
     for (int v = 0; v < nv; v++) {
         const int64_t n = v < nv - 1 ? NAC_W : last, at = channel + v * NAC_W;
-        if (f->beta != 0)
+        if (f->beta != 0) {
             NAC_UNROLL
             for (int i = 0; i < DW_PIXELS; i++)
                 if (i < here)
                     acc[i][v] += load_some(y + i * y_step + at, n);
+        }
         if (f->bias) {
             const vec bias = load_some(f->bias + at, n);
             NAC_UNROLL
@@ -477,19 +479,22 @@ NAC_INLINE void depthwise_finish(const int nv, int64_t last, int64_t here, const
             for (int i = 0; i < DW_PIXELS; i++)
                 acc[i][v] = acc[i][v] * scale + shift;
         }
-        if (f->rest)
+        if (f->rest) {
             NAC_UNROLL
             for (int i = 0; i < DW_PIXELS; i++)
                 if (i < here)
                     acc[i][v] += load_some(f->rest + (y + i * y_step + at - f->base), n);
-        if (f->relu || f->relu6)
+        }
+        if (f->relu || f->relu6) {
             NAC_UNROLL
             for (int i = 0; i < DW_PIXELS; i++)
                 acc[i][v] = nac_larger((vec){0}, acc[i][v]);
-        if (f->relu6)
+        }
+        if (f->relu6) {
             NAC_UNROLL
             for (int i = 0; i < DW_PIXELS; i++)
                 acc[i][v] = nac_smaller(splat(6), acc[i][v]);
+        }
         NAC_UNROLL
         for (int i = 0; i < DW_PIXELS; i++)
             if (i < here)
