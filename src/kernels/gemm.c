@@ -103,35 +103,43 @@ NAC_INLINE void tile_finish(const int mr, const int nv, int64_t n, vec acc[NAC_M
     }
 }
 
+/* Steps of k. Where B is packed, its step is a constant to the compiler, which has too few registers for twelve rows else. */
+NAC_INLINE void rows_steps(const int mr, const int nv, const real *const *a, int64_t len, const real *b, int64_t bstep, int64_t ahead, vec acc[NAC_MR][NAC_NV])
+{
+    for (int64_t k = 0; k < len; k++, b += bstep) {
+        NAC_UNROLL
+        for (int v = 0; v < nv; v += LINE / NAC_W)
+            __builtin_prefetch(b + ahead + v * NAC_W);
+        vec bv[NAC_NV];
+        NAC_UNROLL
+        for (int v = 0; v < nv; v++)
+            bv[v] = nac_load(b + v * NAC_W);
+        NAC_UNROLL
+        for (int i = 0; i < mr; i++)
+            NAC_UNROLL
+            for (int v = 0; v < nv; v++)
+                acc[i][v] += a[i][k] * bv[v];
+    }
+}
+
 NAC_INLINE void rows_core(const int mr, const int nv, int64_t n, int64_t segments, const real *const *rows, int64_t len,
                           const real *b, int64_t bstep, const nac_finish *f, real *const *c)
 {
-    const int64_t ahead = bstep <= CLOSE ? AHEAD * bstep : 0;
-    vec           acc[NAC_MR][NAC_NV];
+    vec acc[NAC_MR][NAC_NV];
     NAC_UNROLL
     for (int i = 0; i < mr; i++)
         NAC_UNROLL
         for (int v = 0; v < nv; v++)
             acc[i][v] = (vec){0};
-    for (int64_t s = 0; s < segments; s++, rows += NAC_MR) {
+    for (int64_t s = 0; s < segments; s++, rows += NAC_MR, b += len * bstep) {
         const real *a[NAC_MR];
         NAC_UNROLL
         for (int i = 0; i < mr; i++)
             a[i] = rows[i];
-        for (int64_t k = 0; k < len; k++, b += bstep) {
-            NAC_UNROLL
-            for (int v = 0; v < nv; v += LINE / NAC_W)
-                __builtin_prefetch(b + ahead + v * NAC_W);
-            vec bv[NAC_NV];
-            NAC_UNROLL
-            for (int v = 0; v < nv; v++)
-                bv[v] = nac_load(b + v * NAC_W);
-            NAC_UNROLL
-            for (int i = 0; i < mr; i++)
-                NAC_UNROLL
-                for (int v = 0; v < nv; v++)
-                    acc[i][v] += a[i][k] * bv[v];
-        }
+        if (bstep == nv * NAC_W)
+            rows_steps(mr, nv, a, len, b, nv * NAC_W, AHEAD * nv * NAC_W, acc);
+        else
+            rows_steps(mr, nv, a, len, b, bstep, bstep <= CLOSE ? AHEAD * bstep : 0, acc);
     }
     tile_finish(mr, nv, n, acc, f, c);
 }
