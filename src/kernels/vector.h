@@ -24,23 +24,36 @@ NAC_INLINE vec exp_vec(vec x)
     return nac_select(none, (vec){0}, p * (vec)power);
 }
 
-/* 3 ulp */
-NAC_INLINE vec sigmoid_vec(vec x)
+/* 1 / x for a finite x. Intel divides 16 numbers in as many cycles; an estimate of 14 bits and a step of Newton take a third of that. */
+NAC_INLINE vec reciprocal_vec(vec x)
 {
-    return 1 / (1 + exp_vec(-x));
+#if defined __AVX512F__
+    const vec estimate = (vec)_mm512_rcp14_ps((__m512)x);
+    return estimate + estimate * (1 - x * estimate);
+#else
+    return 1 / x;
+#endif
 }
 
-/* 3 ulp */
+/* x P(x^2) / Q(x^2), fitted to the least relative error where |x| <= 8.1; beyond, tanh is 1 to a part in 5 million. 6 ulp. */
 NAC_INLINE vec tanh_vec(vec x)
 {
-    /* Where |x| is small the quotient of polynomials keeps the relative precision that 1 - 2 / (exp(2 x) + 1) loses. */
+    x = nac_larger(splat(-8.1f), nac_smaller(splat(8.1f), x));
     const vec s = x * x;
-    vec       p = s * -5.70498872745e-3f + 2.06390887954e-2f;
-    p = p * s - 5.37397155531e-2f;
-    p = p * s + 1.33314422036e-1f;
-    p = p * s - 3.33332819422e-1f;
-    const vec near = p * s * x + x, far = 1 - 2 / (exp_vec(x + x) + 1);
-    return nac_select(s < 0.390625f, near, far);
+    vec       p = s * 2.91293869e-08f + 4.21715013e-05f, q = s * 1.63648019e-06f + 6.58533419e-04f;
+    p = p * s + 6.90555759e-03f;
+    q = q * s + 5.06393686e-02f;
+    p = p * s + 2.60367632e-01f;
+    q = q * s + 9.06200826e-01f;
+    p = p * s + 1.9375f;
+    q = q * s + 1.9375f;
+    return x * p * reciprocal_vec(q);
+}
+
+/* 4 ulp of 1/2, which are 2.4e-7, also where the result is smaller */
+NAC_INLINE vec sigmoid_vec(vec x)
+{
+    return 0.5f * tanh_vec(0.5f * x) + 0.5f;
 }
 #else
 NAC_INLINE vec exp_vec(vec x)
@@ -98,7 +111,8 @@ static inline int64_t panels_size(int64_t k, int64_t n)
 static inline void multiply_rows(int64_t rows, const real *const *a, int64_t k, int64_t n, const real *packed, const nac_finish *f, real *const *c)
 {
     const int64_t tiles = nac_ceil_div(rows, NAC_MR);
-    for (int64_t j = 0; j < n; j += NAC_NR)
+    for (int64_t j = 0; j < n; j += NAC_NR) {
+        const nac_finish here = nac_finish_from(f, j);
         for (int64_t t = 0; t < tiles; t++) {
             const int64_t r0 = nac_cut(rows, tiles, t), r1 = nac_cut(rows, tiles, t + 1);
             real         *to[NAC_MR];
@@ -107,8 +121,9 @@ static inline void multiply_rows(int64_t rows, const real *const *a, int64_t k, 
                 for (int64_t e = NAC_NR; f->beta != 0 && e < 2 * NAC_NR; e += 64 / (int64_t)sizeof(real))
                     __builtin_prefetch(to[r - r0] + e, 1); /* for the next panel: rows are far apart, and no processor foresees it */
             }
-            NAC_K(tile_rows)((int)(r1 - r0), nac_min(n - j, NAC_NR), 1, a + r0, k, packed + j * k, nac_width(nac_min(n - j, NAC_NR)), f, to);
+            NAC_K(tile_rows)((int)(r1 - r0), nac_min(n - j, NAC_NR), 1, a + r0, k, packed + j * k, nac_width(nac_min(n - j, NAC_NR)), &here, to);
         }
+    }
 }
 
 #endif
