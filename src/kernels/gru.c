@@ -67,7 +67,7 @@ void NAC_K(gru)(const nac_recurrent *s, const void *x, const void *wx, const voi
          *x_by_steps = h + s->batch * u;
     if (steps == 0 || u == 0)
         return;
-    first_state(s, h0, h);
+    first_state(s, h0, h, u);
     add_biases(u, s->reset_after, bias, outer, inner);
     const state_matrix by_zr = pack_state_matrix(s, u, 2 * u, wh, 3 * u, zr);
     const state_matrix by_candidate = pack_state_matrix(s, u, u, (const real *)wh + 2 * u, 3 * u, candidate);
@@ -89,13 +89,13 @@ void NAC_K(gru)(const nac_recurrent *s, const void *x, const void *wx, const voi
                 taken[r] = z[r] + 2 * u;
                 kept[r] = last[r] = z[r] + 3 * u;
             }
-            times_state(rows, from, &by_zr, 1, z);
+            times_state(rows, from, &by_zr, 1, NULL, z);
             if (s->reset_after)
-                times_state(rows, from, &by_candidate, 0, last);
+                times_state(rows, from, &by_candidate, 0, NULL, last);
             for (int64_t r = 0; r < rows; r++)
                 reset(u, s->reset_after, inner, from[r], z[r]);
             if (!s->reset_after)
-                times_state(rows, kept, &by_candidate, 1, taken);
+                times_state(rows, kept, &by_candidate, 1, NULL, taken);
             for (int64_t r = 0; r < rows; r++)
                 update(u, is_masked(s, mask, b0 + r, t), z[r], h + (b0 + r) * u, (real *)hs + ((b0 + r) * s->time + t) * u);
         }

@@ -34,25 +34,35 @@ static void step_on(int64_t u, bool masked, real *gates, real *h, real *c, real 
     NAC_VECTORS(i, n, u, show_some(n, masked, gates + 3 * u + i, c + i, h + i, hs + i));
 }
 
-/* wh in panels; h and c of the step at hand; x step by step. */
+/* Up to BESIDE bytes a sequence of the inputs' weights take part in each step: the rows of the state hold the input, too, and sums are written once. */
+enum { BESIDE = 1 << 16 };
+
+static int64_t inputs_beside(const nac_recurrent *s)
+{
+    return s->batch > 1 && s->in * 4 * s->units * (int64_t)sizeof(real) <= BESIDE * s->batch ? s->in : 0;
+}
+
+/* The weights in panels; the rows of the step at hand, each an input, if it is beside, and h; c; x step by step, if not. */
 size_t NAC_K(lstm_scratch)(const nac_recurrent *s)
 {
-    const int64_t u = s->units;
-    return (size_t)(panels_size(u, 4 * u) + s->batch * (2 * u + s->time * s->in)) * sizeof(real);
+    const int64_t u = s->units, in = inputs_beside(s);
+    return (size_t)(panels_size(in + u, 4 * u) + s->batch * (in + 2 * u + (in ? 0 : s->time * s->in))) * sizeof(real);
 }
 
 void NAC_K(lstm)(const nac_recurrent *s, const void *x, const void *wx, const void *wh, const void *bias, const void *h0, const void *c0,
                  const uint8_t *mask, void *hs, void *cs, void *gates, void *scratch)
 {
-    const int64_t u = s->units, steps = s->batch * s->time;
-    real         *packed = scratch, *h = packed + panels_size(u, 4 * u), *c = h + s->batch * u, *x_by_steps = c + s->batch * u;
+    const int64_t u = s->units, steps = s->batch * s->time, in = inputs_beside(s), width = in + u;
+    real         *packed = scratch, *state = packed + panels_size(width, 4 * u), *c = state + s->batch * width, *x_by_steps = c + s->batch * u;
     if (steps == 0 || u == 0)
         return;
-    first_state(s, h0, h);
-    first_state(s, c0, c);
-    const state_matrix by = pack_state_matrix(s, u, 4 * u, wh, 4 * u, packed);
-    by_steps(s, s->in, false, x, x_by_steps);
-    NAC_K(gemm)(false, false, steps, 4 * u, s->in, 1, x_by_steps, s->in, wx, 4 * u, 0, gates, 4 * u, bias, false);
+    first_state(s, h0, state + in, width);
+    first_state(s, c0, c, u);
+    const state_matrix by = in ? pack_both(in, wx, u, wh, 4 * u, packed) : pack_state_matrix(s, u, 4 * u, wh, 4 * u, packed);
+    if (in == 0) {
+        by_steps(s, s->in, false, x, x_by_steps);
+        NAC_K(gemm)(false, false, steps, 4 * u, s->in, 1, x_by_steps, s->in, wx, 4 * u, 0, gates, 4 * u, bias, false);
+    }
 
     const int     team = nac_team(step_work(s));
     const int64_t groups = groups_of(s, team);
@@ -62,14 +72,17 @@ void NAC_K(lstm)(const nac_recurrent *s, const void *x, const void *wx, const vo
         const real   *from[GROUP];
         real         *z[GROUP];
         for (int64_t r = 0; r < rows; r++)
-            from[r] = h + (b0 + r) * u;
+            from[r] = state + (b0 + r) * width;
         for (int64_t t = 0; t < s->time; t++) {
-            for (int64_t r = 0; r < rows; r++)
+            for (int64_t r = 0; r < rows; r++) {
                 z[r] = (real *)gates + (t * s->batch + b0 + r) * 4 * u;
-            times_state(rows, from, &by, 1, z);
+                memcpy(state + (b0 + r) * width, (const real *)x + row_of(s, b0 + r, t) * in, (size_t)in * sizeof(real));
+            }
+            times_state(rows, from, &by, in ? 0 : 1, in ? bias : NULL, z);
             for (int64_t r = 0; r < rows; r++) {
                 const int64_t b = b0 + r;
-                step_on(u, is_masked(s, mask, b, t), z[r], h + b * u, c + b * u, (real *)hs + (b * s->time + t) * u, (real *)cs + (t * s->batch + b) * u);
+                step_on(u, is_masked(s, mask, b, t), z[r], state + b * width + in, c + b * u, (real *)hs + (b * s->time + t) * u,
+                        (real *)cs + (t * s->batch + b) * u);
             }
         }
     }

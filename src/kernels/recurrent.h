@@ -4,13 +4,19 @@
 
 #include "kernels/vector.h"
 
+/* What sequence b holds for step t. */
+static inline int64_t row_of(const nac_recurrent *s, int64_t b, int64_t t)
+{
+    return b * s->time + (s->reverse ? s->time - 1 - t : t);
+}
+
 /* (batch, time, width) as (time, batch, width) in the order of processing, or back. The rows of a step lie beside each other: as far apart as sequences
    they would share a few lines of each cache, where steps are a power of two. */
 static inline void by_steps(const nac_recurrent *s, int64_t width, bool back, const real *x, real *y)
 {
     for (int64_t b = 0; b < s->batch; b++)
         for (int64_t t = 0; t < s->time; t++) {
-            const int64_t row = (b * s->time + (s->reverse ? s->time - 1 - t : t)) * width, step = (t * s->batch + b) * width;
+            const int64_t row = row_of(s, b, t) * width, step = (t * s->batch + b) * width;
             memcpy(y + (back ? row : step), x + (back ? step : row), (size_t)width * sizeof(real));
         }
 }
@@ -51,17 +57,29 @@ static inline state_matrix pack_state_matrix(const nac_recurrent *s, int64_t k, 
     return (state_matrix){matrix, s->batch > 1 ? panels : NULL, k, n, ld};
 }
 
-static inline void times_state(int64_t rows, const real *const *from, const state_matrix *m, real beta, real *const *to)
+/* The rows of two matrices of n columns, one below the other: for rows that hold the input before the state. */
+static inline state_matrix pack_both(int64_t in, const real *wx, int64_t u, const real *wh, int64_t n, real *panels)
+{
+    for (int64_t j = 0; j < n; j += NAC_NR) {
+        const int64_t columns = nac_min(n - j, NAC_NR);
+        real         *panel = panels + j * (in + u);
+        NAC_K(tile_pack)(false, in, columns, wx + j, n, panel);
+        NAC_K(tile_pack)(false, u, columns, wh + j, n, panel + in * nac_width(columns));
+    }
+    return (state_matrix){NULL, panels, in + u, n, n};
+}
+
+static inline void times_state(int64_t rows, const real *const *from, const state_matrix *m, real beta, const real *bias, real *const *to)
 {
     if (m->panels)
-        multiply_rows(rows, from, m->k, m->n, m->panels, &(nac_finish){.alpha = 1, .beta = beta}, to);
+        multiply_rows(rows, from, m->k, m->n, m->panels, &(nac_finish){.alpha = 1, .beta = beta, .bias = bias}, to);
     else
-        NAC_K(gemm)(false, false, 1, m->n, m->k, 1, *from, m->k, m->matrix, m->ld, beta, *to, m->n, NULL, false);
+        NAC_K(gemm)(false, false, 1, m->n, m->k, 1, *from, m->k, m->matrix, m->ld, beta, *to, m->n, bias, false);
 }
 
 static inline bool is_masked(const nac_recurrent *s, const uint8_t *mask, int64_t b, int64_t t)
 {
-    return mask && !mask[b * s->time + (s->reverse ? s->time - 1 - t : t)];
+    return mask && !mask[row_of(s, b, t)];
 }
 
 /* Sums of columns, in blocks of rows to keep their precision. */
@@ -83,13 +101,15 @@ static inline void sum_columns(int64_t rows, int64_t n, const real *x, real *y)
     }
 }
 
-static inline void first_state(const nac_recurrent *s, const real *from, real *to)
+/* Rows of `to` are width apart. */
+static inline void first_state(const nac_recurrent *s, const real *from, real *to, int64_t width)
 {
-    const size_t bytes = (size_t)(s->batch * s->units) * sizeof(real);
-    if (from)
-        memcpy(to, from, bytes);
-    else
-        memset(to, 0, bytes);
+    const size_t bytes = (size_t)s->units * sizeof(real);
+    for (int64_t b = 0; b < s->batch; b++)
+        if (from)
+            memcpy(to + b * width, from + b * s->units, bytes);
+        else
+            memset(to + b * width, 0, bytes);
 }
 
 /* The states of sequence b before each of its steps, step by step. */
