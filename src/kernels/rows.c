@@ -205,7 +205,7 @@ static int64_t stat_blocks(int64_t outer)
 size_t NAC_K(moments_scratch)(int64_t outer, int64_t c, int64_t inner)
 {
     (void)inner;
-    return (size_t)(2 * stat_blocks(outer) * c + c) * sizeof(real);
+    return (size_t)(5 * stat_blocks(outer) * c) * sizeof(real);
 }
 
 /* Vectors of one number a channel are repeated, so that loops over rows of few channels are long. */
@@ -225,94 +225,172 @@ static const real *repeated(int64_t c, const real *v, real *to)
     return to;
 }
 
-/* The sums of one block of n numbers, n a multiple of c: a of x - shift and b of (x - shift)^2, or, with dy, a of dy and b of dy (x - shift). */
-static void sum_block(int64_t n, int64_t c, const real *dy, const real *x, const real *shift, real *a, real *b)
+/* Sums of columns, STRIPE vectors of them at a time, over rows that are w apart: to s is added x - h and to q (x - h)^2, or, with dy, dy and dy (x - h). */
+enum { STRIPE = 4, STRIPE_N = STRIPE * NAC_W };
+
+NAC_INLINE void sum_stripe(const int nv, int64_t last, int64_t rows, int64_t w, const real *dy, const real *x, const real *h, real *s, real *q)
 {
-    real shifts[WIDE], sums[WIDE], dots[WIDE];
-    int64_t w = wide(c);
-    const real *h = repeated(c, shift, shifts);
-    real *s = w == c ? a : sums, *q = w == c ? b : dots;
-    memset(s, 0, (size_t)w * sizeof(real));
-    memset(q, 0, (size_t)w * sizeof(real));
-    for (int64_t at = 0; at < n; at += w) {
-        int64_t m = n - at < w ? n - at : w;
-        if (dy) {
-#pragma omp simd
-            for (int64_t i = 0; i < m; i++) {
-                s[i] += dy[at + i];
-                q[i] += dy[at + i] * (x[at + i] - h[i]);
-            }
-            continue;
+    vec sum[STRIPE], dot[STRIPE], shift[STRIPE];
+    NAC_UNROLL
+    for (int v = 0; v < nv; v++) {
+        const int64_t n = v < nv - 1 ? NAC_W : last;
+        shift[v] = load_some(h + v * NAC_W, n);
+        sum[v] = load_some(s + v * NAC_W, n);
+        dot[v] = load_some(q + v * NAC_W, n);
+    }
+    for (int64_t r = 0; r < rows; r++, x += w)
+        NAC_UNROLL
+        for (int v = 0; v < nv; v++) {
+            const int64_t n = v < nv - 1 ? NAC_W : last;
+            const vec     d = load_some(x + v * NAC_W, n) - shift[v];
+            vec           e = d;
+            if (dy)
+                e = load_some(dy + r * w + v * NAC_W, n);
+            sum[v] += e;
+            dot[v] += e * d;
         }
-#pragma omp simd
-        for (int64_t i = 0; i < m; i++) {
-            real d = x[at + i] - h[i];
-            s[i] += d;
-            q[i] += d * d;
+    NAC_UNROLL
+    for (int v = 0; v < nv; v++) {
+        const int64_t n = v < nv - 1 ? NAC_W : last;
+        store_some(s + v * NAC_W, sum[v], n);
+        store_some(q + v * NAC_W, dot[v], n);
+    }
+}
+
+static void sum_rows(int64_t rows, int64_t w, const real *dy, const real *x, const real *h, real *s, real *q)
+{
+    for (int64_t j = 0; j < w; j += STRIPE_N) {
+        const int64_t last = (nac_min(w - j, STRIPE_N) - 1) % NAC_W + 1;
+        const real   *d = dy ? dy + j : NULL;
+        switch ((nac_min(w - j, STRIPE_N) - 1) / NAC_W) {
+        case 0:
+            sum_stripe(1, last, rows, w, d, x + j, h + j, s + j, q + j);
+            break;
+        case 1:
+            sum_stripe(2, last, rows, w, d, x + j, h + j, s + j, q + j);
+            break;
+        case 2:
+            sum_stripe(3, last, rows, w, d, x + j, h + j, s + j, q + j);
+            break;
+        default:
+            if (last == NAC_W)
+                sum_stripe(4, NAC_W, rows, w, d, x + j, h + j, s + j, q + j);
+            else
+                sum_stripe(4, last, rows, w, d, x + j, h + j, s + j, q + j);
         }
     }
-    if (w == c)
-        return;
-    memcpy(a, s, (size_t)c * sizeof(real));
-    memcpy(b, q, (size_t)c * sizeof(real));
-    for (int64_t at = c; at < w; at += c)
-        for (int64_t i = 0; i < c; i++) {
-            a[i] += s[at + i];
-            b[i] += q[at + i];
-        }
+}
+
+/* The same for rows of c numbers, side by side: rows of few are taken some at once. */
+static void sum_narrow(int64_t rows, int64_t c, const real *dy, const real *x, const real *h, real *s, real *q)
+{
+    const int64_t w = nac_ceil_div(STRIPE_N, c) * c, whole = rows * c / w;
+    real          hs[2 * STRIPE_N], sums[2 * STRIPE_N], dots[2 * STRIPE_N];
+    for (int64_t i = 0; i < w; i++) {
+        hs[i] = h[i % c];
+        sums[i] = dots[i] = 0;
+    }
+    sum_rows(whole, w, dy, x, hs, sums, dots);
+    for (int64_t i = 0, at = whole * w; at + i < rows * c; i++) {
+        const real d = x[at + i] - hs[i], e = dy ? dy[at + i] : d;
+        sums[i] += e;
+        dots[i] += e * d;
+    }
+    for (int64_t i = 0; i < w; i++) {
+        s[i % c] += sums[i];
+        q[i % c] += dots[i];
+    }
 }
 
 /* The same where each channel has `inner` numbers side by side. */
-static void sum_inner(int64_t outer, int64_t c, int64_t inner, const real *dy, const real *x, const real *shift, real *a, real *b)
+static void sum_inner(int64_t outer, int64_t c, int64_t inner, const real *dy, const real *x, const real *h, real *s, real *q)
 {
-    memset(a, 0, (size_t)c * sizeof(real));
-    memset(b, 0, (size_t)c * sizeof(real));
     for (int64_t o = 0; o < outer; o++)
         for (int64_t i = 0; i < c; i++) {
-            real s = 0, q = 0;
+            real    sum = 0, dot = 0;
             int64_t at = (o * c + i) * inner;
-#pragma omp simd reduction(+ : s, q)
+#pragma omp simd reduction(+ : sum, dot)
             for (int64_t t = at; t < at + inner; t++) {
-                real d = x[t] - shift[i], e = dy ? dy[t] : d;
-                s += e;
-                q += e * d;
+                real d = x[t] - h[i], e = dy ? dy[t] : d;
+                sum += e;
+                dot += e * d;
             }
-            a[i] += s;
-            b[i] += q;
+            s[i] += sum;
+            q[i] += dot;
         }
 }
 
-/* part[k][i] = the sums over block k for channel i. */
-static void partial_sums(int64_t outer, int64_t c, int64_t inner, const real *dy, const real *x, const real *shift, real *a, real *b)
+static void sum_channels(int64_t rows, int64_t c, int64_t inner, const real *dy, const real *x, const real *h, real *s, real *q)
 {
-    int64_t blocks = stat_blocks(outer);
-#pragma omp parallel for schedule(static) if (outer * c * inner > NAC_PARALLEL)
-    for (int64_t k = 0; k < blocks; k++) {
-        int64_t from = outer * k / blocks, rows = outer * (k + 1) / blocks - from, at = from * c * inner;
-        if (inner == 1)
-            sum_block(rows * c, c, dy ? dy + at : NULL, x + at, shift, a + k * c, b + k * c);
-        else
-            sum_inner(rows, c, inner, dy ? dy + at : NULL, x + at, shift, a + k * c, b + k * c);
+    if (inner != 1)
+        sum_inner(rows, c, inner, dy, x, h, s, q);
+    else if (c < STRIPE_N)
+        sum_narrow(rows, c, dy, x, h, s, q);
+    else
+        sum_rows(rows, c, dy, x, h, s, q);
+}
+
+/* Rows that stay in the first cache. */
+static int64_t near_rows(int64_t c, int64_t inner)
+{
+    return nac_max(1, 16384 / (int64_t)sizeof(real) / nac_max(1, c * inner));
+}
+
+/* The mean of some rows, less the channel's number in the row at `first`, and the squares about it. The sums of a few rows are about the mean of the few
+   before, which is as near as the squares need, since what lies between the two is part of them, and go to the others as Chan, Golub and LeVeque add
+   them (1979). work: (3, c). */
+static void moments_of(int64_t rows, int64_t c, int64_t inner, const real *x, const real *first, real *mean, real *squares, real *work)
+{
+    const int64_t step = near_rows(c, inner);
+    real         *h = work, *s = h + c, *q = s + c;
+    memset(mean, 0, (size_t)c * sizeof(real));
+    memset(squares, 0, (size_t)c * sizeof(real));
+    memset(work, 0, (size_t)(3 * c) * sizeof(real));
+    sum_channels(nac_min(step, rows), c, inner, NULL, x, h, s, q);
+    for (int64_t i = 0; rows > 0 && i < c; i++)
+        h[i] = s[i] / (real)(nac_min(step, rows) * inner);
+    for (int64_t r = 0; r < rows; r += step) {
+        const real count = (real)(nac_min(step, rows - r) * inner), before = (real)(r * inner), part = count / (before + count);
+        memset(s, 0, (size_t)(2 * c) * sizeof(real));
+        sum_channels(nac_min(step, rows - r), c, inner, NULL, x + r * c * inner, h, s, q);
+        for (int64_t i = 0; i < c; i++) {
+            const real off = s[i] / count, away = h[i] - first[i * inner] + off - mean[i];
+            squares[i] += q[i] - s[i] * off + away * away * before * part;
+            mean[i] += away * part;
+            h[i] += off;
+        }
     }
 }
 
 void NAC_K(moments)(int64_t outer, int64_t c, int64_t inner, const void *x_, void *mean_, void *var_, void *scratch)
 {
     const real *x = x_;
-    real *mean = mean_, *var = var_;
-    int64_t blocks = stat_blocks(outer);
-    real count = (real)(outer * inner), *a = scratch, *b = a + blocks * c, *shift = b + blocks * c;
-    for (int64_t i = 0; i < c; i++)     /* near the mean, so that the squares do not cancel */
-        shift[i] = outer > 0 && inner > 0 ? x[i * inner] : 0;
-    partial_sums(outer, c, inner, NULL, x, shift, a, b);
-    NAC_K(reduce)(NAC_RSUM, 1, blocks, c, a, mean);
-    for (int64_t i = 0; i < c; i++)
-        mean[i] = mean[i] / count + shift[i];
-    memcpy(shift, mean, (size_t)c * sizeof(real));
-    partial_sums(outer, c, inner, NULL, x, shift, a, b);
-    NAC_K(reduce)(NAC_RSUM, 1, blocks, c, b, var);
-    for (int64_t i = 0; i < c; i++)
-        var[i] /= count;
+    real *mean = mean_, *var = var_, *work = scratch;
+    int64_t blocks = stat_blocks(outer), done = 0;
+    if (outer * inner == 0)
+        blocks = 0;
+#pragma omp parallel for schedule(static) if (outer * c * inner > NAC_PARALLEL)
+    for (int64_t k = 0; k < blocks; k++) {
+        int64_t from = outer * k / blocks;
+        real   *at = work + 5 * k * c;
+        moments_of(outer * (k + 1) / blocks - from, c, inner, x + from * c * inner, x, at, at + c, at + 2 * c);
+    }
+    memset(mean, 0, (size_t)c * sizeof(real));
+    memset(var, 0, (size_t)c * sizeof(real));
+    for (int64_t k = 0; k < blocks; k++) {
+        const int64_t count = (outer * (k + 1) / blocks - outer * k / blocks) * inner;
+        const real   *at = work + 5 * k * c, part = (real)count / (real)(done + count);
+        for (int64_t i = 0; i < c; i++) {
+            const real away = at[i] - mean[i];
+            var[i] += at[c + i] + away * away * (real)done * part;
+            mean[i] += away * part;
+        }
+        done += count;
+    }
+    for (int64_t i = 0; i < c; i++) {
+        mean[i] = blocks ? mean[i] + x[i * inner] : (real)NAN;
+        var[i] = var[i] < 0 ? 0 : var[i] / (real)(outer * inner);
+    }
 }
 
 /* Rows that are worked on at once. */
@@ -386,7 +464,11 @@ void NAC_K(batch_norm_grad)(int64_t outer, int64_t c, int64_t inner, const void 
     int64_t blocks = stat_blocks(outer), n = outer * c * inner;
     real *a = scratch, *b = a + blocks * c, *k = b + blocks * c, *slope = k + c, *rest = slope + c, *dx = dx_, *dgamma = dgamma_, *dbeta = dbeta_;
     real count = (real)(outer * inner);
-    partial_sums(outer, c, inner, dy, x, mean, a, b);
+    memset(a, 0, (size_t)(2 * blocks * c) * sizeof(real));
+#pragma omp parallel for schedule(static) if (n > NAC_PARALLEL)
+    for (int64_t j = 0; j < blocks; j++)
+        for (int64_t r = outer * j / blocks, end = outer * (j + 1) / blocks, step = near_rows(c, inner); r < end; r += step)
+            sum_channels(nac_min(step, end - r), c, inner, dy + r * c * inner, x + r * c * inner, mean, a + j * c, b + j * c);
     NAC_K(reduce)(NAC_RSUM, 1, blocks, c, a, dbeta);
     NAC_K(reduce)(NAC_RSUM, 1, blocks, c, b, dgamma);
     for (int64_t i = 0; i < c; i++) {

@@ -761,6 +761,64 @@ START_TEST(faded_moments)
 }
 END_TEST
 
+/* Means and variances of channels far from 0 and that jump: about their own mean in double, and with the sums of the gradient. */
+START_TEST(statistics)
+{
+    TABLE(k, f64);
+    for (int round = 0; round < 60; round++) {
+        const int64_t outer = round == 0 ? 0 : pick(1, round % 3 ? 300 : 20000), c = pick(1, round % 3 ? 150 : 9), inner = round % 4 == 3 ? pick(2, 9) : 1,
+                      n = outer * c * inner;
+        array x = made_random(f64, n), dy = made_random(f64, n), mean = make(f64, c), var = make(f64, c), rstd = make(f64, c), dgamma = make(f64, c),
+              dbeta = make(f64, c);
+        const size_t a = k->moments_scratch(outer, c, inner), b = k->batch_norm_grad_scratch(outer, c, inner);
+        void        *scratch = malloc((a > b ? a : b) + 1);
+        for (int64_t i = 0; i < n; i++) {
+            x.d[i] = (float)(x.d[i] * 0.01 + (i < n / 2 ? 3 : 5) + (double)(i / inner % c));
+            if (f64)
+                ((double *)x.p)[i] = x.d[i];
+            else
+                ((float *)x.p)[i] = (float)x.d[i];
+        }
+        k->moments(outer, c, inner, x.p, mean.p, var.p, scratch);
+        for (int64_t i = 0; i < c; i++)
+            if (f64)
+                ((double *)rstd.p)[i] = 1;
+            else
+                ((float *)rstd.p)[i] = 1;
+        k->batch_norm_grad(outer, c, inner, dy.p, x.p, NULL, mean.p, rstd.p, NULL, dgamma.p, dbeta.p, scratch);
+        for (int64_t i = 0; i < c; i++) {
+            double sum = 0, squares = 0, of_dy = 0, dot = 0, size = 0;
+            for (int64_t o = 0; o < outer; o++)
+                for (int64_t e = 0; e < inner; e++)
+                    sum += x.d[(o * c + i) * inner + e];
+            const double exact = sum / (double)(outer * inner);
+            for (int64_t o = 0; o < outer; o++)
+                for (int64_t e = 0; e < inner; e++) {
+                    const int64_t at = (o * c + i) * inner + e;
+                    squares += (x.d[at] - exact) * (x.d[at] - exact);
+                    of_dy += dy.d[at];
+                    dot += dy.d[at] * (x.d[at] - value(mean, i));
+                    size += fabs(dy.d[at]);
+                }
+            const double variance = squares / (double)(outer * inner), ulp = f64 ? 0x1p-52 : 0x1p-23;
+            if (outer == 0) {
+                ck_assert(isnan(value(mean, i)) && isnan(value(var, i)) && value(dgamma, i) == 0 && value(dbeta, i) == 0);
+                continue;
+            }
+            ck_assert_msg(fabs(value(mean, i) - exact) <= 4 * ulp * fabs(exact), "mean %ld of (%ld, %ld, %ld) is %.17g, not %.17g", (long)i, (long)outer,
+                          (long)c, (long)inner, value(mean, i), exact);
+            ck_assert_msg(fabs(value(var, i) - variance) <= 300 * ulp * variance, "variance %ld of (%ld, %ld, %ld) is %.17g, not %.17g",
+                          (long)i, (long)outer, (long)c, (long)inner, value(var, i), variance);
+            ck_assert_msg(fabs(value(dbeta, i) - of_dy) <= 40 * ulp * (1 + size) && fabs(value(dgamma, i) - dot) <= 80 * ulp * (1 + size),
+                          "sums %ld of (%ld, %ld, %ld) are %.17g and %.17g, not %.17g and %.17g", (long)i, (long)outer, (long)c, (long)inner,
+                          value(dbeta, i), value(dgamma, i), of_dy, dot);
+        }
+        drop(x), drop(dy), drop(mean), drop(var), drop(rstd), drop(dgamma), drop(dbeta);
+        free(scratch);
+    }
+}
+END_TEST
+
 /* GRU ---- */
 
 typedef struct {
@@ -902,6 +960,7 @@ int main(void)
     tcase_add_loop_test(tests, lstm_differences, 0, 6);
     tcase_add_loop_test(tests, lstm_types_agree, 0, 6);
     tcase_add_loop_test(tests, faded_moments, 0, 6);
+    tcase_add_loop_test(tests, statistics, 0, 6);
     tcase_add_loop_test(tests, gru_forward, 0, 6);
     tcase_add_loop_test(tests, gru_differences, 0, 6);
     suite_add_tcase(suite, tests);
