@@ -2,9 +2,10 @@
 #include "kernels/tile.h"
 
 /* Blocks of k and of rows of A: a panel of B streams from a near cache, a block of A stays in the second. Where B is larger than NEAR bytes,
-   GROUP panels of it are packed at once, in blocks of FAR_KC, so that C, which does not stay near either, is called up less often; rows of A^T from
-   FAR numbers on are copied COPIED at a time. A's copy serves COLUMNS columns. Tiles call up B's rows AHEAD of the one at hand, if they are CLOSE to each
-   other. Up to FEW rows of A^T are not copied, nor is B packed for tiles whose number times the length of its rows is at most SPREAD. */
+   GROUP panels of it are packed at once, in blocks of FAR_KC, so that C, which does not stay near either, is called up less often; where B is small,
+   a tile's rows go through GROUP panels before the next. Rows of A^T from FAR numbers on are copied COPIED at a time. A's copy serves COLUMNS columns.
+   Tiles call up B's rows AHEAD of the one at hand, if they are CLOSE to each other. Up to FEW rows of A^T are not copied, nor is B packed for tiles whose
+   number times the length of its rows is at most SPREAD. */
 enum {
     FAR_KC = (NAC_VECTOR_BYTES == 32 ? 2048 : 1536) / sizeof(real),
     MC = 288,
@@ -15,7 +16,7 @@ enum {
     NEAR = 1 << 21,
     GROUP = NAC_VECTOR_BYTES == 64 ? 4 : 8,
     COLUMNS = NAC_VECTOR_BYTES == 64 ? 1024 : 4096,
-    SPREAD = NAC_VECTOR_BYTES == 64 ? 0 : 12288 / sizeof(real),
+    SPREAD = (NAC_VECTOR_BYTES == 64 ? 4096 : 12288) / sizeof(real),
     FAR = 8192 / sizeof(real),
     COPIED = 8,
     FAR_ROWS = 8,
@@ -103,26 +104,34 @@ NAC_INLINE void tile_finish(const int mr, const int nv, int64_t n, vec acc[NAC_M
     }
 }
 
-/* Steps of k. Where B is packed, its step is a constant to the compiler, which has too few registers for twelve rows else. */
-NAC_INLINE void rows_steps(const int mr, const int nv, const real *const *a, int64_t len, const real *b, int64_t bstep, int64_t ahead, vec acc[NAC_MR][NAC_NV])
+/* Steps of k. Where B is packed, its step is a constant to the compiler, which has too few registers for twelve rows else. Lines of the next tile's rows
+   are called up as those of this are begun, not all at once: there are few buffers for them. */
+NAC_INLINE void rows_steps(const int mr, const int nv, const real *const *a, int64_t next, int64_t len, const real *b, int64_t bstep, int64_t ahead,
+                           vec acc[NAC_MR][NAC_NV])
 {
-    for (int64_t k = 0; k < len; k++, b += bstep) {
-        NAC_UNROLL
-        for (int v = 0; v < nv; v += LINE / NAC_W)
-            __builtin_prefetch(b + ahead + v * NAC_W);
-        vec bv[NAC_NV];
-        NAC_UNROLL
-        for (int v = 0; v < nv; v++)
-            bv[v] = nac_load(b + v * NAC_W);
-        NAC_UNROLL
-        for (int i = 0; i < mr; i++)
+    for (int64_t k = 0; k < len;) {
+        if (next)
+            NAC_UNROLL
+            for (int i = 0; i < mr; i++)
+                __builtin_prefetch(a[i] + next + k);
+        for (const int64_t end = next ? nac_min(k + LINE, len) : len; k < end; k++, b += bstep) {
+            NAC_UNROLL
+            for (int v = 0; v < nv; v += LINE / NAC_W)
+                __builtin_prefetch(b + ahead + v * NAC_W);
+            vec bv[NAC_NV];
             NAC_UNROLL
             for (int v = 0; v < nv; v++)
-                acc[i][v] += a[i][k] * bv[v];
+                bv[v] = nac_load(b + v * NAC_W);
+            NAC_UNROLL
+            for (int i = 0; i < mr; i++)
+                NAC_UNROLL
+                for (int v = 0; v < nv; v++)
+                    acc[i][v] += a[i][k] * bv[v];
+        }
     }
 }
 
-NAC_INLINE void rows_core(const int mr, const int nv, int64_t n, int64_t segments, const real *const *rows, int64_t len,
+NAC_INLINE void rows_core(const int mr, const int nv, int64_t n, int64_t segments, const real *const *rows, int64_t next, int64_t len,
                           const real *b, int64_t bstep, const nac_finish *f, real *const *c)
 {
     vec acc[NAC_MR][NAC_NV];
@@ -136,10 +145,12 @@ NAC_INLINE void rows_core(const int mr, const int nv, int64_t n, int64_t segment
         NAC_UNROLL
         for (int i = 0; i < mr; i++)
             a[i] = rows[i];
-        if (bstep == nv * NAC_W)
-            rows_steps(mr, nv, a, len, b, nv * NAC_W, AHEAD * nv * NAC_W, acc);
+        if (bstep != nv * NAC_W)
+            rows_steps(mr, nv, a, 0, len, b, bstep, bstep <= CLOSE ? AHEAD * bstep : 0, acc);
+        else if (next)
+            rows_steps(mr, nv, a, next, len, b, nv * NAC_W, AHEAD * nv * NAC_W, acc);
         else
-            rows_steps(mr, nv, a, len, b, bstep, bstep <= CLOSE ? AHEAD * bstep : 0, acc);
+            rows_steps(mr, nv, a, 0, len, b, nv * NAC_W, AHEAD * nv * NAC_W, acc);
     }
     tile_finish(mr, nv, n, acc, f, c);
 }
@@ -174,14 +185,14 @@ NAC_INLINE void cols_core(const int mr, const int nv, int64_t n, int64_t count, 
     tile_finish(mr, nv, n, acc, f, c);
 }
 
-typedef void rows_fn(int64_t, int64_t, const real *const *, int64_t, const real *, int64_t, const nac_finish *, real *const *);
+typedef void rows_fn(int64_t, int64_t, const real *const *, int64_t, int64_t, const real *, int64_t, const nac_finish *, real *const *);
 typedef void cols_fn(int64_t, int64_t, const nac_run *, int64_t, int64_t, int64_t, const nac_finish *, real *const *);
 
 #define TILE(mr, nv) \
-    static void rows_##mr##_##nv(int64_t n, int64_t segments, const real *const *rows, int64_t len, const real *b, \
+    static void rows_##mr##_##nv(int64_t n, int64_t segments, const real *const *rows, int64_t next, int64_t len, const real *b, \
                                  int64_t bstep, const nac_finish *f, real *const *c) \
     { \
-        rows_core(mr, nv, n, segments, rows, len, b, bstep, f, c); \
+        rows_core(mr, nv, n, segments, rows, next, len, b, bstep, f, c); \
     } \
     static void cols_##mr##_##nv(int64_t n, int64_t count, const nac_run *runs, int64_t shift, int64_t astep, \
                                  int64_t bstep, const nac_finish *f, real *const *c) \
@@ -211,17 +222,23 @@ NARROW(1) NARROW(2) NARROW(3) NARROW(4)
 static rows_fn *const rows_tiles[NAC_MR][NAC_NV] = ALL(rows);
 static cols_fn *const cols_tiles[NAC_MR][NAC_NV] = ALL(cols);
 
-void NAC_K(tile_rows)(int mr, int64_t n, int64_t segments, const real *const *rows, int64_t len, const real *b,
-                      int64_t bstep, const nac_finish *finish, real *const *c)
+static void rows_tile(int mr, int64_t n, int64_t segments, const real *const *rows, int64_t next, int64_t len, const real *b, int64_t bstep,
+                      const nac_finish *finish, real *const *c)
 {
     const int64_t v = (n - 1) / NAC_W;
     if (v >= 2 && mr > NAC_MR / 2) {
         const int half = (mr + 1) / 2;
-        rows_tiles[half - 1][v](n, segments, rows, len, b, bstep, finish, c);
-        rows_tiles[mr - half - 1][v](n, segments, rows + half, len, b, bstep, finish, c + half);
+        rows_tiles[half - 1][v](n, segments, rows, next, len, b, bstep, finish, c);
+        rows_tiles[mr - half - 1][v](n, segments, rows + half, next, len, b, bstep, finish, c + half);
         return;
     }
-    rows_tiles[mr - 1][v](n, segments, rows, len, b, bstep, finish, c);
+    rows_tiles[mr - 1][v](n, segments, rows, next, len, b, bstep, finish, c);
+}
+
+void NAC_K(tile_rows)(int mr, int64_t n, int64_t segments, const real *const *rows, int64_t len, const real *b,
+                      int64_t bstep, const nac_finish *finish, real *const *c)
+{
+    rows_tile(mr, n, segments, rows, 0, len, b, bstep, finish, c);
 }
 
 void NAC_K(tile_cols)(int mr, int64_t n, int64_t count, const nac_run *runs, int64_t astep, int64_t bstep,
@@ -412,7 +429,7 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
 {
     const bool    copied = copies(g);
     const int64_t tiles = nac_ceil_div(i1 - i0, NAC_MR);
-    const int64_t most = is_far(g) ? FAR_KC : NAC_KC, group = (is_far(g) ? GROUP : 1) * NAC_NR;
+    const int64_t most = is_far(g) ? FAR_KC : NAC_KC, group = (is_far(g) || g->whole ? GROUP : 1) * NAC_NR;
     const int64_t kc_max = g->whole ? g->k : nac_ceil_div(nac_ceil_div(g->k, nac_ceil_div(g->k, most)), 8) * 8;
     const bool    far_a = !copied && !g->ta && g->m * g->lda * (int64_t)sizeof(real) >= NEAR, far_c = g->m * g->ldc * (int64_t)sizeof(real) >= NEAR;
     alignas(64) real b_panel[GROUP * FAR_KC * NAC_NR];
@@ -442,10 +459,7 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
             for (int64_t t = 0; t < tiles; t++) {
                 const int64_t i = i0 + nac_cut(i1 - i0, tiles, t);
                 const int     mr = (int)(i0 + nac_cut(i1 - i0, tiles, t + 1) - i);
-                if (far_a && j == j0)
-                    for (int64_t r = i + mr; r < nac_min(i + mr + NAC_MR, i1); r++)
-                        for (int64_t e = 0; e < kc; e += LINE)
-                            __builtin_prefetch(g->a + r * g->lda + p0 + e);
+                const int64_t next = far_a && j == j0 && t + 1 < tiles ? mr * g->lda : 0;
                 for (int64_t jp = j; jp < jn; jp += NAC_NR) {
                     const int64_t     n = nac_min(jn - jp, NAC_NR), step = bstep ? bstep : nac_width(n);
                     const real       *bp = g->packed ? g->packed + jp * g->k + p0 * step : b + (jp - j) * (bstep ? 1 : kc);
@@ -463,7 +477,7 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
                         const real *rows[NAC_MR];
                         for (int r = 0; r < mr; r++)
                             rows[r] = copied ? a_block + (i - i0 + r) * stride : g->a + (i + r) * g->lda + p0;
-                        NAC_K(tile_rows)(mr, n, 1, rows, kc, bp, step, f, c);
+                        rows_tile(mr, n, 1, rows, jp == j0 ? next : 0, kc, bp, step, f, c);
                     }
                 }
             }
