@@ -159,19 +159,45 @@ void NAC_K(reduce_parts)(nac_reduce_kind kind, int64_t outer, int64_t n, const v
         y[o] = tree_of_parts(kind, n, (const real *)parts + o * ((n + CHUNK - 1) / CHUNK)) / (kind == NAC_RMEAN ? (real)n : 1);
 }
 
+/* The first of the largest (smallest) numbers that lie `step` apart, or the first NaN. */
+static int64_t first_best(bool min, int64_t n, int64_t step, const real *x)
+{
+    int64_t best = 0;
+    for (int64_t k = 1; k < n; k++) {
+        real v = x[k * step], b = x[best * step];
+        if (b == b && (v != v || (min ? v < b : v > b)))
+            best = k;
+    }
+    return best;
+}
+
+/* The same for numbers side by side: first which, then where. */
+static int64_t first_best_of_row(bool min, int64_t n, const real *x)
+{
+    real    top = x[0], bottom = x[0];
+    int32_t none = 0;
+#pragma omp simd reduction(max : top) reduction(min : bottom) reduction(+ : none)
+    for (int64_t k = 0; k < n; k++) {
+        top = x[k] > top ? x[k] : top;
+        bottom = x[k] < bottom ? x[k] : bottom;
+        none += x[k] != x[k];
+    }
+    if (none)
+        return first_best(min, n, 1, x);
+    const real best = min ? bottom : top;
+    int64_t    k = 0;
+    while (x[k] != best)
+        k++;
+    return k;
+}
+
 void NAC_K(argmax)(bool min, int64_t outer, int64_t n, int64_t inner, const void *x_, int64_t *y)
 {
     const real *x = x_;
     for (int64_t o = 0; o < outer; o++)
         for (int64_t i = 0; i < inner; i++) {
             const real *row = x + o * n * inner + i;
-            int64_t best = 0;
-            for (int64_t k = 1; k < n; k++) {
-                real v = row[k * inner], b = row[best * inner];
-                if (b == b && (v != v || (min ? v < b : v > b)))
-                    best = k;
-            }
-            y[o * inner + i] = best;
+            y[o * inner + i] = inner == 1 && n >= 32 ? first_best_of_row(min, n, row) : first_best(min, n, inner, row);
         }
 }
 

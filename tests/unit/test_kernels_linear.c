@@ -819,6 +819,40 @@ START_TEST(statistics)
 }
 END_TEST
 
+/* The first of equals, the first NaN, rows of every length, infinities. */
+START_TEST(first_of_the_largest)
+{
+    TABLE(k, f64);
+    for (int round = 0; round < 300; round++) {
+        const int64_t outer = pick(1, 5), n = pick(1, 200), inner = round % 4 ? 1 : pick(2, 5);
+        const bool    min = round & 1;
+        array         x = made_random(f64, outer * n * inner);
+        int64_t      *y = malloc((size_t)(outer * inner) * sizeof *y);
+        for (int64_t i = 0; i < x.n; i++) {
+            x.d[i] = round % 3 ? pick(0, 4) : x.d[i];
+            if (round % 5 == 0 && pick(0, 40) == 0)
+                x.d[i] = pick(0, 1) ? NAN : pick(0, 1) ? INFINITY : -INFINITY;
+            if (f64)
+                ((double *)x.p)[i] = x.d[i];
+            else
+                ((float *)x.p)[i] = (float)x.d[i];
+        }
+        k->argmax(min, outer, n, inner, x.p, y);
+        for (int64_t o = 0; o < outer; o++)
+            for (int64_t i = 0; i < inner; i++) {
+                const double *row = x.d + o * n * inner + i;
+                int64_t       best = 0;
+                for (int64_t e = 1; e < n; e++)
+                    if (!isnan(row[best * inner]) && (isnan(row[e * inner]) || (min ? row[e * inner] < row[best * inner] : row[e * inner] > row[best * inner])))
+                        best = e;
+                ck_assert_msg(y[o * inner + i] == best, "(%ld, %ld, %ld): %ld, not %ld", (long)outer, (long)n, (long)inner, (long)y[o * inner + i], (long)best);
+            }
+        free(y);
+        drop(x);
+    }
+}
+END_TEST
+
 /* GRU ---- */
 
 typedef struct {
@@ -961,6 +995,7 @@ int main(void)
     tcase_add_loop_test(tests, lstm_types_agree, 0, 6);
     tcase_add_loop_test(tests, faded_moments, 0, 6);
     tcase_add_loop_test(tests, statistics, 0, 6);
+    tcase_add_loop_test(tests, first_of_the_largest, 0, 6);
     tcase_add_loop_test(tests, gru_forward, 0, 6);
     tcase_add_loop_test(tests, gru_differences, 0, 6);
     suite_add_tcase(suite, tests);
