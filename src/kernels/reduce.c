@@ -113,7 +113,7 @@ static void columns(nac_reduce_kind kind, int64_t n, int64_t inner, int64_t stri
 
 /* Columns of a tall matrix: strips of 64 rows, then the strips. */
 #define STRIP 64
-#define WIDTH 256
+#define WIDTH 1024                      /* a page of floats: shorter pieces of long rows come as slowly as their first lines */
 static void column_tree(nac_reduce_kind kind, int64_t n, int64_t inner, int64_t stride, const real *x, real *y)
 {
     real part[WIDTH];
@@ -144,7 +144,9 @@ void NAC_K(reduce)(nac_reduce_kind kind, int64_t outer, int64_t n, int64_t inner
     } else if (inner == 1) {
         NAC_SHARE(outer > 1 && outer * n > NAC_PARALLEL, o, outer, y[o] = tree(kind, n, x + o * n));
     } else {
-        int64_t width = inner > WIDTH ? WIDTH : inner, strips = (inner + width - 1) / width;
+        int64_t width = inner / (outer < nac_threads() ? nac_threads() : 1), strips;
+        width = width > WIDTH ? WIDTH : width < 64 ? inner > 64 ? 64 : inner : width;
+        strips = (inner + width - 1) / width;
         NAC_SHARE(outer * strips > 1 && outer * n * inner > NAC_PARALLEL, s, outer * strips, strip(kind, n, inner, width, strips, s, x, y));
     }
     if (kind == NAC_RMEAN)
