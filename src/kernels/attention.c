@@ -3,7 +3,7 @@
 #include "kernels/vector.h"
 
 /* Queries and keys of a block of scores, and the numbers that a packed block of either may have. */
-enum { QUERIES = 48, KEYS = 128, PACKED = 65536 / sizeof(real) };
+enum { QUERIES = 96, KEYS = 256, PACKED = 65536 / sizeof(real) };
 
 /* What a masked score becomes: a query without any key attends to all, as it does in Keras. */
 static const real HIDDEN = -1e30;
@@ -55,15 +55,13 @@ static real exponentials(int64_t n, real *x, real *stat)
         const vec v = nac_load(x + i);
         top = nac_larger(v, top);
     }
-    real largest = top[0];
-    for (int i = 1; i < NAC_W; i++)
-        largest = top[i] > largest ? top[i] : largest;
+    const real largest = largest_lane(top);
     for (int64_t i = 0; i < width; i += NAC_W) {
         const vec e = exp_vec(nac_load(x + i) - largest);
         nac_store(x + i, e);
         sum += e;
     }
-    const real shrink = fast_exp(stat[0] - largest);
+    const real shrink = stat[1] > 0 ? fast_exp(stat[0] - largest) : 0;
     stat[0] = largest;
     stat[1] = stat[1] * shrink + sum_lanes(sum);
     return shrink;

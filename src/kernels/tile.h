@@ -112,6 +112,16 @@ NAC_INLINE real sum_lanes(vec v)
     return s[0];
 }
 
+NAC_INLINE real largest_lane(vec v)
+{
+    real s[NAC_W];
+    nac_store(s, v);
+    for (int w = NAC_W / 2; w > 0; w /= 2)
+        for (int i = 0; i < w; i++)
+            s[i] = s[i] > s[i + w] ? s[i] : s[i + w];
+    return s[0];
+}
+
 #if defined __AVX2__ && !defined __AVX512F__
 NAC_INLINE __m256i nac_first(int64_t n)
 {
