@@ -1,6 +1,6 @@
 /* Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), and what is drawn with it. Built without multiply-adds in
    one: every build rounds alike. */
-#ifdef __AVX512F__
+#ifdef __AVX2__
 #include <immintrin.h>
 #endif
 #include "kernels/real.h"
@@ -12,50 +12,66 @@ typedef struct {
     uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
 } words;
 
-#ifdef __AVX512F__
+#if defined __AVX2__
+typedef uint32_t lanes __attribute__((vector_size(NAC_VECTOR_BYTES), may_alias, aligned(4)));
+
 /* The halves of the products with m: compilers take products of 64 bits, which cost three times as much. */
-static inline void multiply(__m512i x, uint32_t m, __m512i *high, __m512i *low)
+static inline void multiply(lanes x, uint32_t m, lanes *high, lanes *low)
 {
-    __m512i by = _mm512_set1_epi64(m), even = _mm512_mul_epu32(x, by), odd = _mm512_mul_epu32(_mm512_srli_epi64(x, 32), by);
-    *high = _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), 0xaaaa, odd);
-    *low = _mm512_mask_mov_epi32(even, 0xaaaa, _mm512_slli_epi64(odd, 32));
+#if defined __AVX512F__
+    __m512i by = _mm512_set1_epi64(m), even = _mm512_mul_epu32((__m512i)x, by), odd = _mm512_mul_epu32(_mm512_srli_epi64((__m512i)x, 32), by);
+    *high = (lanes)_mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), 0xaaaa, odd);
+    *low = (lanes)_mm512_mask_mov_epi32(even, 0xaaaa, _mm512_slli_epi64(odd, 32));
+#else
+    __m256i by = _mm256_set1_epi64x(m), even = _mm256_mul_epu32((__m256i)x, by), odd = _mm256_mul_epu32(_mm256_srli_epi64((__m256i)x, 32), by);
+    *high = (lanes)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+    *low = (lanes)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+#endif
 }
 
-static inline void round_of(words *w, uint32_t k0, uint32_t k1)
+static inline void rounds(uint32_t k0, uint32_t k1, words *w)
 {
-    __m512i high0, low0, high2, low2;
-    multiply(_mm512_loadu_si512(w->c0), 0xd2511f53, &high0, &low0);
-    multiply(_mm512_loadu_si512(w->c2), 0xcd9e8d57, &high2, &low2);
-    _mm512_storeu_si512(w->c0, _mm512_xor_si512(_mm512_xor_si512(high2, _mm512_loadu_si512(w->c1)), _mm512_set1_epi32((int)k0)));
-    _mm512_storeu_si512(w->c1, low2);
-    _mm512_storeu_si512(w->c2, _mm512_xor_si512(_mm512_xor_si512(high0, _mm512_loadu_si512(w->c3)), _mm512_set1_epi32((int)k1)));
-    _mm512_storeu_si512(w->c3, low0);
+    for (int i = 0; i < LANES; i += (int)(sizeof(lanes) / 4)) {
+        lanes c0 = *(lanes *)(w->c0 + i), c1 = *(lanes *)(w->c1 + i), c2 = *(lanes *)(w->c2 + i), c3 = *(lanes *)(w->c3 + i);
+        for (uint32_t r = 0; r < 10; r++) {
+            lanes high0, low0, high2, low2;
+            multiply(c0, 0xd2511f53, &high0, &low0);
+            multiply(c2, 0xcd9e8d57, &high2, &low2);
+            c0 = high2 ^ c1 ^ (k0 + r * 0x9e3779b9);
+            c1 = low2;
+            c2 = high0 ^ c3 ^ (k1 + r * 0xbb67ae85);
+            c3 = low0;
+        }
+        *(lanes *)(w->c0 + i) = c0;
+        *(lanes *)(w->c1 + i) = c1;
+        *(lanes *)(w->c2 + i) = c2;
+        *(lanes *)(w->c3 + i) = c3;
+    }
 }
 #else
-static inline void round_of(words *w, uint32_t k0, uint32_t k1)
+static inline void rounds(uint32_t k0, uint32_t k1, words *w)
 {
+    for (int r = 0; r < 10; r++, k0 += 0x9e3779b9, k1 += 0xbb67ae85)
 #pragma omp simd
-    for (int i = 0; i < LANES; i++) {
-        uint64_t p0 = (uint64_t)0xd2511f53 * w->c0[i], p1 = (uint64_t)0xcd9e8d57 * w->c2[i];
-        w->c0[i] = (uint32_t)(p1 >> 32) ^ w->c1[i] ^ k0;
-        w->c1[i] = (uint32_t)p1;
-        w->c2[i] = (uint32_t)(p0 >> 32) ^ w->c3[i] ^ k1;
-        w->c3[i] = (uint32_t)p0;
-    }
+        for (int i = 0; i < LANES; i++) {
+            uint64_t p0 = (uint64_t)0xd2511f53 * w->c0[i], p1 = (uint64_t)0xcd9e8d57 * w->c2[i];
+            w->c0[i] = (uint32_t)(p1 >> 32) ^ w->c1[i] ^ k0;
+            w->c1[i] = (uint32_t)p1;
+            w->c2[i] = (uint32_t)(p0 >> 32) ^ w->c3[i] ^ k1;
+            w->c3[i] = (uint32_t)p0;
+        }
 }
 #endif
 
 static inline void draw(uint64_t key, uint64_t hi, uint64_t lo, words *w)
 {
-    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
     for (int i = 0; i < LANES; i++) {
         w->c0[i] = (uint32_t)(lo + (uint64_t)i);
         w->c1[i] = (uint32_t)((lo + (uint64_t)i) >> 32);
         w->c2[i] = (uint32_t)hi;
         w->c3[i] = (uint32_t)(hi >> 32);
     }
-    for (int round = 0; round < 10; round++, k0 += 0x9e3779b9, k1 += 0xbb67ae85)
-        round_of(w, k0, k1);
+    rounds((uint32_t)key, (uint32_t)(key >> 32), w);
 }
 
 void NAC_K(philox)(uint64_t key, uint64_t hi, uint64_t lo, uint32_t *y)
