@@ -104,6 +104,17 @@ NAC_INLINE void tile_finish(const int mr, const int nv, int64_t n, vec acc[NAC_M
     }
 }
 
+/* A row of B; a later one is called up. */
+NAC_INLINE void take_row(const int nv, const real *b, int64_t ahead, vec bv[NAC_NV])
+{
+    NAC_UNROLL
+    for (int v = 0; v < nv; v += LINE / NAC_W)
+        __builtin_prefetch(b + ahead + v * NAC_W);
+    NAC_UNROLL
+    for (int v = 0; v < nv; v++)
+        bv[v] = nac_load(b + v * NAC_W);
+}
+
 /* Steps of k. Where B is packed, its step is a constant to the compiler, which has too few registers for twelve rows else. Lines of the next tile's rows
    are called up as those of this are begun, not all at once: there are few buffers for them. */
 NAC_INLINE void rows_steps(const int mr, const int nv, const real *const *a, int64_t next, int64_t len, const real *b, int64_t bstep, int64_t ahead,
@@ -115,13 +126,8 @@ NAC_INLINE void rows_steps(const int mr, const int nv, const real *const *a, int
             for (int i = 0; i < mr; i++)
                 __builtin_prefetch(a[i] + next + k);
         for (const int64_t end = next ? nac_min(k + LINE, len) : len; k < end; k++, b += bstep) {
-            NAC_UNROLL
-            for (int v = 0; v < nv; v += LINE / NAC_W)
-                __builtin_prefetch(b + ahead + v * NAC_W);
             vec bv[NAC_NV];
-            NAC_UNROLL
-            for (int v = 0; v < nv; v++)
-                bv[v] = nac_load(b + v * NAC_W);
+            take_row(nv, b, ahead, bv);
             NAC_UNROLL
             for (int i = 0; i < mr; i++)
                 NAC_UNROLL
@@ -168,13 +174,8 @@ NAC_INLINE void cols_core(const int mr, const int nv, int64_t n, int64_t count, 
     for (int64_t s = 0; s < count; s++) {
         const real *a = runs[s].a + shift, *b = runs[s].b;
         for (int64_t k = runs[s].len; k > 0; k--, a += astep, b += bstep) {
-            NAC_UNROLL
-            for (int v = 0; v < nv; v += LINE / NAC_W)
-                __builtin_prefetch(b + ahead + v * NAC_W);
             vec bv[NAC_NV];
-            NAC_UNROLL
-            for (int v = 0; v < nv; v++)
-                bv[v] = nac_load(b + v * NAC_W);
+            take_row(nv, b, ahead, bv);
             NAC_UNROLL
             for (int i = 0; i < mr; i++)
                 NAC_UNROLL
