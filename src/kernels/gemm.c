@@ -104,6 +104,15 @@ NAC_INLINE void tile_finish(const int mr, const int nv, int64_t n, vec acc[NAC_M
     }
 }
 
+NAC_INLINE void tile_clear(const int mr, const int nv, vec acc[NAC_MR][NAC_NV])
+{
+    NAC_UNROLL
+    for (int i = 0; i < mr; i++)
+        NAC_UNROLL
+        for (int v = 0; v < nv; v++)
+            acc[i][v] = (vec){0};
+}
+
 /* A row of B; a later one is called up. */
 NAC_INLINE void take_row(const int nv, const real *b, int64_t ahead, vec bv[NAC_NV])
 {
@@ -116,7 +125,7 @@ NAC_INLINE void take_row(const int nv, const real *b, int64_t ahead, vec bv[NAC_
 }
 
 /* Steps of k. Where B is packed, its step is a constant to the compiler, which has too few registers for twelve rows else. Lines of the next tile's rows
-   are called up as those of this are begun, not all at once: there are few buffers for them. */
+   are called up as those of this are begun, not all at once: there are few buffers for them. next: how far they are off, or a constant 0. */
 NAC_INLINE void rows_steps(const int mr, const int nv, const real *const *a, int64_t next, int64_t len, const real *b, int64_t bstep, int64_t ahead,
                            vec acc[NAC_MR][NAC_NV])
 {
@@ -141,11 +150,7 @@ NAC_INLINE void rows_core(const int mr, const int nv, int64_t n, int64_t segment
                           const real *b, int64_t bstep, const nac_finish *f, real *const *c)
 {
     vec acc[NAC_MR][NAC_NV];
-    NAC_UNROLL
-    for (int i = 0; i < mr; i++)
-        NAC_UNROLL
-        for (int v = 0; v < nv; v++)
-            acc[i][v] = (vec){0};
+    tile_clear(mr, nv, acc);
     for (int64_t s = 0; s < segments; s++, rows += NAC_MR, b += len * bstep) {
         const real *a[NAC_MR];
         NAC_UNROLL
@@ -166,11 +171,7 @@ NAC_INLINE void cols_core(const int mr, const int nv, int64_t n, int64_t count, 
 {
     const int64_t ahead = bstep <= CLOSE ? AHEAD * bstep : 0;
     vec           acc[NAC_MR][NAC_NV];
-    NAC_UNROLL
-    for (int i = 0; i < mr; i++)
-        NAC_UNROLL
-        for (int v = 0; v < nv; v++)
-            acc[i][v] = (vec){0};
+    tile_clear(mr, nv, acc);
     for (int64_t s = 0; s < count; s++) {
         const real *a = runs[s].a + shift, *b = runs[s].b;
         for (int64_t k = runs[s].len; k > 0; k--, a += astep, b += bstep) {

@@ -144,9 +144,8 @@ void NAC_K(reduce)(nac_reduce_kind kind, int64_t outer, int64_t n, int64_t inner
     } else if (inner == 1) {
         NAC_SHARE(outer > 1 && outer * n > NAC_PARALLEL, o, outer, y[o] = tree(kind, n, x + o * n));
     } else {
-        int64_t width = inner / (outer < nac_threads() ? nac_threads() : 1), strips;
-        width = width > WIDTH ? WIDTH : width < 64 ? inner > 64 ? 64 : inner : width;
-        strips = (inner + width - 1) / width;
+        int64_t part = outer < nac_threads() ? inner / nac_threads() : inner, width = part > WIDTH ? WIDTH : part > 64 ? part : 64;
+        int64_t strips = (inner + width - 1) / width;
         NAC_SHARE(outer * strips > 1 && outer * n * inner > NAC_PARALLEL, s, outer * strips, strip(kind, n, inner, width, strips, s, x, y));
     }
     if (kind == NAC_RMEAN)

@@ -324,19 +324,19 @@ static void sum_channels(int64_t rows, int64_t c, int64_t inner, const real *dy,
 {
     if (inner != 1)
         sum_inner(rows, c, inner, dy, x, h, s, q);
-    else if (c < STRIPE_N)
+    else if (c > 0 && c < STRIPE_N)
         sum_narrow(rows, c, dy, x, h, s, q);
     else
         sum_rows(rows, c, dy, x, h, s, q);
 }
 
-/* Rows that stay in the first cache. */
+/* Rows that stay in the first cache, but of long rows so many that what is done once for them all does not matter. */
 static int64_t near_rows(int64_t c, int64_t inner)
 {
-    return nac_max(1, 16384 / (int64_t)sizeof(real) / nac_max(1, c * inner));
+    return nac_max(32, 16384 / (int64_t)sizeof(real) / nac_max(1, c * inner));
 }
 
-/* The mean of some rows, less the channel's number in the row at `first`, and the squares about it. The sums of a few rows are about the mean of the few
+/* The mean of some rows, at least one, less the channel's number in the row at `first`, and the squares about it. The sums of a few rows are about the mean of the few
    before, which is as near as the squares need, since what lies between the two is part of them, and go to the others as Chan, Golub and LeVeque add
    them (1979). work: (3, c). */
 static void moments_of(int64_t rows, int64_t c, int64_t inner, const real *x, const real *first, real *mean, real *squares, real *work)
@@ -347,7 +347,7 @@ static void moments_of(int64_t rows, int64_t c, int64_t inner, const real *x, co
     memset(squares, 0, (size_t)c * sizeof(real));
     memset(work, 0, (size_t)(3 * c) * sizeof(real));
     sum_channels(nac_min(step, rows), c, inner, NULL, x, h, s, q);
-    for (int64_t i = 0; rows > 0 && i < c; i++)
+    for (int64_t i = 0; i < c; i++)
         h[i] = s[i] / (real)(nac_min(step, rows) * inner);
     for (int64_t r = 0; r < rows; r += step) {
         const real count = (real)(nac_min(step, rows - r) * inner), before = (real)(r * inner), part = count / (before + count);
