@@ -2,37 +2,45 @@
 #ifdef __SSE2__
 #include <xmmintrin.h>
 #endif
-#include "kernels/real.h"
+#include <float.h>
+#include "kernels/vector.h"
 
-#define BLOCK 16384
-#define BLOCKS(n) (((n) + BLOCK - 1) / BLOCK)
-#define LENGTH(n, b) ((b) == BLOCKS(n) - 1 ? (n) - (b)*BLOCK : BLOCK)
+/* Numbers of a variable that make a step worth several threads. */
+enum { SHARED = 65536 };
 
 typedef struct {
     real alpha, k1, k2, epsilon;
 } adam_rates;
 
-static void adam_block(const adam_rates *r, int64_t n, real *restrict w, real *restrict m, real *restrict v, const real *restrict g)
+/* 1 / (sqrt(v) + epsilon) for v >= 0. Roots and quotients are what an Adam step takes long for; estimates and a step of Newton each take a third of
+   that, 3 ulp. */
+NAC_INLINE vec inverse_root(vec v, vec epsilon)
 {
-    real alpha = r->alpha, k1 = r->k1, k2 = r->k2, epsilon = r->epsilon;
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++) {
-        m[i] += (g[i] - m[i]) * k1;
-        v[i] += (g[i] * g[i] - v[i]) * k2;
-        w[i] -= alpha * m[i] / (R(sqrt)(v[i]) + epsilon);
-    }
+#if defined __AVX512F__ && defined NAC_REAL_FLOAT
+    const vec x = nac_larger(splat(FLT_MIN), nac_smaller(splat(FLT_MAX), v)), estimate = (vec)_mm512_rsqrt14_ps((__m512)x), root = x * estimate;
+    return reciprocal_vec(nac_select(v > FLT_MAX, splat(FLT_MAX), root + 0.5f * root * (1 - root * estimate) + epsilon));
+#elif defined __AVX2__ && defined NAC_REAL_FLOAT
+    const vec x = nac_smaller(splat(FLT_MAX), (vec)_mm256_sqrt_ps((__m256)v) + epsilon), estimate = (vec)_mm256_rcp_ps((__m256)x);
+    return estimate + estimate * (1 - x * estimate);
+#else
+    for (int i = 0; i < NAC_W; i++)
+        v[i] = R(sqrt)(v[i]);
+    return 1 / (v + epsilon);
+#endif
 }
 
-static void amsgrad_block(const adam_rates *r, int64_t n, real *restrict w, real *restrict m, real *restrict v, real *restrict vhat, const real *restrict g)
+NAC_INLINE void adam_vector(const adam_rates *r, int64_t i, int64_t n, real *w, real *m, real *v, real *vhat, const real *g)
 {
-    real alpha = r->alpha, k1 = r->k1, k2 = r->k2, epsilon = r->epsilon;
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++) {
-        m[i] += (g[i] - m[i]) * k1;
-        v[i] += (g[i] * g[i] - v[i]) * k2;
-        vhat[i] = vhat[i] > v[i] ? vhat[i] : v[i];
-        w[i] -= alpha * m[i] / (R(sqrt)(vhat[i]) + epsilon);
+    const vec grad = load_some(g + i, n), old_m = load_some(m + i, n), old_v = load_some(v + i, n);
+    const vec first = old_m + (grad - old_m) * r->k1;
+    vec       second = old_v + (grad * grad - old_v) * r->k2;
+    store_some(m + i, first, n);
+    store_some(v + i, second, n);
+    if (vhat) {
+        second = nac_larger(load_some(vhat + i, n), second);
+        store_some(vhat + i, second, n);
     }
+    store_some(w + i, load_some(w + i, n) - r->alpha * first * inverse_root(second, splat(r->epsilon)), n);
 }
 
 /* The moments of a weight whose gradient stays 0, as that of a dead unit, fade into subnormal numbers, with which processors take a hundred times
@@ -47,14 +55,21 @@ static void amsgrad_block(const adam_rates *r, int64_t n, real *restrict w, real
 #define RESTORE
 #endif
 
-static void adam_some(const adam_rates *r, int64_t at, int64_t n, real *w, real *m, real *v, real *vhat, const real *g)
+static void adam_some(const adam_rates *rates, int64_t from, int64_t to, real *w, real *m, real *v, real *vhat, const real *g)
 {
+    const adam_rates r = *rates;        /* in registers: what is written is not its alias */
     FLUSHED;
     if (vhat)
-        amsgrad_block(r, n, w + at, m + at, v + at, vhat + at, g + at);
+        NAC_VECTORS(i, n, to - from, adam_vector(&r, from + i, n, w, m, v, vhat, g));
     else
-        adam_block(r, n, w + at, m + at, v + at, g + at);
+        NAC_VECTORS(i, n, to - from, adam_vector(&r, from + i, n, w, m, v, NULL, g));
     RESTORE;
+}
+
+/* Part i of n numbers begins here. */
+static int64_t part_at(int64_t n, int parts, int64_t i)
+{
+    return nac_min(nac_cut(nac_ceil_div(n, NAC_W), parts, i) * NAC_W, n);
 }
 
 /* Powers of beta and the step size are taken in the variable's type, as Keras does: 1 - 0.999^t cancels the same way. */
@@ -63,7 +78,8 @@ void NAC_K(adam)(const nac_adam_step *s, int64_t n, void *w_, void *m_, void *v_
     real *w = w_, *m = m_, *v = v_, *vhat = vhat_, b1 = (real)s->beta_1, b2 = (real)s->beta_2, t = (real)s->step;
     const real *g = g_;
     adam_rates r = {(real)s->lr * R(sqrt)(1 - R(pow)(b2, t)) / (1 - R(pow)(b1, t)), (real)(1 - s->beta_1), (real)(1 - s->beta_2), (real)s->epsilon};
-    NAC_SHARE(n > 4 * BLOCK, b, BLOCKS(n), adam_some(&r, b * BLOCK, LENGTH(n, b), w, m, v, vhat, g));
+    const int parts = n > SHARED ? nac_threads() : 1;
+    NAC_SHARE(parts > 1, p, parts, adam_some(&r, part_at(n, parts, p), part_at(n, parts, p + 1), w, m, v, vhat, g));
 }
 
 static void momentum_block(real lr, real mu, bool nesterov, int64_t n, real *restrict w, real *restrict m, const real *restrict g)
@@ -75,13 +91,13 @@ static void momentum_block(real lr, real mu, bool nesterov, int64_t n, real *res
     }
 }
 
-static void sgd_some(real lr, real mu, bool nesterov, int64_t at, int64_t n, real *w, real *m, const real *g)
+static void sgd_some(real lr, real mu, bool nesterov, int64_t from, int64_t to, real *w, real *m, const real *g)
 {
     FLUSHED;
     if (m)
-        momentum_block(lr, mu, nesterov, n, w + at, m + at, g + at);
+        momentum_block(lr, mu, nesterov, to - from, w + from, m + from, g + from);
     else
-        for (int64_t i = at; i < at + n; i++)
+        for (int64_t i = from; i < to; i++)
             w[i] -= lr * g[i];
     RESTORE;
 }
@@ -90,7 +106,8 @@ void NAC_K(sgd)(const nac_sgd_step *s, int64_t n, void *w_, void *m_, const void
 {
     real *w = w_, *m = m_, lr = (real)s->lr, mu = (real)s->momentum;
     const real *g = g_;
-    NAC_SHARE(n > 8 * BLOCK, b, BLOCKS(n), sgd_some(lr, mu, s->nesterov, b * BLOCK, LENGTH(n, b), w, m, g));
+    const int parts = n > SHARED ? nac_threads() : 1;
+    NAC_SHARE(parts > 1, p, parts, sgd_some(lr, mu, s->nesterov, part_at(n, parts, p), part_at(n, parts, p + 1), w, m, g));
 }
 
 void NAC_K(scatter_add)(int64_t count, int64_t n, int64_t limit, const int64_t *ids, const void *x_, void *y_)

@@ -1,5 +1,5 @@
 /* The vectorised functions of float against the C library's of double, for every instruction set of this machine: no error is larger than
-   src/kernels/real.h and vector.h say. Normal numbers, which every one draws alike. */
+   src/kernels/real.h and vector.h say. Steps of Adam. Normal numbers, which every one draws alike. */
 #include <check.h>
 #include <float.h>
 #include <math.h>
@@ -102,6 +102,63 @@ START_TEST(gates)
 }
 END_TEST
 
+/* With betas of 0 the step is the gradient over its own size: 1 but for epsilon, whatever the size, up to where its square is no float any more. */
+START_TEST(adam_quotients)
+{
+    const nac_kernels *kernels = nac_kernels_get(isas[_i], false);
+    const nac_adam_step step = {.lr = 1, .epsilon = 1e-7, .step = 1};
+    enum { N = 4001 };
+    static float w[N], m[N], v[N], g[N];
+    for (int i = 0; i < N; i++) {
+        g[i] = (float)((i & 1 ? -1.0 : 1.0) * pow(10, -18 + 37.0 * (i + 0.5) / N));
+        w[i] = m[i] = v[i] = 0;
+    }
+    g[100] = 0, g[101] = 1e30f, g[102] = NAN;
+    if (kernels)
+        kernels->adam(&step, N, w, m, v, NULL, g);
+    for (int i = 0; kernels && i < N; i++) {
+        ck_assert(i == 102 ? isnan(v[i]) && isnan(m[i]) : v[i] == g[i] * g[i] && m[i] == g[i]);
+        ck_assert_msg(error_of(w[i], -(double)g[i] / (sqrt((double)v[i]) + 1e-7), FLT_MIN) <= 4, "%s: a gradient of %g gives %.9g", isas[_i], g[i], w[i]);
+    }
+}
+END_TEST
+
+/* Several steps of variables of any length, and of one that threads share, against the formula in double. */
+START_TEST(adam_steps)
+{
+    const nac_kernels *kernels = nac_kernels_get(isas[_i], false);
+    const int sizes[] = {0, 1, 7, 16, 37, 70001};
+    enum { N = 70001 };
+    static float w[N], m[N], v[N], hat[N], g[N];
+    static double exact[N][4];
+    for (int round = 0; kernels && round < 12; round++) {
+        const int  n = sizes[round / 2];
+        const bool amsgrad = round % 2;
+        for (int i = 0; i < N; i++) {
+            w[i] = (float)sin(i), m[i] = v[i] = hat[i] = 0;
+            memcpy(exact[i], (double[]){w[i], 0, 0, 0}, sizeof exact[i]);
+        }
+        for (int t = 1; t <= 5; t++) {
+            for (int i = 0; i < n; i++)
+                g[i] = (float)(cos(i * 1.7 + t) * (i % 5 ? 0.3 / t : 0));
+            kernels->adam(&(nac_adam_step){0.01, 0.9, 0.99, 1e-6, t, amsgrad}, n, w, m, v, amsgrad ? hat : NULL, g);
+            for (int i = 0; i < n; i++) {
+                double *e = exact[i], second;
+                e[1] += (g[i] - e[1]) * (1 - 0.9);
+                e[2] += ((double)g[i] * g[i] - e[2]) * (1 - 0.99);
+                e[3] = fmax(e[3], e[2]);
+                second = amsgrad ? e[3] : e[2];
+                e[0] -= 0.01 * sqrt(1 - pow(0.99, t)) / (1 - pow(0.9, t)) * e[1] / (sqrt(second) + 1e-6);
+                ck_assert_msg(fabs(w[i] - e[0]) < 1e-6 && fabs(v[i] - e[2]) < 1e-7, "%s: number %d of %d, step %d: %.9g, %.9g expected", isas[_i], i, n, t, w[i],
+                              e[0]);
+            }
+        }
+        for (int i = n; i < N; i++)
+            ck_assert(w[i] == (float)sin(i) && m[i] == 0 && v[i] == 0 && hat[i] == 0);
+    }
+}
+END_TEST
+
 static double unit(uint32_t a, uint32_t b)
 {
     return (double)(((uint64_t)a << 32 | b) >> 11) * 0x1p-53;
@@ -135,6 +192,8 @@ int main(void)
     tcase_set_timeout(tests, 300);
     tcase_add_loop_test(tests, elementwise, 0, 3);
     tcase_add_loop_test(tests, gates, 0, 3);
+    tcase_add_loop_test(tests, adam_quotients, 0, 3);
+    tcase_add_loop_test(tests, adam_steps, 0, 3);
     tcase_add_loop_test(tests, normals, 0, 3);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
