@@ -1,5 +1,5 @@
 #include <stdalign.h>
-#include "kernels/vector.h"
+#include "kernels/conv.h"
 
 /* Bounds of what a thread keeps on its stack: pixel tiles that share a panel of weights, rows of A for them, copied
    border windows, lines with their zeros and output pixels of them at once, pixels of one weight-gradient step and their runs in
@@ -18,41 +18,11 @@ enum {
     PART_BYTES = 1 << 24
 };
 
-static int64_t taps(const nac_conv *s)
-{
-    return s->k[0] * s->k[1] * s->k[2];
-}
-
-static int64_t pixels(const nac_conv *s)
-{
-    return s->out[0] * s->out[1] * s->out[2];
-}
-
-static int64_t in_pixels(const nac_conv *s)
-{
-    return s->in[0] * s->in[1] * s->in[2];
-}
-
-static bool is_depthwise(const nac_conv *s)
-{
-    return s->groups == s->c_in && s->groups > 1;
-}
-
 /* Pixel by pixel a product with one matrix. */
 static bool is_product(const nac_conv *s)
 {
     return taps(s) == 1 && s->groups == 1 && s->in[0] == s->out[0] && s->in[1] == s->out[1] && s->in[2] == s->out[2] &&
            s->stride[0] * s->stride[1] * s->stride[2] == 1 && s->pad[0] == 0 && s->pad[1] == 0 && s->pad[2] == 0;
-}
-
-/* Output positions o of one axis whose input o stride - pad + tap dilation lies inside. */
-static void valid_range(const nac_conv *s, int axis, int64_t tap, int64_t *lo, int64_t *hi)
-{
-    const int64_t shift = s->pad[axis] - tap * s->dilation[axis], stride = s->stride[axis];
-    *lo = shift > 0 ? nac_ceil_div(shift, stride) : 0;
-    const int64_t top = s->in[axis] + shift;
-    *hi = top > 0 ? nac_min(nac_ceil_div(top, stride), s->out[axis]) : 0;
-    *lo = nac_min(*lo, *hi);
 }
 
 static int64_t zeros_size(const nac_conv *s)
@@ -288,12 +258,6 @@ static bool all_inside(const nac_conv *s)
     return true;
 }
 
-/* What `count` outputs of an axis need. */
-static int64_t reach(const nac_conv *s, int axis, int64_t count)
-{
-    return (count - 1) * s->stride[axis] + (s->k[axis] - 1) * s->dilation[axis] + 1;
-}
-
 /* Lines of y at a time; 0 if they do not fit. */
 static int64_t strip_lines(const nac_conv *s)
 {
@@ -306,11 +270,8 @@ static int64_t strip_lines(const nac_conv *s)
 static bool is_regular(const nac_conv *s)
 {
     const int64_t segments = s->dilation[2] == 1 ? s->k[1] : taps(s);
-    const int64_t padded = reach(s, 1, s->out[1]) * reach(s, 2, s->out[2]);
-    if (s->in[0] != 1 || s->out[0] != 1 || s->k[0] != 1 || s->pad[0] != 0 || s->pad[1] < 0 || s->pad[2] < 0 || strip_lines(s) == 0)
-        return false;
-    /* Depthwise there is too little to compute to pay for the zeros around small images. */
-    return is_depthwise(s) ? 4 * padded <= 5 * in_pixels(s) : s->groups == 1 && segments * BLOCK <= ROWS;
+    return s->groups == 1 && s->in[0] == 1 && s->out[0] == 1 && s->k[0] == 1 && s->pad[0] == 0 && s->pad[1] >= 0 && s->pad[2] >= 0 &&
+           strip_lines(s) > 0 && segments * BLOCK <= ROWS;
 }
 
 /* Lines [h0, h0 + lines) of x, which may lie outside, as wide as `reach` says. */
@@ -420,190 +381,17 @@ static void regular_pixels(const forward_job *j, int64_t p0, int64_t p1)
     }
 }
 
-static double work_of(const nac_conv *s)
-{
-    return (double)s->n * (double)pixels(s) * (double)taps(s) * (double)s->c_out * (double)(s->c_in / s->groups);
-}
-
-/* Depthwise ---------------------------------------------------------------------------------------------------
-   Weights are packed by multiplier, (multiplier, taps, c_in), so that every loop runs over neighbouring channels. */
-
-enum { DW_PIXELS = 6, DW_V = 2 };
-
-/* Sums over taps of rows[tap * DW_PIXELS + i] times w (taps, channels): nv vectors of channels, `last` numbers of the last. */
-NAC_INLINE void depthwise_tile(const int nv, int64_t last, int64_t count, const real *const *rows, const real *w, int64_t w_step, int64_t channel,
-                               vec acc[DW_PIXELS][DW_V])
-{
-    NAC_UNROLL
-    for (int i = 0; i < DW_PIXELS; i++)
-        NAC_UNROLL
-        for (int v = 0; v < nv; v++)
-            acc[i][v] = (vec){0};
-    for (int64_t t = 0; t < count; t++, rows += DW_PIXELS, w += w_step) {
-        vec wv[DW_V];
-        NAC_UNROLL
-        for (int v = 0; v < nv; v++)
-            wv[v] = v < nv - 1 || last == NAC_W ? nac_load(w + channel + v * NAC_W) : nac_load_part(w + channel + v * NAC_W, last);
-        NAC_UNROLL
-        for (int i = 0; i < DW_PIXELS; i++)
-            NAC_UNROLL
-            for (int v = 0; v < nv; v++) {
-                const real *x = rows[i] + channel + v * NAC_W;
-                acc[i][v] += wv[v] * (v < nv - 1 || last == NAC_W ? nac_load(x) : nac_load_part(x, last));
-            }
-    }
-}
-
-/* Those of `here` pixels, finished and stored from `channel` on: y (pixels, channels). Stage by stage, so that the finish is looked at once for all. */
-NAC_INLINE void depthwise_finish(const int nv, int64_t last, int64_t here, const nac_finish *f, int64_t channel, vec acc[DW_PIXELS][DW_V], real *y,
-                                 int64_t y_step)
-{
-    NAC_UNROLL
-    for (int v = 0; v < nv; v++) {
-        const int64_t n = v < nv - 1 ? NAC_W : last, at = channel + v * NAC_W;
-        if (f->beta != 0) {
-            NAC_UNROLL
-            for (int i = 0; i < DW_PIXELS; i++)
-                if (i < here)
-                    acc[i][v] += load_some(y + i * y_step + at, n);
-        }
-        if (f->bias) {
-            const vec bias = load_some(f->bias + at, n);
-            NAC_UNROLL
-            for (int i = 0; i < DW_PIXELS; i++)
-                acc[i][v] += bias;
-        }
-        if (f->scale) {
-            const vec scale = load_some(f->scale + at, n), shift = load_some(f->shift + at, n);
-            NAC_UNROLL
-            for (int i = 0; i < DW_PIXELS; i++)
-                acc[i][v] = acc[i][v] * scale + shift;
-        }
-        if (f->rest) {
-            NAC_UNROLL
-            for (int i = 0; i < DW_PIXELS; i++)
-                if (i < here)
-                    acc[i][v] += load_some(f->rest + (y + i * y_step + at - f->base), n);
-        }
-        if (f->relu || f->relu6) {
-            NAC_UNROLL
-            for (int i = 0; i < DW_PIXELS; i++)
-                acc[i][v] = nac_larger((vec){0}, acc[i][v]);
-        }
-        if (f->relu6) {
-            NAC_UNROLL
-            for (int i = 0; i < DW_PIXELS; i++)
-                acc[i][v] = nac_smaller(splat(6), acc[i][v]);
-        }
-        NAC_UNROLL
-        for (int i = 0; i < DW_PIXELS; i++)
-            if (i < here)
-                store_some(y + i * y_step + at, acc[i][v], n);
-    }
-}
-
-/* Some channels of all pixels of a block, whose windows overlap: all channels of a few windows would not stay near until the next windows need them. */
-NAC_INLINE void depthwise_block(const int nv, int64_t last, int64_t block, int64_t count, const real *const *list, const real *w, int64_t c,
-                                const nac_finish *f, int64_t channel, real *y)
-{
-    for (int64_t i = 0; i < block; i += DW_PIXELS) {
-        vec acc[DW_PIXELS][DW_V];
-        depthwise_tile(nv, last, count, list + i * count, w, c, channel, acc);
-        depthwise_finish(nv, last, nac_min(block - i, DW_PIXELS), f, channel, acc, y + i * c, c);
-    }
-}
-
-static void depthwise_pixels(const forward_job *j, int64_t p0, int64_t p1, bool regular)
-{
-    const nac_conv *s = j->s;
-    const int64_t   multiplier = s->c_out / s->c_in, count = taps(s), most = TILES * DW_PIXELS, chunk = nac_min(count, ROWS / most);
-    const real     *list[ROWS], *first[TILES * DW_PIXELS];
-    windows         ws;
-    strip_walk      walk;
-    const nac_conv_finish *f = j->finish;
-    const real            *bias = f->bias;
-    if (regular)
-        start_strips(j, p0, p1, &walk);
-    for (int64_t block; p0 < p1; p0 += block) {
-        if (regular) {
-            block = next_windows(&walk, most, first);
-            for (int64_t i = block; i % DW_PIXELS > 0; i++)
-                first[i] = first[0];
-        } else {
-            block = nac_min(p1 - p0, most);
-            find_windows(s, j->x, p0, block, &ws);
-        }
-        for (int64_t t0 = 0; t0 < count; t0 += chunk) {
-            const int64_t t1 = nac_min(t0 + chunk, count);
-            const bool    last = t1 == count;
-            if (regular)
-                list_regular(DW_PIXELS, &walk, first, block, false, t0, t1, list);
-            else
-                list_segments(DW_PIXELS, j, &ws, block, false, t0, t1, 0, list, NULL);
-            const int64_t rest_of_tile = nac_ceil_div(block, DW_PIXELS) * DW_PIXELS - block;
-            for (int64_t t = 0; rest_of_tile > 0 && t < t1 - t0; t++)
-                for (int64_t i = DW_PIXELS - rest_of_tile; i < DW_PIXELS; i++)
-                    list[block / DW_PIXELS * DW_PIXELS * (t1 - t0) + t * DW_PIXELS + i] = j->zeros;
-            if (multiplier == 1) {
-                const nac_finish finish = finish_of(j, 0, t0 > 0, last);
-                const real      *w = j->packed + t0 * s->c_in;
-                real            *to = j->y + p0 * s->c_out;
-                int64_t          ch = 0;
-                for (; ch + DW_V * NAC_W <= s->c_in; ch += DW_V * NAC_W)
-                    depthwise_block(DW_V, NAC_W, block, t1 - t0, list, w, s->c_in, &finish, ch, to);
-                for (; ch < s->c_in; ch += NAC_W)
-                    depthwise_block(1, nac_min(s->c_in - ch, NAC_W), block, t1 - t0, list, w, s->c_in, &finish, ch, to);
-                continue;
-            }
-            for (int64_t i0 = 0; i0 < block; i0 += DW_PIXELS) {
-                const real *const *rows = list + i0 * (t1 - t0);
-                const int64_t      here = nac_min(block - i0, DW_PIXELS);
-                const real        *w = j->packed + t0 * s->c_in;
-                vec                acc[DW_PIXELS][DW_V];
-                for (int64_t m = 0; m < multiplier; m++, w += count * s->c_in)
-                    for (int64_t ch = 0; ch < s->c_in; ch += NAC_W) {
-                        const int64_t n = nac_min(s->c_in - ch, NAC_W);
-                        depthwise_tile(1, n, t1 - t0, rows, w, s->c_in, ch, acc);
-                        for (int64_t i = 0; i < here; i++) {
-                            real *to = j->y + (p0 + i0 + i) * s->c_out + ch * multiplier + m;
-                            for (int64_t e = 0; e < n; e++, to += multiplier) {
-                                real v = acc[i][0][e];
-                                if (t0 > 0)
-                                    v += *to;
-                                if (last && bias)
-                                    v += bias[(ch + e) * multiplier + m];
-                                *to = v;
-                            }
-                        }
-                    }
-            }
-        }
-        if (multiplier > 1 && (f->relu || nac_finishes_later(f)))
-            finish_rows(block, s->c_out, f, f->rest ? (const real *)f->rest + p0 * s->c_out : NULL, j->y + p0 * s->c_out);
-    }
-}
-
-static void pack_depthwise(const nac_conv *s, const real *w, real *packed)
-{
-    const int64_t multiplier = s->c_out / s->c_in;
-    for (int64_t m = 0; m < multiplier; m++)
-        for (int64_t i = 0; i < taps(s) * s->c_in; i++)
-            *packed++ = w[i * multiplier + m];
-}
-
 /* All of y, in as many parts as there are threads. */
-static void run_forward(const forward_job *j, bool depthwise)
+static void run_forward(const forward_job *j)
 {
     const nac_conv *s = j->s;
     const int       team = nac_team(work_of(s));
     const bool      regular = is_regular(s);
-    const int64_t   tile = depthwise ? DW_PIXELS : NAC_MR, all = s->n * pixels(s), tiles = nac_ceil_div(all, tile);
+    const int64_t   all = s->n * pixels(s), tiles = nac_ceil_div(all, NAC_MR);
 #pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
     for (int t = 0; t < team; t++) {
-        const int64_t p0 = nac_cut(tiles, team, t) * tile, p1 = nac_min(nac_cut(tiles, team, t + 1) * tile, all);
-        if (depthwise)
-            depthwise_pixels(j, p0, p1, regular);
-        else if (regular)
+        const int64_t p0 = nac_cut(tiles, team, t) * NAC_MR, p1 = nac_min(nac_cut(tiles, team, t + 1) * NAC_MR, all);
+        if (regular)
             regular_pixels(j, p0, p1);
         else
             forward_pixels(j, p0, p1);
@@ -612,10 +400,9 @@ static void run_forward(const forward_job *j, bool depthwise)
 
 size_t NAC_K(conv_scratch)(const nac_conv *s)
 {
-    const int64_t zeros = zeros_size(s);
     if (is_depthwise(s))
-        return (size_t)(zeros + taps(s) * s->c_out) * sizeof(real);
-    return (size_t)(zeros + s->groups * panels_of(s->c_out / s->groups) * taps(s) * (s->c_in / s->groups) * NAC_NR) * sizeof(real);
+        return (size_t)depthwise_packed(s) * sizeof(real);
+    return (size_t)(zeros_size(s) + s->groups * panels_of(s->c_out / s->groups) * taps(s) * (s->c_in / s->groups) * NAC_NR) * sizeof(real);
 }
 
 static void pack_weights(const nac_conv *s, const real *w, real *packed)
@@ -673,21 +460,20 @@ void NAC_K(conv_max_pool)(const nac_conv *s, const void *x, const void *w, const
 
 void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, void *y, void *scratch)
 {
-    const bool    depthwise = is_depthwise(s);
-    real         *zeros = scratch, *packed = zeros + zeros_size(s);
-
+    real *zeros = scratch, *packed = zeros + zeros_size(s);
     if (is_product(s)) {
         const nac_finish f = nac_finish_of(finish, y);
         NAC_K(gemm_finish)(s->n * pixels(s), s->c_out, s->c_in, x, w, y, &f);
         return;
     }
+    if (is_depthwise(s)) {
+        NAC_K(depthwise)(s, x, w, false, finish, y, scratch);
+        return;
+    }
     memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
-    if (depthwise)
-        pack_depthwise(s, w, packed);
-    else
-        pack_weights(s, w, packed);
+    pack_weights(s, w, packed);
     const forward_job j = job_of(s, x, packed, zeros, finish, y);
-    run_forward(&j, depthwise);
+    run_forward(&j);
 }
 
 /* Gradient of x -----------------------------------------------------------------------------------------------
@@ -695,8 +481,9 @@ void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const nac_conv
 
 size_t NAC_K(conv_grad_x_scratch)(const nac_conv *s)
 {
-    const int64_t packed = is_depthwise(s) ? 0 : s->groups * panels_of(s->c_in / s->groups) * (s->c_out / s->groups) * NAC_NR;
-    return (size_t)(zeros_size(s) + taps(s) * nac_max(packed, s->c_out)) * sizeof(real);
+    if (is_depthwise(s))
+        return (size_t)depthwise_packed(s) * sizeof(real);
+    return (size_t)(zeros_size(s) + s->groups * panels_of(s->c_in / s->groups) * taps(s) * (s->c_out / s->groups) * NAC_NR) * sizeof(real);
 }
 
 /* Panels [q0, q1) of dx's columns, counted through the groups, of one image. */
@@ -738,34 +525,6 @@ static void grad_x_image(const nac_conv *s, const real *dy, const real *packed, 
     }
 }
 
-static void depthwise_grad_x_image(const nac_conv *s, const real *dy, const real *packed, real *dx)
-{
-    const int64_t multiplier = s->c_out / s->c_in, c = s->c_in;
-    memset(dx, 0, (size_t)(in_pixels(s) * c) * sizeof(real));
-    for (int64_t m = 0; m < multiplier; m++)
-        for (int64_t t = 0; t < taps(s); t++, packed += c) {
-            const int64_t tap[3] = {t / s->k[2] / s->k[1], t / s->k[2] % s->k[1], t % s->k[2]};
-            int64_t       lo[3], hi[3], at[3];
-            for (int i = 0; i < 3; i++) {
-                valid_range(s, i, tap[i], lo + i, hi + i);
-                at[i] = tap[i] * s->dilation[i] - s->pad[i];
-            }
-            for (int64_t d = lo[0]; d < hi[0]; d++)
-                for (int64_t h = lo[1]; h < hi[1]; h++)
-                    for (int64_t w = lo[2]; w < hi[2]; w++) {
-                        const real *from = dy + ((d * s->out[1] + h) * s->out[2] + w) * s->c_out + m;
-                        real *to = dx + (((d * s->stride[0] + at[0]) * s->in[1] + h * s->stride[1] + at[1]) * s->in[2] + w * s->stride[2] + at[2]) * c;
-                        if (multiplier == 1) {
-                            for (int64_t i = 0; i < c; i++)
-                                to[i] += from[i] * packed[i];
-                        } else {
-                            for (int64_t i = 0; i < c; i++)
-                                to[i] += from[i * multiplier] * packed[i];
-                        }
-                    }
-        }
-}
-
 /* The gradient as a convolution of dy with the window turned about: whether it is one, and worth multiplying the zeros around dy. */
 static bool turns_about(const nac_conv *s, nac_conv *turned)
 {
@@ -796,25 +555,23 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
     const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(cg), all = s->groups * panels, count = taps(s);
     nac_conv      turned;
     const bool    turns = turns_about(s, &turned);
-    for (int64_t q = 0; q < all && !is_depthwise(s); q++)
+    if (is_depthwise(s)) {
+        if (turns)
+            NAC_K(depthwise)(&turned, dy, w, true, &(nac_conv_finish){0}, dx, scratch);
+        else
+            NAC_K(depthwise_grad_x)(s, dy, w, dx);
+        return;
+    }
+    for (int64_t q = 0; q < all; q++)
         for (int64_t t = 0; t < count; t++) {
             const int64_t column = q % panels * NAC_NR, n = nac_min(cg - column, NAC_NR);
             NAC_K(tile_pack)(true, og, n, (const real *)w + ((turns ? count - 1 - t : t) * cg + column) * s->c_out + q / panels * og, s->c_out,
                              packed + q * count * og * NAC_NR + t * og * nac_width(n));
         }
     if (turns) {
-        for (int64_t t = 0; t < count && is_depthwise(s); t++)
-            memcpy(packed + t * s->c_in, (const real *)w + (count - 1 - t) * s->c_in, (size_t)s->c_in * sizeof(real));
         memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
         const forward_job j = job_of(&turned, dy, packed, zeros, &(nac_conv_finish){0}, dx);
-        run_forward(&j, is_depthwise(s));
-        return;
-    }
-    if (is_depthwise(s)) {
-        pack_depthwise(s, w, packed);
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-        for (int64_t i = 0; i < s->n; i++)
-            depthwise_grad_x_image(s, (const real *)dy + i * dy_image, packed, (real *)dx + i * image);
+        run_forward(&j);
         return;
     }
     const int64_t parts = s->n >= 4 * team ? 1 : all;
@@ -925,61 +682,6 @@ static void add_taps(const weight_step *e, int64_t t0, int64_t t1)
     }
 }
 
-/* dw (taps, c_in, multiplier) of pixels [p0, p1) of one image, row by row. */
-static void add_depthwise(const nac_conv *s, const real *x, const real *dy, int64_t p0, int64_t p1, int64_t t0, int64_t t1, real *dw)
-{
-    enum { V = 4 };
-    const int64_t multiplier = s->c_out / s->c_in, x_step = s->stride[2] * s->c_in;
-    for (int64_t t = t0; t < t1; t++) {
-        const int64_t tap[3] = {t / s->k[2] / s->k[1], t / s->k[2] % s->k[1], t % s->k[2]};
-        int64_t       lo, hi;
-        valid_range(s, 2, tap[2], &lo, &hi);
-        for (int64_t row = p0 / s->out[2]; row * s->out[2] < p1; row++) {
-            const int64_t d = row / s->out[1] * s->stride[0] - s->pad[0] + tap[0] * s->dilation[0],
-                          h = row % s->out[1] * s->stride[1] - s->pad[1] + tap[1] * s->dilation[1];
-            const int64_t w0 = nac_max(lo, p0 - row * s->out[2]), w1 = nac_min(hi, p1 - row * s->out[2]);
-            if (d < 0 || d >= s->in[0] || h < 0 || h >= s->in[1] || w0 >= w1)
-                continue;
-            const real *a = x + ((d * s->in[1] + h) * s->in[2] + w0 * s->stride[2] - s->pad[2] + tap[2] * s->dilation[2]) * s->c_in;
-            const real *b = dy + (row * s->out[2] + w0) * s->c_out;
-            real       *to = dw + t * s->c_out;
-            if (multiplier > 1) {
-                for (int64_t w = w0; w < w1; w++, a += x_step, b += s->c_out)
-                    for (int64_t i = 0; i < s->c_in; i++)
-                        for (int64_t m = 0; m < multiplier; m++)
-                            to[i * multiplier + m] += a[i] * b[i * multiplier + m];
-                continue;
-            }
-            int64_t i = 0;
-            for (; i + V * NAC_W <= s->c_in; i += V * NAC_W) {
-                vec acc[V];
-                NAC_UNROLL
-                for (int v = 0; v < V; v++)
-                    acc[v] = nac_load(to + i + v * NAC_W);
-                for (int64_t w = 0; w < w1 - w0; w++)
-                    NAC_UNROLL
-                    for (int v = 0; v < V; v++)
-                        acc[v] += nac_load(a + w * x_step + i + v * NAC_W) * nac_load(b + w * s->c_out + i + v * NAC_W);
-                NAC_UNROLL
-                for (int v = 0; v < V; v++)
-                    nac_store(to + i + v * NAC_W, acc[v]);
-            }
-            for (; i < s->c_in; i += NAC_W) {
-                const int64_t n = nac_min(s->c_in - i, NAC_W), count = w1 - w0;
-                vec           acc[V] = {nac_load_part(to + i, n)};
-                int64_t       w = 0;
-                for (; w + V <= count; w += V)
-                    NAC_UNROLL
-                    for (int v = 0; v < V; v++)
-                        acc[v] += nac_load_part(a + (w + v) * x_step + i, n) * nac_load_part(b + (w + v) * s->c_out + i, n);
-                for (; w < count; w++)
-                    acc[0] += nac_load_part(a + w * x_step + i, n) * nac_load_part(b + w * s->c_out + i, n);
-                nac_store_part(to + i, (acc[0] + acc[1]) + (acc[2] + acc[3]), n);
-            }
-        }
-    }
-}
-
 void NAC_K(conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *dw, void *scratch)
 {
     const int     team = nac_team(work_of(s));
@@ -1001,7 +703,7 @@ void NAC_K(conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *
                               p1 = nac_cut(pixels(s), per_image, step % per_image + 1);
                 const real *xi = (const real *)x + image * in_pixels(s) * s->c_in, *dyi = (const real *)dy + image * pixels(s) * s->c_out;
                 if (depthwise)
-                    add_depthwise(s, xi, dyi, p0, p1, t0, t1, sum);
+                    NAC_K(depthwise_grad_w)(s, xi, dyi, p0, p1, t0, t1, sum);
                 else
                     add_taps(&(weight_step){s, xi, dyi, p0, p1, sum}, t0, t1);
             }

@@ -394,6 +394,10 @@ START_TEST(common_convolutions)
         {.n = 3, .in = {1, 9, 9}, .c_in = 40, .k = {1, 1, 1}, .out = {1, 9, 9}, .c_out = 33, .groups = 1},
         {.n = 2, .in = {1, 12, 12}, .c_in = 48, .k = {1, 3, 3}, .out = {1, 12, 12}, .c_out = 48, .groups = 48, .pad = {0, 1, 1}},
         {.n = 2, .in = {1, 1, 700}, .c_in = 4, .k = {1, 1, 5}, .out = {1, 1, 696}, .c_out = 17, .groups = 1},
+        /* Depthwise: several blocks of lines, of columns and of channels, of which the last is of two; windows that no block holds. */
+        {.n = 2, .in = {1, 40, 130}, .c_in = 66, .k = {1, 3, 3}, .out = {1, 40, 130}, .c_out = 66, .groups = 66, .pad = {0, 1, 1}},
+        {.n = 3, .in = {1, 57, 41}, .c_in = 80, .k = {1, 3, 3}, .out = {1, 28, 20}, .c_out = 80, .groups = 80, .stride = {1, 2, 2}},
+        {.n = 1, .in = {1, 1, 8300}, .c_in = 2, .k = {1, 1, 8250}, .out = {1, 1, 51}, .c_out = 4, .groups = 2},
         /* Planes of zeros behind the only one. */
         {.n = 1, .in = {1, 6, 5}, .c_in = 2, .k = {1, 4, 2}, .out = {3, 3, 5}, .c_out = 12, .groups = 2, .pad = {0, 0, 1}},
         {.n = 2, .in = {1, 6, 5}, .c_in = 4, .k = {1, 4, 2}, .out = {3, 3, 5}, .c_out = 12, .groups = 1, .pad = {0, 0, 1}},
@@ -412,7 +416,7 @@ START_TEST(common_convolutions)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         nac_conv s = cases[i];
         for (int d = 0; d < 3; d++)
-            s.stride[d] = s.dilation[d] = 1;
+            s.stride[d] = s.stride[d] ? s.stride[d] : 1, s.dilation[d] = 1;
         check_conv(k, f64, &s, true, i % 2);
     }
 }
