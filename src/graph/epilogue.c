@@ -1,5 +1,6 @@
 /* A pass: what follows a product at once, a bias and relu, is done by the product's kernel while its results are in registers; a convolution also scales
-   and shifts, adds what has its shape, and has zeros around its input that a pad would put there; and max pooling takes its results while they are near. */
+   and shifts, adds what has its shape, and has zeros around its input that a pad would put there; and max pooling or a depthwise convolution takes its results while
+   they are near. */
 #include <string.h>
 #include "graph/graph.h"
 #include "ops/ops.h"
@@ -102,34 +103,48 @@ static bool before_reshape(const context *c, int reshape, int add, int operand)
     return true;
 }
 
-/* A convolution, then max pooling: the pooling becomes both. */
-static bool pool_at_once(const context *c, nac_graph_node *pool)
+/* node `next` becomes what node `conv` and it are. */
+static bool join(nac_graph_node *next, const nac_graph_node *conv, const nac_op *both, const void *attrs)
 {
-    nac_graph *g = c->g;
-    int from = producer(c, pool->in[0]);
-    nac_graph_node *conv = from >= 0 && g->nodes[from].op == &nac_op_conv && !g->bfloat16 ? &g->nodes[from] : NULL;
-    const nac_op *both = conv ? nac_conv_takes_pool(conv->attrs, &g->values[conv->in[0]].type, &g->values[conv->in[1]].type, pool->op, pool->attrs) : NULL;
-    if (!both)
-        return true;
-    nac_conv_pool_attrs *attrs = nac_calloc(1, sizeof *attrs);
-    int *in = nac_malloc((size_t)(conv->n_in + pool->n_out) * sizeof *in);
-    if (!attrs || !in) {
-        nac_free(attrs);
+    int n = conv->n_in + next->n_in - 1, shown = 0;
+    void *own = nac_malloc(both->attrs_size);
+    int *in = nac_malloc((size_t)(n + next->n_out) * sizeof *in);
+    const nac_op *then[NAC_GRAPH_THEN] = {NULL};
+    if (!own || !in) {
+        nac_free(own);
         nac_free(in);
         return false;
     }
-    *attrs = (nac_conv_pool_attrs){*(const nac_conv_attrs *)conv->attrs, *(const nac_pool_attrs *)pool->attrs};
+    memcpy(own, attrs, both->attrs_size);
     memcpy(in, conv->in, (size_t)conv->n_in * sizeof *in);
-    memcpy(in + conv->n_in, pool->out, (size_t)pool->n_out * sizeof *in);
-    nac_free(pool->attrs);
-    nac_free(pool->in);
-    pool->op = both;
-    pool->attrs = attrs;
-    pool->n_in = conv->n_in;
-    pool->in = in;
-    pool->out = in + conv->n_in;
-    memcpy(pool->then, conv->then, sizeof pool->then);
+    memcpy(in + conv->n_in, next->in + 1, (size_t)(next->n_in - 1) * sizeof *in);
+    memcpy(in + n, next->out, (size_t)next->n_out * sizeof *in);
+    for (int k = 0; conv->then[k]; k++)
+        then[shown++] = conv->then[k];
+    for (int k = 0; next->then[k]; k++)
+        then[shown++] = next->then[k];
+    nac_free(next->attrs);
+    nac_free(next->in);
+    *next = (nac_graph_node){both, own, n, next->n_out, in, in + n, {NULL}};
+    memcpy(next->then, then, sizeof then);
     return true;
+}
+
+/* A convolution, then max pooling or a depthwise one: what follows becomes both. */
+static bool at_once(const context *c, nac_graph_node *next)
+{
+    nac_graph *g = c->g;
+    int from = producer(c, next->in[0]);
+    const nac_graph_node *conv = from >= 0 && g->nodes[from].op == &nac_op_conv && !g->bfloat16 ? &g->nodes[from] : NULL;
+    if (!conv)
+        return true;
+    const nac_type *x = &g->values[conv->in[0]].type, *w = &g->values[conv->in[1]].type;
+    if (next->op == &nac_op_conv) {
+        const nac_op *both = conv->n_in + next->n_in > NAC_MAX_IO ? NULL : nac_conv_takes_depthwise(conv->attrs, x, w, next->attrs, &g->values[next->in[1]].type);
+        return !both || join(next, conv, both, &(nac_conv_pair_attrs){*(const nac_conv_attrs *)conv->attrs, *(const nac_conv_attrs *)next->attrs, conv->n_in});
+    }
+    const nac_op *both = nac_conv_takes_pool(conv->attrs, x, w, next->op, next->attrs);
+    return !both || join(next, conv, both, &(nac_conv_pool_attrs){*(const nac_conv_attrs *)conv->attrs, *(const nac_pool_attrs *)next->attrs});
 }
 
 static bool absorb(const context *c, int i)
@@ -137,7 +152,7 @@ static bool absorb(const context *c, int i)
     nac_graph *g = c->g;
     nac_graph_node *node = &g->nodes[i];
     if (node->op == &nac_op_max_pool || node->op == nac_op_max_pool.alone)
-        return pool_at_once(c, node);
+        return at_once(c, node);
     if (node->op == &nac_op_conv) {
         const nac_graph_value *x = &g->values[node->in[0]];
         const nac_graph_node *pad = x->kind == NAC_NODE_VALUE && g->nodes[x->index].op == &nac_op_pad ? &g->nodes[x->index] : NULL;
@@ -174,6 +189,8 @@ bool nac_pass_epilogue(nac_graph *g)
         c.uses[g->updates[i].value] += 2;
     for (int i = 0; ok && i < g->n_nodes; i++)
         ok = absorb(&c, i);
+    for (int i = 0; ok && i < g->n_nodes; i++)      /* those without attributes are dead */
+        ok = g->nodes[i].op != &nac_op_conv || !g->nodes[i].attrs || at_once(&c, &g->nodes[i]);
     nac_free(c.uses);
     return ok && nac_pass_dce(g);
 }

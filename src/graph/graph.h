@@ -15,7 +15,7 @@ typedef struct {
     nac_tensor    *constant;            /* retained */
 } nac_graph_value;
 
-enum { NAC_GRAPH_THEN = 4 };
+enum { NAC_GRAPH_THEN = 8 };
 typedef struct {
     const nac_op *op;
     void         *attrs;                /* owned */

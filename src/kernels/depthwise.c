@@ -11,19 +11,19 @@ typedef struct {
     const nac_conv *s;
     const real     *packed;             /* (multiplier, chunks of channels, taps, DW_C) */
     nac_finish      finish;
-    int64_t         strips, pieces, chunks, shares;     /* of lines, of columns, of channels; parts of the chunks for several threads */
+    int64_t         strips, pieces, chunks;     /* of lines, of columns, of channels */
 } job;
 
-static void cut(job *j, int team)
+static job job_of(const nac_conv *s, const real *packed, const nac_conv_finish *finish, real *y)
 {
-    const nac_conv *s = j->s;
+    job           j = {.s = s, .packed = packed, .finish = nac_finish_of(finish, y)};
     const int64_t   slices = s->k[0] * DW_C, room = DW_ROOM / (slices * reach(s, 1, 1)) - reach(s, 2, 1);
     const int64_t   columns = nac_min(WIDE, (room / s->stride[2] + 1) / DW_PIXELS * DW_PIXELS);
-    j->pieces = nac_ceil_div(s->out[2], columns);
+    j.pieces = nac_ceil_div(s->out[2], columns);
     const int64_t fit = NEAR / (slices * reach(s, 2, nac_min(columns, nac_ceil_div(s->out[2], DW_PIXELS) * DW_PIXELS))) - reach(s, 1, 1);
-    j->strips = nac_ceil_div(s->out[1], fit < 0 ? 1 : fit / s->stride[1] + 1);
-    j->chunks = nac_ceil_div(s->c_in, DW_C);
-    j->shares = team > 1 ? nac_min(j->chunks, nac_ceil_div(4 * team, s->n * s->out[0] * j->strips * j->pieces)) : 1;
+    j.strips = nac_ceil_div(s->out[1], fit < 0 ? 1 : fit / s->stride[1] + 1);
+    j.chunks = nac_ceil_div(s->c_in, DW_C);
+    return j;
 }
 
 /* nv vectors of a pixel, `last` numbers of the last. */
@@ -42,9 +42,10 @@ NAC_INLINE void zero_pixels(const int nv, int64_t n, real *to)
             nac_store(to + v * NAC_W, (vec){0});
 }
 
-/* What outputs from o on need, `lines` lines of `wide` pixels, from `channel` on. What will be needed next lies `ahead` of it. */
-NAC_INLINE void copy_near(const int nv, int64_t last, const nac_conv *s, const real *x, const int64_t o[3], int64_t lines, int64_t wide, int64_t channel,
-                          int64_t ahead, real *to)
+/* What outputs from o on need, `lines` lines of `wide` pixels, from `channel` on, of an x that begins with line `first`. What will be needed next lies
+   `ahead` of it. */
+NAC_INLINE void copy_near(const int nv, int64_t last, const nac_conv *s, const real *x, int64_t first, const int64_t o[3], int64_t lines, int64_t wide,
+                          int64_t channel, int64_t ahead, real *to)
 {
     const int64_t at = o[2] * s->stride[2] - s->pad[2], left = nac_min(nac_max(-at, 0), wide), right = nac_max(nac_min(s->in[2] - at, wide), left);
     for (int64_t e = 0; e < s->k[0]; e++)
@@ -54,7 +55,7 @@ NAC_INLINE void copy_near(const int nv, int64_t last, const nac_conv *s, const r
                 zero_pixels(nv, wide, to);
                 continue;
             }
-            const real *from = x + ((d * s->in[1] + h) * s->in[2] + at + left) * s->c_in + channel;
+            const real *from = x + ((d * s->in[1] + h - first) * s->in[2] + at + left) * s->c_in + channel;
             zero_pixels(nv, left, to);
             for (int64_t p = left; p < right; p++, from += s->c_in) {
                 copy_pixel(nv, last, from, to + p * DW_C);
@@ -157,24 +158,26 @@ NAC_INLINE void scatter_pixels(const int px, const int nv, int64_t n, int64_t he
         }
 }
 
-/* Chunks [chunk, chunks) of lines [o[1], end) and columns [o[2], right) of one image's results. */
+/* Chunks [chunk, chunks) of lines [o[1], end) and columns [o[2], right) of an image's results y; x begins with line `first`. */
 typedef struct {
-    int64_t chunk, chunks, o[3], end, right;
+    const real *x;
+    real       *y;
+    int64_t     first, chunk, chunks, o[3], end, right;
 } block;
 
 /* px pixels and nv vectors at a time. `three`: windows of three neighbours a line, which move by so much; 0: others. */
-NAC_INLINE void compute(const int px, const int nv, const int three, const job *j, const real *x, real *y, const block *b)
+NAC_INLINE void compute(const int px, const int nv, const int three, const job *j, const block *b)
 {
     alignas(64) real near[DW_ROOM];
     const nac_conv   own = *j->s, *s = &own;    /* in registers: y is not its alias */
     const nac_finish finish = j->finish;
     const int64_t    wide = reach(s, 2, nac_ceil_div(b->right - b->o[2], px) * px), lines = reach(s, 1, b->end - b->o[1]), multiplier = s->c_out / s->c_in;
     const int64_t    line = wide * DW_C, tile = px * s->stride[2] * DW_C, tap_line = s->dilation[1] * line, slice = lines * line;
-    y += (b->o[0] * s->out[1] * s->out[2] + b->o[2]) * s->c_out;
+    real            *y = b->y + (b->o[0] * s->out[1] * s->out[2] + b->o[2]) * s->c_out;
     for (int64_t chunk = b->chunk; chunk < b->chunks; chunk++) {
         const int64_t channel = chunk * DW_C, n = nac_min(s->c_in - channel, DW_C), last = n - (nv - 1) * NAC_W;
         const int64_t below = (b->end - b->o[1]) * s->stride[1] * s->in[2] * s->c_in - channel;
-        copy_near(nv, last, s, x, b->o, lines, wide, channel, chunk + 1 < j->chunks ? DW_C : below, near);
+        copy_near(nv, last, s, b->x, b->first, b->o, lines, wide, channel, chunk + 1 < j->chunks ? DW_C : below, near);
         for (int64_t m = 0; m < multiplier; m++) {
             const real *weights = j->packed + (m * j->chunks + chunk) * taps(s) * DW_C;
             for (int64_t h = b->o[1]; h < b->end; h++) {
@@ -206,36 +209,40 @@ NAC_INLINE void compute(const int px, const int nv, const int three, const job *
     }
 }
 
-NAC_INLINE void compute_tiles(const int px, const int nv, const job *j, const real *x, real *y, const block *b)
+NAC_INLINE void compute_tiles(const int px, const int nv, const job *j, const block *b)
 {
     const int64_t stride = j->s->stride[2];
     if (j->s->k[2] != 3 || j->s->dilation[2] != 1 || stride > 2)
-        compute(px, nv, 0, j, x, y, b);
+        compute(px, nv, 0, j, b);
     else if (stride == 1)
-        compute(px, nv, 1, j, x, y, b);
+        compute(px, nv, 1, j, b);
     else
-        compute(px, nv, 2, j, x, y, b);
+        compute(px, nv, 2, j, b);
 }
 
-/* Block q of all. */
-static void run_block(const job *j, const real *x, real *y, int64_t q)
+static void run_block(const job *j, block b)
 {
     const nac_conv *s = j->s;
-    const int64_t   share = q % j->shares, piece = q / j->shares % j->pieces, strip = q / j->shares / j->pieces % j->strips;
-    const int64_t   deep = q / j->shares / j->pieces / j->strips, chunks = nac_cut(j->chunks, j->shares, share + 1);
-    const bool      alone = s->c_in % DW_C > 0 && s->c_in % DW_C <= NAC_W && chunks == j->chunks;     /* a vector in the last chunk */
-    block b = {nac_cut(j->chunks, j->shares, share), chunks - alone, {deep % s->out[0], nac_cut(s->out[1], j->strips, strip), nac_cut(s->out[2], j->pieces, piece)},
-               nac_cut(s->out[1], j->strips, strip + 1), nac_cut(s->out[2], j->pieces, piece + 1)};
-    x += deep / s->out[0] * in_pixels(s) * s->c_in;
-    y += deep / s->out[0] * pixels(s) * s->c_out;
+    const bool      alone = s->c_in % DW_C > 0 && s->c_in % DW_C <= NAC_W && b.chunks == j->chunks;     /* a vector in the last chunk */
+    b.chunks -= alone;
     if (b.right - b.o[2] <= DW_PIXELS / 2)
-        compute_tiles(DW_PIXELS / 2, 2, j, x, y, &b);
+        compute_tiles(DW_PIXELS / 2, 2, j, &b);
     else
-        compute_tiles(DW_PIXELS, 2, j, x, y, &b);
+        compute_tiles(DW_PIXELS, 2, j, &b);
     if (alone) {
         b.chunk = b.chunks++;
-        compute_tiles(DW_PIXELS, 1, j, x, y, &b);
+        compute_tiles(DW_PIXELS, 1, j, &b);
     }
+}
+
+/* Part q of all, of which each has one of `shares` of the chunks. */
+static void run_part(const job *j, const real *x, real *y, int64_t shares, int64_t q)
+{
+    const nac_conv *s = j->s;
+    const int64_t   share = q % shares, piece = q / shares % j->pieces, strip = q / shares / j->pieces % j->strips, deep = q / shares / j->pieces / j->strips;
+    run_block(j, (block){x + deep / s->out[0] * in_pixels(s) * s->c_in, y + deep / s->out[0] * pixels(s) * s->c_out, 0, nac_cut(j->chunks, shares, share),
+                         nac_cut(j->chunks, shares, share + 1), {deep % s->out[0], nac_cut(s->out[1], j->strips, strip), nac_cut(s->out[2], j->pieces, piece)},
+                         nac_cut(s->out[1], j->strips, strip + 1), nac_cut(s->out[2], j->pieces, piece + 1)});
 }
 
 static void pack(const nac_conv *s, const real *w, bool turned, real *packed)
@@ -257,13 +264,60 @@ static void pack(const nac_conv *s, const real *w, bool turned, real *packed)
 
 void NAC_K(depthwise)(const nac_conv *s, const real *x, const real *w, bool turned, const nac_conv_finish *finish, real *y, real *packed)
 {
-    const int team = nac_team(work_of(s));
-    job       j = {.s = s, .packed = packed, .finish = nac_finish_of(finish, y)};
     if (pixels(s) == 0)
         return;
-    cut(&j, team);
+    const int     team = nac_team(work_of(s));
+    const job     j = job_of(s, packed, finish, y);
+    const int64_t parts = s->n * s->out[0] * j.strips * j.pieces, shares = team > 1 ? nac_min(j.chunks, nac_ceil_div(4 * team, nac_max(parts, 1))) : 1;
     pack(s, w, turned, packed);
-    NAC_SHARE(team > 1, q, s->n * s->out[0] * j.strips * j.pieces * j.shares, run_block(&j, x, y, q));
+    NAC_SHARE(team > 1, q, parts * shares, run_part(&j, x, y, shares, q));
+}
+
+/* What a product makes of each pixel of x, then a convolution of each channel of that, some lines at a time. */
+typedef struct {
+    const nac_conv        *product;
+    const nac_conv_finish *finish;
+    const real            *x, *w;
+    job                    depthwise;
+    real                  *y;
+    int64_t                parts;       /* of an image's results, by lines */
+} both_job;
+
+static void run_both(const both_job *q, int64_t part)
+{
+    alignas(64) real between[NAC_BETWEEN / sizeof(real)];
+    const nac_conv *p = q->product, *s = q->depthwise.s;
+    const int64_t   line = s->in[2] * s->c_in, fit = NAC_BETWEEN / (int64_t)sizeof(real) / line, image = part / q->parts;
+    const int64_t   end = nac_cut(s->out[1], q->parts, part % q->parts + 1), most = (fit - reach(s, 1, 1)) / s->stride[1] + 1;
+    const real     *x = q->x + image * in_pixels(p) * p->c_in;
+    int64_t         first = 0, there = 0, next;       /* lines of the product's results that are there */
+    for (int64_t o = nac_cut(s->out[1], q->parts, part % q->parts); o < end; o = next) {
+        next = nac_min(o + nac_min(most, nac_ceil_div(s->out[1], q->depthwise.strips)), end);
+        const int64_t from = nac_max(o * s->stride[1] - s->pad[1], 0), to = nac_max(nac_min((next - 1) * s->stride[1] - s->pad[1] + reach(s, 1, 1), s->in[1]), from);
+        if (from < there)
+            memmove(between, between + (from - first) * line, (size_t)((there - from) * line) * sizeof(real));
+        else
+            there = from;
+        const nac_finish f = nac_finish_of(q->finish, between + (there - from) * line);
+        if (there < to)
+            NAC_K(gemm_finish)((to - there) * s->in[2], p->c_out, p->c_in, x + there * p->in[2] * p->c_in, q->w, between + (there - from) * line, &f);
+        first = from;
+        there = nac_max(there, to);
+        for (int64_t piece = 0; piece < q->depthwise.pieces; piece++)
+            run_block(&q->depthwise, (block){between, q->y + image * pixels(s) * s->c_out, first, 0, q->depthwise.chunks,
+                                             {0, o, nac_cut(s->out[2], q->depthwise.pieces, piece)}, next, nac_cut(s->out[2], q->depthwise.pieces, piece + 1)});
+    }
+}
+
+void NAC_K(conv_depthwise)(const nac_conv *p, const nac_conv *s, const void *x, const void *w, const nac_conv_finish *f, const void *depthwise_w,
+                           const nac_conv_finish *depthwise_f, void *y, void *scratch)
+{
+    const int team = nac_team(work_of(p) + work_of(s));
+    both_job  q = {p, f, x, w, job_of(s, scratch, depthwise_f, y), y, 1};
+    if (team > 1 && s->n < 4 * team)
+        q.parts = nac_min(s->out[1], nac_ceil_div(2 * team, nac_max(s->n, 1)));
+    pack(s, depthwise_w, false, scratch);
+    NAC_SHARE(team > 1, part, s->n * q.parts, run_both(&q, part));
 }
 
 static void grad_x_image(const nac_conv *s, const real *dy, const real *w, real *dx)

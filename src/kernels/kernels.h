@@ -96,6 +96,17 @@ static inline bool nac_pools_in_strips(const nac_conv *s, const nac_pool *p, siz
     return within && p->k[nac_strip_axis(s, p)] * nac_strip_step(s, p) <= (int64_t)(NAC_POOLED_STRIP / element);
 }
 
+/* A product with a matrix for each pixel, p, whose results a depthwise convolution s of two axes takes some lines at a time: so much of them must fit in
+   a strip of so many bytes, and the matrix, which is laid out anew for each strip, must be small beside an image of them. */
+enum { NAC_BETWEEN = 196608 };
+static inline bool nac_multiplies_in_strips(const nac_conv *p, const nac_conv *s, size_t element)
+{
+    bool fits = p->groups == 1 && s->groups == s->c_in && s->groups > 1 && s->in[0] == 1 && s->k[0] == 1 && s->out[0] == 1 && s->pad[0] == 0;
+    for (int d = 0; d < 3; d++)
+        fits = fits && p->k[d] == 1 && p->stride[d] == 1 && p->pad[d] == 0 && p->in[d] == p->out[d] && (s->k[d] - 1) * s->dilation[d] < 16;
+    return fits && ((s->k[1] - 1) * s->dilation[1] + 1) * s->in[2] * s->c_in <= (int64_t)(NAC_BETWEEN / element) && 3 * p->c_in <= s->in[1] * s->in[2];
+}
+
 /* A recurrent layer over whole sequences. With `reverse` time runs from the last step to the first and results stand in processing order, as Keras's
    go_backwards does. */
 typedef struct {
@@ -192,6 +203,9 @@ typedef struct nac_kernels {
     /* conv, then max_pool of its results, where they are taken in strips: nac_pools_in_strips. The same to the bit. */
     void (*conv_max_pool)(const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, const nac_pool *pool, void *y, int32_t *where,
                           void *scratch);
+    /* conv of p, then conv of s of its results, where nac_multiplies_in_strips; the first adds no `rest`. The same to the bit. Scratch is that of s. */
+    void (*conv_depthwise)(const nac_conv *p, const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, const void *depthwise_w,
+                           const nac_conv_finish *depthwise_finish, void *y, void *scratch);
     void (*conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *dx, void *scratch);
     void (*conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *dw, void *scratch);
     size_t (*conv_scratch)(const nac_conv *s);

@@ -731,6 +731,69 @@ const nac_op *nac_conv_takes_pool(const nac_conv_attrs *a, const nac_type *x, co
     return !nac_pools_in_strips(&s, &p, nac_dtype_size(x->dtype)) ? NULL : next == &nac_op_maxima ? &nac_op_conv_maxima : &nac_op_conv_max_pool;
 }
 
+/* ---- a product for each pixel and a depthwise convolution of that at once, in compiled functions ---- */
+
+static nac_type between(const nac_conv *product, const nac_type *x)
+{
+    nac_type y = *x;
+    y.dim[3] = product->c_out;
+    return y;
+}
+
+static bool conv_pair_infer(nac_infer *i)
+{
+    const nac_conv_pair_attrs *a = i->attrs;
+    nac_type  in[6], y;
+    nac_infer first = {i->op, &a->product, (int)a->n_in, i->in, 1, &y}, second = {i->op, &a->depthwise, i->n_in - (int)a->n_in + 1, in, i->n_out, i->out};
+    if (!conv_infer(&first))
+        return false;
+    in[0] = y;
+    for (int k = 1; k < second.n_in; k++)
+        in[k] = i->in[a->n_in + k - 1];
+    return conv_infer(&second);
+}
+
+static void conv_pair_eval(const nac_eval *e)
+{
+    const nac_conv_pair_attrs *a = e->attrs;
+    const nac_eval first = {.n_in = (int)a->n_in, .in = e->in}, second = {.n_in = e->n_in - (int)a->n_in + 1, .in = e->in + a->n_in - 1};
+    nac_conv p = conv_shape(&a->product, e->in[0].type, e->in[1].type);
+    nac_type y = between(&p, e->in[0].type);
+    nac_conv s = conv_shape(&a->depthwise, &y, second.in[1].type);
+    nac_conv_finish f = finish_of(&a->product, &first), g = finish_of(&a->depthwise, &second);
+    nac_kernels_for(y.dtype)->conv_depthwise(&p, &s, e->in[0].data, e->in[1].data, &f, second.in[1].data, &g, e->out[0].data, e->scratch);
+}
+
+static size_t conv_pair_scratch(const nac_eval *e)
+{
+    const nac_conv_pair_attrs *a = e->attrs;
+    nac_conv p = conv_shape(&a->product, e->in[0].type, e->in[1].type);
+    nac_type y = between(&p, e->in[0].type);
+    nac_conv s = conv_shape(&a->depthwise, &y, e->in[a->n_in].type);
+    return nac_kernels_for(y.dtype)->conv_scratch(&s);
+}
+
+static double conv_pair_work(const nac_eval *e)
+{
+    const nac_conv_pair_attrs *a = e->attrs;
+    nac_conv p = conv_shape(&a->product, e->in[0].type, e->in[1].type);
+    nac_type y = between(&p, e->in[0].type);
+    return work_of(&y, e->in[1].type) + work_of(e->out[0].type, e->in[a->n_in].type);
+}
+
+static const nac_op nac_op_conv_depthwise = {.name = "conv_depthwise", .n_in = -1, .n_out = 1, .attrs_size = sizeof(nac_conv_pair_attrs),
+                                             .infer = conv_pair_infer, .eval = conv_pair_eval, .scratch = conv_pair_scratch, .work = conv_pair_work};
+
+const nac_op *nac_conv_takes_depthwise(const nac_conv_attrs *a, const nac_type *x, const nac_type *w, const nac_conv_attrs *next, const nac_type *next_w)
+{
+    if (a->axes != 2 || a->added)
+        return NULL;
+    nac_conv p = conv_shape(a, x, w);
+    nac_type y = between(&p, x);
+    nac_conv s = conv_shape(next, &y, next_w);
+    return nac_multiplies_in_strips(&p, &s, nac_dtype_size(x->dtype)) ? &nac_op_conv_depthwise : NULL;
+}
+
 static nac_tensor *pool(const nac_op *op, nac_tensor *x, const nac_size *pool_size, const nac_size *strides, const char *padding, const char *data_format)
 {
     int axes;

@@ -74,6 +74,10 @@ typedef struct {
     nac_pool_attrs pool;
 } nac_conv_pool_attrs;
 typedef struct {
+    nac_conv_attrs product, depthwise;
+    int64_t        n_in;                /* inputs of the product; those of the depthwise convolution, but the first, follow */
+} nac_conv_pair_attrs;
+typedef struct {
     double epsilon;
 } nac_norm_attrs;
 typedef struct {
@@ -112,6 +116,8 @@ bool nac_is_reduction(const nac_op *op);        /* sum, mean, max, min, prod, an
 bool nac_conv_takes_pad(void *attrs, const nac_type *x, const nac_type *w, const nac_pad_attrs *pad);
 /* The op, with nac_conv_pool_attrs, that is a convolution of x and `next`, max pooling of its results, at once; NULL: there is none. */
 const nac_op *nac_conv_takes_pool(const nac_conv_attrs *a, const nac_type *x, const nac_type *w, const nac_op *next, const nac_pool_attrs *pool);
+/* The op, with nac_conv_pair_attrs, that is a convolution of x with w and a depthwise one of its results at once; NULL: there is none. */
+const nac_op *nac_conv_takes_depthwise(const nac_conv_attrs *a, const nac_type *x, const nac_type *w, const nac_conv_attrs *next, const nac_type *next_w);
 
 /* Sums t down to the shape it was broadcast from. */
 nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type);
