@@ -398,19 +398,42 @@ static void run_forward(const forward_job *j)
     }
 }
 
+/* Numbers of w, packed. */
+static int64_t packed_size(const nac_conv *s)
+{
+    return is_depthwise(s) ? depthwise_packed(s) : s->groups * panels_of(s->c_out / s->groups) * taps(s) * (s->c_in / s->groups) * NAC_NR;
+}
+
 size_t NAC_K(conv_scratch)(const nac_conv *s)
 {
-    if (is_depthwise(s))
-        return (size_t)depthwise_packed(s) * sizeof(real);
-    return (size_t)(zeros_size(s) + s->groups * panels_of(s->c_out / s->groups) * taps(s) * (s->c_in / s->groups) * NAC_NR) * sizeof(real);
+    return (size_t)(zeros_size(s) + packed_size(s)) * sizeof(real);
 }
 
 static void pack_weights(const nac_conv *s, const real *w, real *packed)
 {
+    if (is_depthwise(s)) {
+        NAC_K(depthwise_pack)(s, w, false, packed);
+        return;
+    }
     const int64_t og = s->c_out / s->groups, panels = panels_of(og), depth = taps(s) * (s->c_in / s->groups);
     for (int64_t g = 0; g < s->groups; g++)
         for (int64_t p = 0; p < panels; p++)
             NAC_K(tile_pack)(false, depth, nac_min(og - p * NAC_NR, NAC_NR), w + g * og + p * NAC_NR, s->c_out, packed + (g * panels + p) * depth * NAC_NR);
+}
+
+size_t NAC_K(conv_pack)(const nac_conv *s, const void *w, void *to)
+{
+    if (is_product(s) && (s->n * pixels(s) < 2 || s->c_out < 2))
+        return 0;
+    if (to)
+        pack_weights(s, w, to);
+    return (size_t)packed_size(s) * sizeof(real);
+}
+
+static const real *own_packed(const nac_conv *s, const real *w, real *scratch)
+{
+    pack_weights(s, w, scratch + zeros_size(s));
+    return scratch + zeros_size(s);
 }
 
 /* A convolution and the maxima of its results, which lie on the stack in between, some steps along an axis at a time. */
@@ -445,33 +468,33 @@ static void pooled_strip(const pooled_job *q, int64_t t)
     NAC_K(max_pool)(&pool, strip, q->y + at, q->where ? q->where + at : NULL);
 }
 
-void NAC_K(conv_max_pool)(const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, const nac_pool *pool, void *y, int32_t *where,
-                          void *scratch)
+void NAC_K(conv_max_pool)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_conv_finish *finish, const nac_pool *pool, void *y,
+                          int32_t *where, void *scratch)
 {
-    real         *zeros = scratch, *packed = zeros + zeros_size(s);
+    real         *zeros = scratch;
     const int     team = nac_team(work_of(s)), axis = nac_strip_axis(s, pool);
     const int64_t most = NAC_POOLED_STRIP / (int64_t)sizeof(real) / nac_strip_step(s, pool), fit = (most - pool->k[axis]) / pool->stride[axis] + 1;
     const int64_t wanted = nac_max(nac_ceil_div(pool->out[axis], fit), team > 1 ? nac_ceil_div(4 * team, s->n) : 1), parts = nac_min(wanted, pool->out[axis]);
     memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
-    pack_weights(s, w, packed);
+    packed = packed ? packed : own_packed(s, w, scratch);
     const pooled_job q = {job_of(s, x, packed, zeros, finish, NULL), pool, axis, parts, y, where};
     NAC_SHARE(team > 1, t, s->n * parts, pooled_strip(&q, t));
 }
 
-void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, void *y, void *scratch)
+void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_conv_finish *finish, void *y, void *scratch)
 {
-    real *zeros = scratch, *packed = zeros + zeros_size(s);
+    real *zeros = scratch;
     if (is_product(s)) {
         const nac_finish f = nac_finish_of(finish, y);
-        NAC_K(gemm_finish)(s->n * pixels(s), s->c_out, s->c_in, x, w, y, &f);
+        NAC_K(gemm_finish)(s->n * pixels(s), s->c_out, s->c_in, x, w, packed, y, &f);
         return;
     }
+    packed = packed ? packed : own_packed(s, w, scratch);
     if (is_depthwise(s)) {
-        NAC_K(depthwise)(s, x, w, false, finish, y, scratch);
+        NAC_K(depthwise)(s, x, packed, finish, y);
         return;
     }
     memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
-    pack_weights(s, w, packed);
     const forward_job j = job_of(s, x, packed, zeros, finish, y);
     run_forward(&j);
 }
@@ -556,10 +579,12 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
     nac_conv      turned;
     const bool    turns = turns_about(s, &turned);
     if (is_depthwise(s)) {
-        if (turns)
-            NAC_K(depthwise)(&turned, dy, w, true, &(nac_conv_finish){0}, dx, scratch);
-        else
+        if (turns) {
+            NAC_K(depthwise_pack)(s, w, true, scratch);
+            NAC_K(depthwise)(&turned, dy, scratch, &(nac_conv_finish){0}, dx);
+        } else {
             NAC_K(depthwise_grad_x)(s, dy, w, dx);
+        }
         return;
     }
     for (int64_t q = 0; q < all; q++)

@@ -168,7 +168,7 @@ void NAC_K(bf16_conv)(const nac_conv *s, const float *x, const float *w, const n
         return;
     }
     const size_t to_x = whole_lines(nac_kernels_f32()->conv_scratch(s)), to_w = with_copies(to_x, x_size(s), 0);
-    nac_kernels_f32()->conv(s, rounded(x_size(s), x, scratch, to_x), rounded(w_size(s), w, scratch, to_w), finish, y, scratch);
+    nac_kernels_f32()->conv(s, rounded(x_size(s), x, scratch, to_x), rounded(w_size(s), w, scratch, to_w), NULL, finish, y, scratch);
 }
 
 size_t NAC_K(bf16_conv_grad_x_scratch)(const nac_conv *s)

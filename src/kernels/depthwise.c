@@ -245,7 +245,7 @@ static void run_part(const job *j, const real *x, real *y, int64_t shares, int64
                          nac_cut(s->out[1], j->strips, strip + 1), nac_cut(s->out[2], j->pieces, piece + 1)});
 }
 
-static void pack(const nac_conv *s, const real *w, bool turned, real *packed)
+void NAC_K(depthwise_pack)(const nac_conv *s, const real *w, bool turned, real *packed)
 {
     const int64_t multiplier = s->c_out / s->c_in;
     for (int64_t m = 0; m < multiplier; m++)
@@ -262,14 +262,13 @@ static void pack(const nac_conv *s, const real *w, bool turned, real *packed)
             }
 }
 
-void NAC_K(depthwise)(const nac_conv *s, const real *x, const real *w, bool turned, const nac_conv_finish *finish, real *y, real *packed)
+void NAC_K(depthwise)(const nac_conv *s, const real *x, const real *packed, const nac_conv_finish *finish, real *y)
 {
     if (pixels(s) == 0)
         return;
     const int     team = nac_team(work_of(s));
     const job     j = job_of(s, packed, finish, y);
     const int64_t parts = s->n * s->out[0] * j.strips * j.pieces, shares = team > 1 ? nac_min(j.chunks, nac_ceil_div(4 * team, nac_max(parts, 1))) : 1;
-    pack(s, w, turned, packed);
     NAC_SHARE(team > 1, q, parts * shares, run_part(&j, x, y, shares, q));
 }
 
@@ -277,7 +276,7 @@ void NAC_K(depthwise)(const nac_conv *s, const real *x, const real *w, bool turn
 typedef struct {
     const nac_conv        *product;
     const nac_conv_finish *finish;
-    const real            *x, *w;
+    const real            *x, *w, *packed;
     job                    depthwise;
     real                  *y;
     int64_t                parts;       /* of an image's results, by lines */
@@ -300,7 +299,7 @@ static void run_both(const both_job *q, int64_t part)
             there = from;
         const nac_finish f = nac_finish_of(q->finish, between + (there - from) * line);
         if (there < to)
-            NAC_K(gemm_finish)((to - there) * s->in[2], p->c_out, p->c_in, x + there * p->in[2] * p->c_in, q->w, between + (there - from) * line, &f);
+            NAC_K(gemm_finish)((to - there) * s->in[2], p->c_out, p->c_in, x + there * p->in[2] * p->c_in, q->w, q->packed, between + (there - from) * line, &f);
         first = from;
         there = nac_max(there, to);
         for (int64_t piece = 0; piece < q->depthwise.pieces; piece++)
@@ -309,14 +308,14 @@ static void run_both(const both_job *q, int64_t part)
     }
 }
 
-void NAC_K(conv_depthwise)(const nac_conv *p, const nac_conv *s, const void *x, const void *w, const nac_conv_finish *f, const void *depthwise_w,
-                           const nac_conv_finish *depthwise_f, void *y, void *scratch)
+void NAC_K(conv_depthwise)(const nac_conv *p, const nac_conv *s, const void *x, const void *w, const void *packed, const nac_conv_finish *f,
+                           const void *depthwise_w, const nac_conv_finish *depthwise_f, void *y, void *scratch)
 {
     const int team = nac_team(work_of(p) + work_of(s));
-    both_job  q = {p, f, x, w, job_of(s, scratch, depthwise_f, y), y, 1};
+    both_job  q = {p, f, x, w, packed, job_of(s, scratch, depthwise_f, y), y, 1};
     if (team > 1 && s->n < 4 * team)
         q.parts = nac_min(s->out[1], nac_ceil_div(2 * team, nac_max(s->n, 1)));
-    pack(s, depthwise_w, false, scratch);
+    NAC_K(depthwise_pack)(s, depthwise_w, false, scratch);
     NAC_SHARE(team > 1, part, s->n * q.parts, run_both(&q, part));
 }
 

@@ -358,7 +358,7 @@ void NAC_K(tile_pack)(bool t, int64_t k, int64_t n, const real *b, int64_t ldb, 
 typedef struct {
     bool        ta, tb;
     int64_t     m, n, k;
-    const real *a, *b, *packed;     /* packed: all of B in panels, one after the other, or NULL; then b is not looked at */
+    const real *a, *b, *packed;     /* packed: all of B in panels, one after the other, or NULL; then a tile does not look at b */
     int64_t     lda, ldb, ldc;
     real       *c;
     nac_finish  finish;
@@ -718,9 +718,9 @@ void NAC_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha
               &(product){ta, tb, m, n, k, a, b, NULL, lda, ldb, ldc, c, {.alpha = (real)alpha, .beta = (real)beta, .bias = bias, .relu = relu}, false});
 }
 
-void NAC_K(gemm_finish)(int64_t m, int64_t n, int64_t k, const real *a, const real *b, real *c, const nac_finish *finish)
+void NAC_K(gemm_finish)(int64_t m, int64_t n, int64_t k, const real *a, const real *b, const real *packed, real *c, const nac_finish *finish)
 {
-    gemm_team(nac_team((double)m * (double)n * (double)k), &(product){false, false, m, n, k, a, b, NULL, k, n, n, c, *finish, false});
+    gemm_team(nac_team((double)m * (double)n * (double)k), &(product){false, false, m, n, k, a, b, packed, k, n, n, c, *finish, false});
 }
 
 size_t NAC_K(gemm_pack)(bool tb, int64_t m, int64_t n, int64_t k, const void *b, int64_t ldb, void *to)

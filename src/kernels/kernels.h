@@ -97,7 +97,7 @@ static inline bool nac_pools_in_strips(const nac_conv *s, const nac_pool *p, siz
 }
 
 /* A product with a matrix for each pixel, p, whose results a depthwise convolution s of two axes takes some lines at a time: so much of them must fit in
-   a strip of so many bytes, and the matrix, which is laid out anew for each strip, must be small beside an image of them. */
+   a strip of so many bytes, and the matrix, which is read anew for each strip, must be small beside an image of them. */
 enum { NAC_BETWEEN = 196608 };
 static inline bool nac_multiplies_in_strips(const nac_conv *p, const nac_conv *s, size_t element)
 {
@@ -197,15 +197,19 @@ typedef struct nac_kernels {
     /* C (m, n) = op(A) B, then + bias, then relu, of such a B; the same to the bit as gemm. */
     void (*gemm_packed)(bool ta, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed, void *c, const void *bias, bool relu);
 
-    void (*conv)(const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, void *y, void *scratch);
+    /* `packed`: w as conv_pack lays it out, or NULL. */
+    void (*conv)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_conv_finish *finish, void *y, void *scratch);
+    /* The bytes that w takes as conv reads it, 0 where it wants it as it is. `to`, if not NULL, is given w in that layout, which depends on w's shape, the
+       groups and whether there is one for each channel. */
+    size_t (*conv_pack)(const nac_conv *s, const void *w, void *to);
     /* On rows of c numbers, all of the finish but the bias, if it finishes later; else nothing. */
     void (*conv_finish)(int64_t rows, int64_t c, const nac_conv_finish *finish, void *y);
     /* conv, then max_pool of its results, where they are taken in strips: nac_pools_in_strips. The same to the bit. */
-    void (*conv_max_pool)(const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, const nac_pool *pool, void *y, int32_t *where,
-                          void *scratch);
+    void (*conv_max_pool)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_conv_finish *finish, const nac_pool *pool, void *y,
+                          int32_t *where, void *scratch);
     /* conv of p, then conv of s of its results, where nac_multiplies_in_strips; the first adds no `rest`. The same to the bit. Scratch is that of s. */
-    void (*conv_depthwise)(const nac_conv *p, const nac_conv *s, const void *x, const void *w, const nac_conv_finish *finish, const void *depthwise_w,
-                           const nac_conv_finish *depthwise_finish, void *y, void *scratch);
+    void (*conv_depthwise)(const nac_conv *p, const nac_conv *s, const void *x, const void *w, const void *packed, const nac_conv_finish *finish,
+                           const void *depthwise_w, const nac_conv_finish *depthwise_finish, void *y, void *scratch);
     void (*conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *dx, void *scratch);
     void (*conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *dw, void *scratch);
     size_t (*conv_scratch)(const nac_conv *s);

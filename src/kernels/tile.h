@@ -207,8 +207,8 @@ void NAC_K(tile_rows)(int mr, int64_t n, int64_t segments, const real *const *ro
 /* A column by column: the mr numbers of one k are neighbours. */
 void NAC_K(tile_cols)(int mr, int64_t n, int64_t count, const nac_run *runs, int64_t astep, int64_t bstep,
                       const nac_finish *finish, real *const *c);
-/* C (m, n) = A (m, k) B (k, n), dense, finished: results are written once. */
-void NAC_K(gemm_finish)(int64_t m, int64_t n, int64_t k, const real *a, const real *b, real *c, const nac_finish *finish);
+/* C (m, n) = A (m, k) B (k, n), dense, finished: results are written once. packed: B in panels, as pack_matrix makes them, or NULL. */
+void NAC_K(gemm_finish)(int64_t m, int64_t n, int64_t k, const real *a, const real *b, const real *packed, real *c, const nac_finish *finish);
 /* Packs k rows of n <= NAC_NR columns into dst (k, nac_width(n)), filled up with zeros; with `t` b is (n, k). */
 void NAC_K(tile_pack)(bool t, int64_t k, int64_t n, const real *b, int64_t ldb, real *dst);
 

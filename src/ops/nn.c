@@ -239,7 +239,20 @@ static void conv_eval(const nac_eval *e)
     if (conv_rounds(e))
         nac_kernels_bf16()->conv(&s, e->in[0].data, e->in[1].data, &f, e->out[0].data, e->scratch);
     else
-        nac_kernels_for(e->in[0].type->dtype)->conv(&s, e->in[0].data, e->in[1].data, &f, e->out[0].data, e->scratch);
+        nac_kernels_for(e->in[0].type->dtype)->conv(&s, e->in[0].data, e->in[1].data, e->packed, &f, e->out[0].data, e->scratch);
+}
+
+/* Of a node that may do more at its end: in[0] and in[1] are those of the convolution. */
+static size_t pack_for(const nac_conv_attrs *a, const nac_eval *e, int *layout, void *to)
+{
+    nac_conv s = conv_shape(a, e->in[0].type, e->in[1].type);
+    *layout = (int)(2 * a->groups + a->depthwise);
+    return nac_rounds(e) ? 0 : nac_kernels_for(e->in[0].type->dtype)->conv_pack(&s, e->in[1].data, to);
+}
+
+static size_t conv_pack(const nac_eval *e, int *layout, void *to)
+{
+    return pack_for(e->attrs, e, layout, to);
 }
 
 static size_t conv_scratch(const nac_eval *e)
@@ -302,7 +315,7 @@ bool nac_conv_takes_pad(void *attrs, const nac_type *x, const nac_type *w, const
 static bool conv_vjp(nac_vjp *v);
 /* in: x, w, and perhaps a bias */
 const nac_op nac_op_conv = {.name = "conv", .n_in = -1, .n_out = 1, .attrs_size = sizeof(nac_conv_attrs), .infer = conv_infer, .eval = conv_eval,
-                            .vjp = conv_vjp, .scratch = conv_scratch, .absorb = conv_absorb, .work = conv_work};
+                            .vjp = conv_vjp, .scratch = conv_scratch, .absorb = conv_absorb, .work = conv_work, .pack = conv_pack};
 
 /* in: dy, w; the gradient of x, whose extents are in the attributes, and a transposed convolution, which tells its own */
 static bool grad_x_infer(nac_infer *i)
@@ -702,7 +715,13 @@ static void conv_pool_eval(const nac_eval *e)
     nac_conv s = conv_shape(&a->conv, e->in[0].type, e->in[1].type);
     nac_pool p = pool_of_conv(&a->pool, &s, e->in[0].type);
     nac_conv_finish f = finish_of(&a->conv, e);
-    nac_kernels_for(e->in[0].type->dtype)->conv_max_pool(&s, e->in[0].data, e->in[1].data, &f, &p, e->out[0].data, e->n_out > 1 ? e->out[1].data : NULL, e->scratch);
+    nac_kernels_for(e->in[0].type->dtype)->conv_max_pool(&s, e->in[0].data, e->in[1].data, e->packed, &f, &p, e->out[0].data,
+                                                         e->n_out > 1 ? e->out[1].data : NULL, e->scratch);
+}
+
+static size_t conv_pool_pack(const nac_eval *e, int *layout, void *to)
+{
+    return pack_for(&((const nac_conv_pool_attrs *)e->attrs)->conv, e, layout, to);
 }
 
 static size_t conv_pool_scratch(const nac_eval *e)
@@ -718,9 +737,9 @@ static double conv_pool_work(const nac_eval *e)
 }
 
 static const nac_op nac_op_conv_maxima = {.name = "conv_max_pool", .n_in = -1, .n_out = 1, .attrs_size = sizeof(nac_conv_pool_attrs), .infer = conv_pool_infer,
-                                          .eval = conv_pool_eval, .scratch = conv_pool_scratch, .work = conv_pool_work};
+                                          .eval = conv_pool_eval, .scratch = conv_pool_scratch, .work = conv_pool_work, .pack = conv_pool_pack};
 static const nac_op nac_op_conv_max_pool = {.name = "conv_max_pool", .n_in = -1, .n_out = 2, .attrs_size = sizeof(nac_conv_pool_attrs), .infer = conv_pool_infer,
-                                            .eval = conv_pool_eval, .scratch = conv_pool_scratch, .work = conv_pool_work};
+                                            .eval = conv_pool_eval, .scratch = conv_pool_scratch, .work = conv_pool_work, .pack = conv_pool_pack};
 
 const nac_op *nac_conv_takes_pool(const nac_conv_attrs *a, const nac_type *x, const nac_type *w, const nac_op *next, const nac_pool_attrs *pool)
 {
@@ -761,7 +780,12 @@ static void conv_pair_eval(const nac_eval *e)
     nac_type y = between(&p, e->in[0].type);
     nac_conv s = conv_shape(&a->depthwise, &y, second.in[1].type);
     nac_conv_finish f = finish_of(&a->product, &first), g = finish_of(&a->depthwise, &second);
-    nac_kernels_for(y.dtype)->conv_depthwise(&p, &s, e->in[0].data, e->in[1].data, &f, second.in[1].data, &g, e->out[0].data, e->scratch);
+    nac_kernels_for(y.dtype)->conv_depthwise(&p, &s, e->in[0].data, e->in[1].data, e->packed, &f, second.in[1].data, &g, e->out[0].data, e->scratch);
+}
+
+static size_t conv_pair_pack(const nac_eval *e, int *layout, void *to)
+{
+    return pack_for(&((const nac_conv_pair_attrs *)e->attrs)->product, e, layout, to);
 }
 
 static size_t conv_pair_scratch(const nac_eval *e)
@@ -782,7 +806,8 @@ static double conv_pair_work(const nac_eval *e)
 }
 
 static const nac_op nac_op_conv_depthwise = {.name = "conv_depthwise", .n_in = -1, .n_out = 1, .attrs_size = sizeof(nac_conv_pair_attrs),
-                                             .infer = conv_pair_infer, .eval = conv_pair_eval, .scratch = conv_pair_scratch, .work = conv_pair_work};
+                                             .infer = conv_pair_infer, .eval = conv_pair_eval, .scratch = conv_pair_scratch, .work = conv_pair_work,
+                                             .pack = conv_pair_pack};
 
 const nac_op *nac_conv_takes_depthwise(const nac_conv_attrs *a, const nac_type *x, const nac_type *w, const nac_conv_attrs *next, const nac_type *next_w)
 {

@@ -287,13 +287,28 @@ static void check_conv_max_pool(const nac_kernels *k, const nac_conv *s, array x
     array    after = make(y.f64, size), once = make(y.f64, size);
     int32_t *cells = malloc((size_t)size * sizeof *cells), *cells_once = malloc((size_t)size * sizeof *cells);
     k->max_pool(&p, y.p, after.p, cells);
-    SAME_BITS(once, k->conv_max_pool(s, x.p, w.p, f, &p, once.p, cells_once, scratch));
+    SAME_BITS(once, k->conv_max_pool(s, x.p, w.p, NULL, f, &p, once.p, cells_once, scratch));
     ck_assert(memcmp(once.p, after.p, (size_t)size * (y.f64 ? 8 : 4)) == 0 && memcmp(cells, cells_once, (size_t)size * sizeof *cells) == 0);
-    k->conv_max_pool(s, x.p, w.p, f, &p, once.p, NULL, scratch);
+    k->conv_max_pool(s, x.p, w.p, NULL, f, &p, once.p, NULL, scratch);
     ck_assert(memcmp(once.p, after.p, (size_t)size * (y.f64 ? 8 : 4)) == 0);
     free(cells), free(cells_once);
     drop(after), drop(once);
     pooled_at_once++;
+}
+
+/* The same to the bit of weights that are laid out before. */
+static void check_packed(const nac_kernels *k, const nac_conv *s, array x, array w, const nac_conv_finish *f, array y, void *scratch)
+{
+    const size_t bytes = k->conv_pack(s, w.p, NULL);
+    if (!bytes)
+        return;
+    void *packed = malloc(bytes);
+    array again = make(y.f64, y.n);
+    k->conv_pack(s, w.p, packed);
+    SAME_BITS(again, k->conv(s, x.p, w.p, packed, f, again.p, scratch));
+    ck_assert(memcmp(again.p, y.p, (size_t)y.n * (y.f64 ? 8 : 4)) == 0);
+    free(packed);
+    drop(again);
 }
 
 static void check_conv(const nac_kernels *k, bool f64, const nac_conv *s, bool with_bias, bool relu)
@@ -308,8 +323,9 @@ static void check_conv(const nac_kernels *k, bool f64, const nac_conv *s, bool w
     const bool            scaled = pick(0, 1), added = pick(0, 1);
     const nac_conv_finish f = {.bias = with_bias ? bias.p : NULL, .scale = scaled ? scale.p : NULL, .shift = scaled ? shift.p : NULL,
                                .rest = added ? rest.p : NULL, .relu = relu, .relu6 = !relu && pick(0, 1)};
-    SAME_BITS(y, k->conv(s, x.p, w.p, &f, y.p, scratch));
+    SAME_BITS(y, k->conv(s, x.p, w.p, NULL, &f, y.p, scratch));
     check_conv_max_pool(k, s, x, w, &f, y, scratch);
+    check_packed(k, s, x, w, &f, y, scratch);
     free(scratch);
     walk_conv(s, x.d, w.d, want_y, 0);
     for (int64_t i = 0; i < y_size; i++) {
@@ -422,6 +438,55 @@ START_TEST(common_convolutions)
 }
 END_TEST
 
+static nac_conv_finish pick_finish(array bias, array scale, array shift, array rest)
+{
+    const bool scaled = pick(0, 1), relu = pick(0, 1);
+    return (nac_conv_finish){pick(0, 1) ? bias.p : NULL, scaled ? scale.p : NULL, scaled ? shift.p : NULL, pick(0, 1) ? rest.p : NULL, relu, !relu && pick(0, 1)};
+}
+
+/* A product for each pixel and a depthwise convolution at once: the bits of one after the other. */
+START_TEST(products_in_strips)
+{
+    TABLE(k, f64);
+    seed = 11;
+    for (int i = 0, done = 0; done < 60; i++) {
+        nac_conv s;
+        do
+            s = pick_conv(2);
+        while (s.n == 0);
+        if (i % 3 == 0) {               /* several strips */
+            s.in[1] = pick(20, 90), s.in[2] = pick(20, 90);
+            for (int d = 1; d < 3; d++)
+                s.out[d] = (s.in[d] + 2 * s.pad[d] - (s.k[d] - 1) * s.dilation[d] - 1) / s.stride[d] + 1;
+        }
+        s.c_in = s.groups = pick(2, 50);
+        s.c_out = s.c_in * pick(1, 2);
+        nac_conv p = {.n = s.n, .in = {1, s.in[1], s.in[2]}, .c_in = pick(1, 20), .k = {1, 1, 1}, .out = {1, s.in[1], s.in[2]}, .c_out = s.c_in, .groups = 1,
+                      .stride = {1, 1, 1}, .dilation = {1, 1, 1}};
+        if (!nac_multiplies_in_strips(&p, &s, f64 ? 8 : 4))
+            continue;
+        const int64_t between_size = s.n * volume(s.in) * s.c_in, y_size = s.n * volume(s.out) * s.c_out;
+        array x = made_random(f64, p.n * volume(p.in) * p.c_in), w = made_random(f64, p.c_in * p.c_out), dw = made_random(f64, volume(s.k) * s.c_out);
+        array bias = made_random(f64, s.c_out), scale = made_random(f64, s.c_out), shift = made_random(f64, s.c_out), rest = made_random(f64, y_size);
+        array between = make(f64, between_size), want = make(f64, y_size), y = make(f64, y_size);
+        void *scratch = malloc(k->conv_scratch(&p) + k->conv_scratch(&s) + 1), *packed = malloc(k->conv_pack(&p, w.p, NULL) + 1);
+        nac_conv_finish first = pick_finish(bias, scale, shift, rest), second = pick_finish(bias, scale, shift, rest);
+        first.rest = NULL;
+        k->conv(&p, x.p, w.p, NULL, &first, between.p, scratch);
+        k->conv(&s, between.p, dw.p, NULL, &second, want.p, scratch);
+        SAME_BITS(y, k->conv_depthwise(&p, &s, x.p, w.p, NULL, &first, dw.p, &second, y.p, scratch));
+        ck_assert(memcmp(y.p, want.p, (size_t)y_size * (f64 ? 8 : 4)) == 0);
+        if (k->conv_pack(&p, w.p, packed)) {
+            k->conv_depthwise(&p, &s, x.p, w.p, packed, &first, dw.p, &second, y.p, scratch);
+            ck_assert(memcmp(y.p, want.p, (size_t)y_size * (f64 ? 8 : 4)) == 0);
+        }
+        free(scratch), free(packed);
+        drop(x), drop(w), drop(dw), drop(bias), drop(scale), drop(shift), drop(rest), drop(between), drop(want), drop(y);
+        done++;
+    }
+}
+END_TEST
+
 static double dot(array a, array b)
 {
     double sum = 0;
@@ -460,8 +525,8 @@ START_TEST(convolution_differences)
         void        *scratch = malloc(a + b + c + 1);
         k->conv_grad_x(&s, dy.p, w.p, dx.p, scratch);
         k->conv_grad_w(&s, dy.p, x.p, dw.p, scratch);
-        DIFFERENCES(x, dx, y, dy, k->conv(&s, x.p, w.p, &(nac_conv_finish){0}, y.p, scratch), "dx")
-        DIFFERENCES(w, dw, y, dy, k->conv(&s, x.p, w.p, &(nac_conv_finish){0}, y.p, scratch), "dw")
+        DIFFERENCES(x, dx, y, dy, k->conv(&s, x.p, w.p, NULL, &(nac_conv_finish){0}, y.p, scratch), "dx")
+        DIFFERENCES(w, dw, y, dy, k->conv(&s, x.p, w.p, NULL, &(nac_conv_finish){0}, y.p, scratch), "dw")
         free(scratch);
         drop(x), drop(w), drop(dy), drop(y), drop(dx), drop(dw);
     }
@@ -983,6 +1048,7 @@ int main(void)
     tcase_add_loop_test(tests, large_products, 0, 6);
     tcase_add_loop_test(tests, product_batches, 0, 6);
     tcase_add_loop_test(tests, convolutions, 0, 6);
+    tcase_add_loop_test(tests, products_in_strips, 0, 6);
     tcase_add_loop_test(tests, common_convolutions, 0, 6);
     tcase_add_loop_test(tests, convolution_differences, 0, 6);
     tcase_add_loop_test(tests, pools, 0, 6);
