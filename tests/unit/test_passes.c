@@ -188,6 +188,19 @@ BODY(pooled_beyond, return pooled(convolved(nac_reshape(X, 1, 3, 8, 1), nac_resh
 BODY(pooled_gradient, nac_tape *t = nac_tape_begin(false); nac_tensor *w = nac_reshape(Y, 2, 4, 1, 8); nac_tape_watch(t, w);
      return nac_tape_gradient(t, pooled(convolved(nac_reshape(X, 1, 3, 8, 1), w, NULL), 2, 2, "valid"), w))
 
+/* A product for each pixel and a depthwise convolution of that. */
+static nac_tensor *widened(nac_tensor *x, nac_tensor *y)
+{
+    return nac_relu(convolved(nac_reshape(x, 1, 3, 8, 1), nac_reshape(nac_slice_axis(y, 0, 0, 1, 1), 1, 1, 1, 8), nac_value(bias)));
+}
+
+static nac_tensor *depthwise(nac_tensor *x, nac_tensor *y)
+{
+    return nac_depthwise_conv(x, nac_reshape(nac_slice_axis(y, 0, 0, 6, 1), 2, 3, 8, 1), NULL, &(nac_conv_spec){.padding = "same"});
+}
+BODY(narrowed, return nac_relu6(nac_add(depthwise(widened(X, Y), Y), nac_value(bias))))
+BODY(wide_and_kept, nac_tensor *y = widened(X, Y); return nac_list(y, depthwise(y, Y)))
+
 START_TEST(epilogues)
 {
     nac_tensor *x = noise(1, NAC_SHAPE(3, 8)), *y = noise(2, NAC_SHAPE(8, 8));
@@ -235,9 +248,14 @@ START_TEST(epilogues)
         ck_assert_int_eq(nac_function_count(f, "conv_max_pool"), once);
         ck_assert_int_eq(nac_function_count(f, "conv") + nac_function_count(f, "max_pool"), once ? 0 : 2);
     }
+    nac_function *narrow = nac_function_new(narrowed, NULL), *kept = nac_function_new(wide_and_kept, NULL);
+    ck_assert(nac_function_run(narrow, nac_list(x, y)) && nac_function_run(kept, nac_list(x, y)));
+    ck_assert(nac_function_count(narrow, "conv_depthwise") == 1 && nac_function_count(narrow, "conv") == 0 && nac_function_count(narrow, "relu") == 1
+              && nac_function_count(narrow, "relu6") == 1);
+    ck_assert(nac_function_count(kept, "conv_depthwise") == 0 && nac_function_count(kept, "conv") == 2);
     nac_function_body bodies[] = {dense,        dense_reversed, dense_kept,   dense_of_heads, many,         image,        image_bias,       scaled,       scaled_added,
                                   added_scaled, zeros_around,   ones_around,  one_tap,        same_around,  pooled_image, pooled_steps, pooled_gradient, pooled_and_kept,
-                                  pooled_beyond};
+                                  pooled_beyond, narrowed,      wide_and_kept};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         nac_tensor *in = nac_list(x, y), *found = nac_function_call(nac_function_new(bodies[i], NULL), in), *expected = bodies[i](NULL, in);
         for (int k = 0; k < nac_list_length(expected); k++)
