@@ -6,7 +6,7 @@
 #include "kernels/vector.h"
 
 /* Numbers of a variable that make a step worth several threads. */
-enum { SHARED = 65536 };
+enum { SHARED = 32768 };
 
 typedef struct {
     real alpha, k1, k2, epsilon;

@@ -33,35 +33,37 @@ static bool build(nac_layer *self, int n_in, const nac_type *in)
     return (l->gamma || !o->scale) && (l->beta || !o->center);
 }
 
-/* The channels become two axes, (groups, channels of one); statistics are over all but the batch and the groups. */
+/* Of each channel of each sample (keepdims), the mean over its group, for each channel again. */
+static nac_tensor *within_groups(nac_tensor *x, nac_shape kept, int64_t groups, int64_t channels)
+{
+    nac_tensor *mean = nac_mean(nac_reshape(x, -1, groups, channels / groups), .axis = -1, .keepdims = true);
+    nac_tensor *again = channels == groups ? mean : nac_repeat(mean, channels / groups, -1);
+    return nac_reshape_to(again, kept);
+}
+
+/* Statistics are over all but the batch and the groups: first over what lies along no channel, which memory has side by side. */
 static bool call(nac_layer *self, nac_layer_call *c)
 {
     const nac_group_normalization_options *o = nac_options(self);
     const group_normalization *l = (group_normalization *)self;
     nac_tensor *x = c->in[0];
     int rank = nac_rank(x), axis = nac_axis((int)o->axis, rank), n = 0;
-    int64_t channels = nac_dim(x, axis), groups = o->groups == -1 ? channels : o->groups, apart[NAC_MAX_RANK], wide[NAC_MAX_RANK], whole[NAC_MAX_RANK];
-    nac_axes within = {{0}};
-    for (int d = 0; d <= rank; d++) {
-        bool split = d == axis || d == axis + 1;
-        apart[d] = wide[d] = d == axis ? groups : channels / groups;
-        if (!split) {
-            apart[d] = NAC_DIM_OF(d < axis ? d : d - 1);
-            wide[d] = 1;
-        }
+    int64_t channels = nac_dim(x, axis), groups = o->groups == -1 ? channels : o->groups, wide[NAC_MAX_RANK], kept[NAC_MAX_RANK];
+    nac_axes others = {{0}};
+    for (int d = 0; d < rank; d++) {
+        wide[d] = d == axis ? channels : 1;
+        kept[d] = d == 0 ? NAC_DIM_OF(0) : wide[d];
         if (d > 0 && d != axis)
-            within.d[n++] = d;
-        if (d < rank)
-            whole[d] = d == axis ? channels : NAC_DIM_OF(d < axis ? d : d + 1);
+            others.d[n++] = d;
     }
-    nac_shape along = nac_shape_of(rank + 1, wide);
-    nac_tensor *y = nac_reshape_to(x, nac_shape_of(rank + 1, apart));
-    nac_tensor *off = nac_subtract(y, nac_mean_with(&(nac_reduce_options){y, within, true}));
-    nac_tensor *variance = nac_mean_with(&(nac_reduce_options){nac_square(off), within, true});
-    y = nac_multiply(off, nac_rsqrt(nac_add_scalar(variance, o->epsilon)));
-    y = l->gamma ? nac_multiply(y, nac_reshape_to(nac_value(l->gamma), along)) : y;
-    y = l->beta ? nac_add(y, nac_reshape_to(nac_value(l->beta), along)) : y;
-    return nac_return(c, nac_reshape_to(y, nac_shape_of(rank, whole)));
+    nac_shape along = nac_shape_of(rank, wide), each = nac_shape_of(rank, kept);
+    nac_tensor *mean = n ? nac_mean_with(&(nac_reduce_options){x, others, true}) : x;
+    nac_tensor *off = nac_subtract(x, within_groups(mean, each, groups, channels)), *square = nac_square(off);
+    nac_tensor *variance = within_groups(n ? nac_mean_with(&(nac_reduce_options){square, others, true}) : square, each, groups, channels);
+    nac_tensor *factor = nac_rsqrt(nac_add_scalar(variance, o->epsilon));
+    factor = l->gamma ? nac_multiply(factor, nac_reshape_to(nac_value(l->gamma), along)) : factor;
+    nac_tensor *y = nac_multiply(off, factor);
+    return nac_return(c, l->beta ? nac_add(y, nac_reshape_to(nac_value(l->beta), along)) : y);
 }
 
 NAC_DEFINE_LAYER(group_normalization, NAC_GROUP_NORMALIZATION_OPTIONS, (.name = "GroupNormalization", .size = sizeof(group_normalization), .init = init),
