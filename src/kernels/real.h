@@ -155,6 +155,17 @@ NAC_INLINE float fast_log1p(float x)
     return x <= -1 ? l : y;
 }
 
+/* For x from 0 to 1: 2 artanh(s), s = x / (2 + x), of which the series' rest is fitted; 2 s is x - s x, with less of the quotient's error. 2 ulp */
+NAC_INLINE float fast_log1p_of_part(float x)
+{
+    float s = x / (2 + x), z = s * s;
+    float p = 0.134293050f;
+    p = FMA(p, z, 0.141126022f);
+    p = FMA(p, z, 0.200043708f);
+    p = FMA(p, z, 0.333333075f);
+    return FMA(-s, FMA(-2 * z, p, x), x);
+}
+
 /* 3 ulp */
 NAC_INLINE float fast_sigmoid(float x)
 {
@@ -204,6 +215,7 @@ NAC_INLINE float fast_erf(float x)
 #define fast_log log
 #define fast_expm1 expm1
 #define fast_log1p log1p
+#define fast_log1p_of_part log1p
 #define fast_tanh tanh
 #define fast_erf erf
 NAC_INLINE double fast_sigmoid(double x)
@@ -216,7 +228,7 @@ NAC_INLINE double fast_sigmoid(double x)
 /* 2 ulp */
 NAC_INLINE real fast_softplus(real x)
 {
-    return (x > 0 ? x : 0) + fast_log1p(fast_exp(x > 0 ? -x : x));
+    return (x > 0 ? x : 0) + fast_log1p_of_part(fast_exp(x > 0 ? -x : x));
 }
 
 #endif
