@@ -3,13 +3,14 @@
 
 #define CHUNK NAC_REDUCE_PIECE
 
-static real join(nac_reduce_kind kind, real a, real b)
+/* What compilers can do to vectors: no branch, and `kind` a constant in a loop. */
+NAC_INLINE real join(nac_reduce_kind kind, real a, real b)
 {
     switch (kind) {
     case NAC_RMAX:
-        return a > b || a != a ? a : b;
+        return (a > b) | (a != a) ? a : b;
     case NAC_RMIN:
-        return a < b || a != a ? a : b;
+        return (a < b) | (a != a) ? a : b;
     case NAC_RPROD:
         return a * b;
     default:
@@ -22,21 +23,26 @@ static real neutral(nac_reduce_kind kind)
     return kind == NAC_RMAX ? -(real)INFINITY : kind == NAC_RMIN ? (real)INFINITY : kind == NAC_RPROD ? 1 : 0;
 }
 
+/* `call` with each kind as a constant; a mean is a sum until its end. */
+#define BY_KIND(kind, call)                                                                                                          \
+    switch (kind) {                                                                                                                  \
+    case NAC_RMAX: call(NAC_RMAX); break;                                                                                            \
+    case NAC_RMIN: call(NAC_RMIN); break;                                                                                            \
+    case NAC_RPROD: call(NAC_RPROD); break;                                                                                          \
+    default: call(NAC_RSUM);                                                                                                         \
+    }
+
 static real run(nac_reduce_kind kind, int64_t n, const real *x)
 {
     real lane[16];
     for (int k = 0; k < 16; k++)
         lane[k] = neutral(kind);
     int64_t i = 0;
-    if (kind == NAC_RSUM || kind == NAC_RMEAN) {
-        for (; i + 16 <= n; i += 16)
-            for (int k = 0; k < 16; k++)
-                lane[k] += x[i + k];
-    } else {
-        for (; i + 16 <= n; i += 16)
-            for (int k = 0; k < 16; k++)
-                lane[k] = join(kind, lane[k], x[i + k]);
-    }
+#define WHOLE_LANES(constant)                                                                                                        \
+    for (; i + 16 <= n; i += 16)                                                                                                     \
+        for (int k = 0; k < 16; k++)                                                                                                 \
+            lane[k] = join(constant, lane[k], x[i + k])
+    BY_KIND(kind, WHOLE_LANES)
     for (int k = 0; i < n; i++, k++)
         lane[k] = join(kind, lane[k], x[i]);
     for (int step = 8; step > 0; step /= 2)
@@ -96,19 +102,22 @@ static real shared_tree(nac_reduce_kind kind, int64_t n, const real *x)
     return part[0];
 }
 
-static void columns(nac_reduce_kind kind, int64_t n, int64_t inner, int64_t stride, const real *x, real *y)
+static void columns(nac_reduce_kind kind, int64_t n, int64_t inner, int64_t stride, const real *restrict x, real *restrict y)
 {
+    int64_t k = n > 0;
     for (int64_t i = 0; i < inner; i++)
         y[i] = n ? x[i] : neutral(kind);
-    for (int64_t k = 1; k < n; k++) {
-        const real *row = x + k * stride;
-        if (kind == NAC_RSUM || kind == NAC_RMEAN)
-            for (int64_t i = 0; i < inner; i++)
-                y[i] += row[i];
-        else
-            for (int64_t i = 0; i < inner; i++)
-                y[i] = join(kind, y[i], row[i]);
-    }
+    /* Four rows after each other while y is in a register. */
+#define ROW_BY_ROW(constant)                                                                                                         \
+    for (; k + 4 <= n; k += 4) {                                                                                                     \
+        const real *a = x + k * stride, *b = a + stride, *c = b + stride, *d = c + stride;                                           \
+        for (int64_t i = 0; i < inner; i++)                                                                                          \
+            y[i] = join(constant, join(constant, join(constant, join(constant, y[i], a[i]), b[i]), c[i]), d[i]);                     \
+    }                                                                                                                                \
+    for (; k < n; k++)                                                                                                               \
+        for (int64_t i = 0; i < inner; i++)                                                                                          \
+            y[i] = join(constant, y[i], x[k * stride + i])
+    BY_KIND(kind, ROW_BY_ROW)
 }
 
 /* Columns of a tall matrix: strips of 64 rows, then the strips. */
