@@ -51,6 +51,57 @@ static int merge(int rank, const int64_t *dim, const int64_t *stride, int64_t *d
     return r;
 }
 
+/* Rows and columns change places, four by four: x's rows are `x_step` apart, y's `y_step`. */
+typedef uint32_t four __attribute__((vector_size(16), aligned(4), may_alias));
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+
+static void turn_four(const uint32_t *x, int64_t x_step, uint32_t *y, int64_t y_step)
+{
+    const four a = *(const four *)x, b = *(const four *)(x + x_step), c = *(const four *)(x + 2 * x_step), d = *(const four *)(x + 3 * x_step);
+    const four ab = SHUFFLE(a, b, 0, 4, 1, 5), ab2 = SHUFFLE(a, b, 2, 6, 3, 7), cd = SHUFFLE(c, d, 0, 4, 1, 5), cd2 = SHUFFLE(c, d, 2, 6, 3, 7);
+    *(four *)y = SHUFFLE(ab, cd, 0, 1, 4, 5);
+    *(four *)(y + y_step) = SHUFFLE(ab, cd, 2, 3, 6, 7);
+    *(four *)(y + 2 * y_step) = SHUFFLE(ab2, cd2, 0, 1, 4, 5);
+    *(four *)(y + 3 * y_step) = SHUFFLE(ab2, cd2, 2, 3, 6, 7);
+}
+
+/* `count` rows of x, few enough that y is written in whole lines, of n numbers. */
+enum { TURNED = 16 };
+static void turn(int64_t count, int64_t n, const uint32_t *x, int64_t x_step, uint32_t *y, int64_t y_step)
+{
+    const int64_t whole = count / 4 * 4, turned = n / 4 * 4;
+    for (int64_t i = 0; i < turned; i += 4)
+        for (int64_t j = 0; j < whole; j += 4)
+            turn_four(x + j * x_step + i, x_step, y + i * y_step + j, y_step);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = i < turned ? whole : 0; j < count; j++)
+            y[i * y_step + j] = x[j * x_step + i];
+}
+
+/* A gathering of four-byte elements in which an axis other than the last lies side by side in x. */
+typedef struct {
+    int            rank, side;
+    const int64_t *dim, *stride;
+    int64_t        blocks;              /* of the last axis */
+} turning;
+
+static void turn_block(const turning *t, int64_t q, const uint32_t *x, uint32_t *y)
+{
+    const int64_t last = t->dim[t->rank - 1], step = t->stride[t->rank - 1], j = q % t->blocks * TURNED;
+    int64_t       rest = q / t->blocks, from = j * step, to = j, size = last, y_step = 0;
+    for (int i = t->rank - 2; i >= 0; i--) {
+        if (i == t->side) {
+            y_step = size;
+        } else {
+            from += rest % t->dim[i] * t->stride[i];
+            to += rest % t->dim[i] * size;
+            rest /= t->dim[i];
+        }
+        size *= t->dim[i];
+    }
+    turn(last - j < TURNED ? last - j : TURNED, t->dim[t->side], x + from, step, y + to, y_step);
+}
+
 static void walk_row(int64_t o, int r, const int64_t *d, const int64_t *s, size_t size, const void *x, void *y, bool gather)
 {
     int64_t at = 0, rest = o, n = d[r - 1];
@@ -72,8 +123,17 @@ static void walk(int rank, const int64_t *dim, const int64_t *stride, size_t siz
             return;
     int r = merge(rank, dim, stride, d, s);
     int64_t n = d[r - 1];
-    for (int i = 0; i < r - 1; i++)
+    turning t = {r, -1, d, s, (n + TURNED - 1) / TURNED};
+    for (int i = 0; i < r - 1; i++) {
         outer *= d[i];
+        if (s[i] == 1 && d[i] >= 4)
+            t.side = i;
+    }
+    if (gather && size == 4 && s[r - 1] != 1 && n >= 4 && t.side >= 0) {
+        const int64_t all = outer / d[t.side] * t.blocks;
+        NAC_SHARE(all > 1 && outer * n > 65536, q, all, turn_block(&t, q, x, y));
+        return;
+    }
     NAC_SHARE(outer > 1 && outer * n > 65536, o, outer, walk_row(o, r, d, s, size, x, y, gather));
 }
 

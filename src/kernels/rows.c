@@ -1,13 +1,40 @@
 /* Softmax and the normalizations: a few passes over each row while it is in cache. */
 #include "kernels/vector.h"
 
+/* Numbers that are no numbers are passed over. */
 static real row_max(int64_t n, const real *x)
 {
     real m = x[0];
-#pragma omp simd reduction(max : m)
-    for (int64_t i = 0; i < n; i++)
+    if (n >= NAC_W) {                   /* the last vector begins before the one ahead of it ends */
+        vec best = nac_load(x);
+        for (int64_t i = NAC_W; i < n; i += NAC_W)
+            best = nac_larger(nac_load(x + nac_min(i, n - NAC_W)), best);
+        return largest_lane(best);
+    }
+    for (int64_t i = 1; i < n; i++)
         m = x[i] > m ? x[i] : m;
     return m;
+}
+
+NAC_INLINE vec exp_some(int64_t n, const real *x, real m, real *y)
+{
+    const vec e = exp_vec(load_some(x, n) - m);
+    store_some(y, e, n);
+    return n == NAC_W ? e : load_some(y, n);
+}
+
+/* y = exp(x - m); their sum. A row of -inf becomes 0, and NaN when it is divided by that, as it must; one +inf makes all NaN. */
+static real exp_row(int64_t n, const real *x, real m, real *y)
+{
+    vec sum = {0};
+    m = m == -(real)INFINITY ? 0 : m;
+    NAC_VECTORS(i, w, n, sum += exp_some(w, x + i, m, y + i));
+    return sum_lanes(sum);
+}
+
+static void scale_row(int64_t n, real k, real *y)
+{
+    NAC_VECTORS(i, w, n, store_some(y + i, load_some(y + i, w) * k, w));
 }
 
 static real row_sum(int64_t n, const real *x)
@@ -35,9 +62,9 @@ static real row_dot(int64_t n, const real *x, const real *y)
 static void softmax_row(bool logarithm, int64_t n, const real *x, real *y)
 {
     real m = row_max(n, x);
-    m = m - m == 0 ? m : 0;             /* a row of -inf gives NaN, as it must; one +inf too */
     if (logarithm) {
         real s = 0;
+        m = m - m == 0 ? m : 0;
         for (int64_t i = 0; i < n; i++)
             s += fast_exp(x[i] - m);
         real l = fast_log(s) + m;
@@ -45,13 +72,7 @@ static void softmax_row(bool logarithm, int64_t n, const real *x, real *y)
             y[i] = x[i] - l;
         return;
     }
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        y[i] = fast_exp(x[i] - m);
-    real r = 1 / row_sum(n, y);
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        y[i] *= r;
+    scale_row(n, 1 / exp_row(n, x, m, y), y);
 }
 
 void NAC_K(softmax)(bool logarithm, int64_t rows, int64_t n, const void *x, void *y)
@@ -89,13 +110,8 @@ void NAC_K(sparse_xent)(int64_t rows, int64_t n, const void *logits, const int64
     for (int64_t r = 0; r < rows; r++) {
         const real *x = (const real *)logits + r * n;
         real *p = (real *)p_ + r * n, m = row_max(n, x);
-        m = m - m == 0 ? m : 0;
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++)
-            p[i] = fast_exp(x[i] - m);
-        real s = row_sum(n, p), k = 1 / s;
-        for (int64_t i = 0; i < n; i++)
-            p[i] *= k;
+        real s = exp_row(n, x, m, p);
+        scale_row(n, 1 / s, p);
         ((real *)loss)[r] = ids[r] >= 0 && ids[r] < n ? fast_log(s) + m - x[ids[r]] : (real)NAN;
     }
 }

@@ -1,5 +1,5 @@
 /* The vectorised functions of float against the C library's of double, for every instruction set of this machine: no error is larger than
-   src/kernels/real.h and vector.h say. Steps of Adam. Normal numbers, which every one draws alike. */
+   src/kernels/real.h and vector.h say. Softmax, axes that change places, steps of Adam. Normal numbers, which every one draws alike. */
 #include <check.h>
 #include <float.h>
 #include <math.h>
@@ -102,6 +102,54 @@ START_TEST(gates)
 }
 END_TEST
 
+/* Rows of all lengths against double; what a row with an infinity or with what is no number must be. */
+START_TEST(softmax_rows)
+{
+    const nac_kernels *kernels = nac_kernels_get(isas[_i], false);
+    enum { N = 70 };
+    float x[N], y[N];
+    for (int n = 1; kernels && n <= N; n++) {
+        double sum = 0;
+        for (int i = 0; i < n; i++)
+            sum += exp((double)(x[i] = (float)(20 * sin(i * i + n))));
+        kernels->softmax(false, 1, n, x, y);
+        for (int i = 0; i < n; i++)
+            ck_assert_double_le(error_of(y[i], exp((double)x[i]) / sum, 1e-30), 30);    /* of a difference of 40 the rounding is 20 already */
+        for (int odd = 0; odd < 3; odd++) {
+            const float of[] = {INFINITY, -INFINITY, NAN}, kept = x[n / 2];
+            x[n / 2] = of[odd];
+            kernels->softmax(false, 1, n, x, y);
+            for (int i = 0; i < n; i++)
+                ck_assert_msg(odd == 1 && n > 1 ? (i == n / 2 ? y[i] == 0 : y[i] >= 0) : isnan(y[i]), "%s: %g among %d: number %d is %g", isas[_i], of[odd], n, i, y[i]);
+            x[n / 2] = kept;
+        }
+    }
+}
+END_TEST
+
+/* Any axes of any order, of elements of each size. */
+START_TEST(axes_that_change_places)
+{
+    static const int perms[][3] = {{0, 2, 1}, {1, 0, 2}, {2, 1, 0}, {1, 2, 0}, {2, 0, 1}};
+    for (int size = 1; size <= 8; size *= 2)
+        for (int round = 0; round < 200; round++) {
+            const int64_t dim[3] = {1 + round % 5, 1 + round * 7 % 38, 1 + round * 11 % 41}, all = dim[0] * dim[1] * dim[2];
+            const int64_t step[3] = {dim[1] * dim[2], dim[2], 1};
+            const int    *perm = perms[round % 5];
+            char *x = malloc((size_t)(all * size)), *y = malloc((size_t)(all * size)), *to = y;
+            for (int64_t i = 0; i < all * size; i++)
+                x[i] = (char)(i * 31 + i / 256);
+            nac_permute_axes(3, dim, perm, (size_t)size, x, y);
+            for (int64_t a = 0; a < dim[perm[0]]; a++)
+                for (int64_t b = 0; b < dim[perm[1]]; b++)
+                    for (int64_t c = 0; c < dim[perm[2]]; c++, to += size)
+                        ck_assert_mem_eq(to, x + (a * step[perm[0]] + b * step[perm[1]] + c * step[perm[2]]) * size, (size_t)size);
+            free(x);
+            free(y);
+        }
+}
+END_TEST
+
 /* With betas of 0 the step is the gradient over its own size: 1 but for epsilon, whatever the size, up to where its square is no float any more. */
 START_TEST(adam_quotients)
 {
@@ -192,6 +240,8 @@ int main(void)
     tcase_set_timeout(tests, 300);
     tcase_add_loop_test(tests, elementwise, 0, 3);
     tcase_add_loop_test(tests, gates, 0, 3);
+    tcase_add_loop_test(tests, softmax_rows, 0, 3);
+    tcase_add_test(tests, axes_that_change_places);
     tcase_add_loop_test(tests, adam_quotients, 0, 3);
     tcase_add_loop_test(tests, adam_steps, 0, 3);
     tcase_add_loop_test(tests, normals, 0, 3);
