@@ -7,7 +7,7 @@
 
 enum {
     TILE = NAC_FUSED_TILE,
-    LONG_ROW = 256,                     /* innermost extents from here on are cut into tiles; of shorter rows a tile has several */
+    LONG_ROW = 256,                    /* innermost extents from here on are cut into tiles; of shorter rows a tile has several */
     BETWEEN = 320,                      /* bytes between slots: a whole page apart, loads would wait for stores */
     PARALLEL = 131072,                  /* steps on elements that make a program worth several threads */
     DTYPES = NAC_BOOL + 1
@@ -160,8 +160,11 @@ static int64_t offset_of(const nac_fused *p, int64_t k, int64_t row)
 }
 
 #define FILL(T)                                                                                                                      \
-    for (int64_t i = 0; i < n; i++)                                                                                                  \
-        ((T *)to)[i] = *(const T *)from;
+    {                                                                                                                                \
+        const T one = *(const T *)from;                                                                                              \
+        for (int64_t i = 0; i < n; i++)                                                                                              \
+            ((T *)to)[i] = one;                                                                                                      \
+    }
 
 /* Rows of an input as they lie beside a tile's elements. */
 static void spread(const nac_fused *p, const nac_arg *x, int64_t k, int64_t row, int64_t rows, char *to)
@@ -174,9 +177,9 @@ static void spread(const nac_fused *p, const nac_arg *x, int64_t k, int64_t row,
             memcpy(to, from, (size_t)n * size);
         else
             switch (size) {
-            case 1: FILL(uint8_t) break;
-            case 4: FILL(uint32_t) break;
-            default: FILL(uint64_t)
+            case 1: FILL(uint8_t); break;
+            case 4: FILL(uint32_t); break;
+            default: FILL(uint64_t);
             }
     }
 }
