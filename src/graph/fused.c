@@ -159,12 +159,18 @@ static int64_t offset_of(const nac_fused *p, int64_t k, int64_t row)
     return at;
 }
 
-#define FILL(T)                                                                                                                      \
-    {                                                                                                                                \
-        const T one = *(const T *)from;                                                                                              \
-        for (int64_t i = 0; i < n; i++)                                                                                              \
-            ((T *)to)[i] = one;                                                                                                      \
-    }
+/* One number, `size` bytes long, n times. */
+static void fill(int64_t n, size_t size, const char *from, char *to)
+{
+    alignas(32) char some[32];
+    const size_t all = (size_t)n * size;
+    for (size_t i = 0; i < sizeof some; i += size)
+        memcpy(some + i, from, size);
+    size_t at = 0;
+    for (; at + sizeof some <= all; at += sizeof some)
+        memcpy(to + at, some, sizeof some);
+    memcpy(to + at, some, all - at);
+}
 
 /* Rows of an input as they lie beside a tile's elements. */
 static void spread(const nac_fused *p, const nac_arg *x, int64_t k, int64_t row, int64_t rows, char *to)
@@ -176,11 +182,7 @@ static void spread(const nac_fused *p, const nac_arg *x, int64_t k, int64_t row,
         if (p->input[k].step[0])
             memcpy(to, from, (size_t)n * size);
         else
-            switch (size) {
-            case 1: FILL(uint8_t); break;
-            case 4: FILL(uint32_t); break;
-            default: FILL(uint64_t);
-            }
+            fill(n, size, from, to);
     }
 }
 

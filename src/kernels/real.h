@@ -173,19 +173,23 @@ NAC_INLINE float fast_sigmoid(float x)
     return (x < 0 ? e : 1.0f) / (1.0f + e);
 }
 
-/* 2 ulp */
+/* 6 ulp: x P(x^2) / Q(x^2), as tanh_vec has it */
 NAC_INLINE float fast_tanh(float x)
 {
-    float a = x < 0 ? -x : x, z = x * x;
-    float p = -5.70498872745e-3f;
-    p = FMA(p, z, 2.06390887954e-2f);
-    p = FMA(p, z, -5.37397155531e-2f);
-    p = FMA(p, z, 1.33314422036e-1f);
-    p = FMA(p, z, -3.33332819422e-1f);
-    float near = FMA(x * z, p, x);
-    float far = 1 - 2 / (fast_exp(2 * (a > 20 ? 20 : a)) + 1);
-    far = x < 0 ? -far : far;
-    return a < 0.625f ? near : far;
+    float c = x > 8.1f ? 8.1f : x;
+    c = c < -8.1f ? -8.1f : c;
+    float z = c * c;
+    float p = FMA(z, 2.91293869e-08f, 4.21715013e-05f);
+    p = FMA(p, z, 6.90555759e-03f);
+    p = FMA(p, z, 2.60367632e-01f);
+    p = FMA(p, z, 1.9375f);
+    float q = FMA(z, 1.63648019e-06f, 6.58533419e-04f);
+    q = FMA(q, z, 5.06393686e-02f);
+    q = FMA(q, z, 9.06200826e-01f);
+    q = FMA(q, z, 1.9375f);
+    float y = c * p / q;
+    y = y > 1 ? 1 : y;
+    return y < -1 ? -1 : y;
 }
 
 /* 6 ulp: x P(x^2) / Q(x^2), fitted to the least relative error on [0, 3.92], from where on the result is 1 */

@@ -30,7 +30,7 @@ static const struct {
 } functions[] = {
     {"exp", NAC_EXP, exp, -110, 90, 1},         {"expm1", NAC_EXPM1, expm1, -20, 90, 6},
     {"log", NAC_LOG, log, 0, FLT_MAX, 1},       {"log1p", NAC_LOG1P, log1p, -0.9999, 1e30, 2},
-    {"tanh", NAC_TANH, tanh, -12, 12, 2},       {"erf", NAC_ERF, erf, -5, 5, 6},
+    {"tanh", NAC_TANH, tanh, -12, 12, 6},       {"erf", NAC_ERF, erf, -5, 5, 6},
     {"sigmoid", NAC_SIGMOID, sigmoid, -80, 80, 3}, {"softplus", NAC_SOFTPLUS, softplus, -80, 80, 2},
 };
 
