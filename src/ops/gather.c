@@ -324,6 +324,24 @@ static void sort_ids(const nac_arg *x, int64_t row, int64_t n, int64_t *ids, int
     }
 }
 
+/* The first k alone, each put where it belongs among those before. */
+enum { FEW_IDS = 32 };
+static void first_ids(const nac_arg *x, int64_t row, int64_t n, int64_t k, int64_t *ids)
+{
+    int64_t found = 0;
+    double least = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double v = at(x, row + i);
+        if (found == k && !(v > least))
+            continue;
+        int64_t to = found < k ? found++ : k - 1;
+        for (; to > 0 && v > at(x, row + ids[to - 1]); to--)
+            ids[to] = ids[to - 1];
+        ids[to] = i;
+        least = at(x, row + ids[found - 1]);
+    }
+}
+
 static size_t order_scratch(const nac_eval *e)
 {
     const nac_type *x = e->in[0].type;
@@ -335,7 +353,10 @@ static void order_eval(const nac_eval *e)
     const nac_type *x = e->in[0].type;
     int64_t n = x->dim[x->rank - 1], k = ((const nac_sort_attrs *)e->attrs)->k, rows = n ? nac_type_size(x) / n : 0, *ids = e->scratch;
     for (int64_t r = 0; r < rows; r++) {
-        sort_ids(&e->in[0], r * n, n, ids, ids + n);
+        if (k <= FEW_IDS)
+            first_ids(&e->in[0], r * n, n, k, ids);
+        else
+            sort_ids(&e->in[0], r * n, n, ids, ids + n);
         memcpy((int64_t *)e->out[0].data + r * k, ids, (size_t)k * sizeof *ids);
     }
 }

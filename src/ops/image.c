@@ -1,5 +1,6 @@
 /* Images of another size: each axis by itself, every new cell a weighted sum of old ones around its centre. */
 #include <math.h>
+#include "kernels/kernels.h"
 #include "ops/ops.h"
 
 enum { NEAREST, BILINEAR, BICUBIC, LANCZOS };
@@ -32,47 +33,96 @@ static double weight_at(int64_t interpolation, double x)
     }
 }
 
+#define ADD_SCALED(T)                                                                                                                \
+    {                                                                                                                                \
+        const T *restrict x = (const T *)from + i, v = (T)w;                                                                         \
+        T *restrict y = (T *)to + j;                                                                                                 \
+        _Pragma("omp simd") for (int64_t k = 0; k < n; k++) y[k] += v * x[k];                                                        \
+    }
+
 static void add_scaled(nac_dtype dtype, int64_t n, double w, const void *from, int64_t i, void *to, int64_t j)
 {
-    if (dtype == NAC_FLOAT64) {
-        const double *x = (const double *)from + i;
-        double *y = (double *)to + j;
-        for (int64_t k = 0; k < n; k++)
-            y[k] += w * x[k];
-    } else {
-        const float *x = (const float *)from + i, v = (float)w;
-        float *y = (float *)to + j;
-        for (int64_t k = 0; k < n; k++)
-            y[k] += v * x[k];
+    if (dtype == NAC_FLOAT64)
+        ADD_SCALED(double)
+    else
+        ADD_SCALED(float)
+}
+
+/* The old cells that a new one is made of, `first` and those after it, and what of each. */
+typedef struct {
+    int64_t first, count;
+    double  weight[];
+} cell;
+
+static int64_t cell_bytes(const nac_resize_attrs *a, int64_t n, int64_t m)
+{
+    double wide = a->antialias && n > m ? (double)n / (double)m : 1;
+    return (int64_t)sizeof(cell) + (int64_t)(2 * interpolations[a->interpolation].radius * wide + 2) * (int64_t)sizeof(double);
+}
+
+static void find_cell(const nac_resize_attrs *a, int64_t n, int64_t m, int64_t o, cell *c)
+{
+    double wide = a->antialias && n > m ? (double)n / (double)m : 1, reach = interpolations[a->interpolation].radius * wide, sum = 0;
+    double centre = ((double)o + 0.5) * (double)n / (double)m - 0.5;
+    int64_t lo = (int64_t)fmax(ceil(centre - reach), 0), hi = (int64_t)fmin(floor(centre + reach), (double)(n - 1));
+    if (interpolations[a->interpolation].method == NEAREST) {
+        c->first = (2 * o + 1) * n / (2 * m);
+        c->count = 1;
+        c->weight[0] = 1;
+        return;
+    }
+    c->first = lo;
+    c->count = hi - lo + 1;
+    for (int64_t i = 0; i < c->count; i++)
+        sum += c->weight[i] = weight_at(a->interpolation, ((double)(lo + i) - centre) / wide);
+    for (int64_t i = 0; i < c->count; i++)
+        c->weight[i] /= sum;
+}
+
+typedef struct {
+    const nac_eval *e;
+    int64_t         n, m, inner, bytes;  /* old and new cells along the axis, numbers of each, bytes of what a new one is made of */
+    bool            back;
+} resizing;
+
+/* Adds each old cell, weighted, to the new ones that it belongs to, or the gradients of these to it: of part b of those before the axis. */
+static void resize_part(const resizing *r, int64_t b)
+{
+    const nac_arg *x = &r->e->in[0], *y = &r->e->out[0];
+    const size_t size = (size_t)((r->back ? r->n : r->m) * r->inner) * nac_dtype_size(y->type->dtype);
+    memset((char *)y->data + (size_t)b * size, 0, size);
+    for (int64_t o = 0; o < r->m; o++) {
+        const cell *c = (const cell *)((const char *)r->e->scratch + o * r->bytes);
+        for (int64_t i = 0; i < c->count; i++) {
+            int64_t old = (b * r->n + c->first + i) * r->inner, new = (b * r->m + o) * r->inner;
+            add_scaled(x->type->dtype, r->inner, c->weight[i], x->data, r->back ? new : old, y->data, r->back ? old : new);
+        }
     }
 }
 
-/* Adds each old cell, weighted, to the new ones that it belongs to, or the gradients of these to it. */
-static void spread(const nac_eval *e, const nac_type *old, const nac_type *new, bool back)
+static void resize(const nac_eval *e, const nac_type *old, const nac_type *new, bool back)
 {
     const nac_resize_attrs *a = e->attrs;
     int64_t n = old->dim[a->axis], m = new->dim[a->axis], outer = 1, inner = 1;
     for (int d = 0; d < old->rank; d++)
         if (d != a->axis)
             *(d < a->axis ? &outer : &inner) *= old->dim[d];
-    double wide = a->antialias && n > m ? (double)n / (double)m : 1, reach = interpolations[a->interpolation].radius * wide;
-    memset(e->out[0].data, 0, nac_type_bytes(e->out[0].type));
-    for (int64_t o = 0; o < m; o++) {
-        double centre = ((double)o + 0.5) * (double)n / (double)m - 0.5, sum = 0;
-        int64_t lo = (int64_t)fmax(ceil(centre - reach), 0), hi = (int64_t)fmin(floor(centre + reach), (double)(n - 1));
-        bool nearest = interpolations[a->interpolation].method == NEAREST;
-        if (nearest)
-            lo = hi = (2 * o + 1) * n / (2 * m);
-        for (int64_t i = lo; i <= hi; i++)
-            sum += weight_at(a->interpolation, ((double)i - centre) / wide);
-        for (int64_t i = lo; i <= hi; i++) {
-            double w = nearest ? 1 : weight_at(a->interpolation, ((double)i - centre) / wide) / sum;
-            for (int64_t b = 0; b < outer; b++) {
-                int64_t at = (b * n + i) * inner, to = (b * m + o) * inner;
-                add_scaled(old->dtype, inner, w, e->in[0].data, back ? to : at, e->out[0].data, back ? at : to);
-            }
-        }
-    }
+    const resizing r = {e, n, m, inner, cell_bytes(a, n, m), back};
+    for (int64_t o = 0; o < m; o++)
+        find_cell(a, n, m, o, (cell *)((char *)e->scratch + o * r.bytes));
+    NAC_SHARE(outer > 1 && outer * m * inner > 65536, b, outer, resize_part(&r, b));
+}
+
+static size_t resize_scratch(const nac_eval *e)
+{
+    const nac_resize_attrs *a = e->attrs;
+    return (size_t)(e->out[0].type->dim[a->axis] * cell_bytes(a, e->in[0].type->dim[a->axis], e->out[0].type->dim[a->axis]));
+}
+
+static size_t resize_grad_scratch(const nac_eval *e)
+{
+    const nac_resize_attrs *a = e->attrs;
+    return (size_t)(e->in[0].type->dim[a->axis] * cell_bytes(a, e->out[0].type->dim[a->axis], e->in[0].type->dim[a->axis]));
 }
 
 static bool resize_infer(nac_infer *i)
@@ -90,12 +140,12 @@ static bool resize_infer(nac_infer *i)
 
 static void resize_eval(const nac_eval *e)
 {
-    spread(e, e->in[0].type, e->out[0].type, false);
+    resize(e, e->in[0].type, e->out[0].type, false);
 }
 
 static void resize_grad_eval(const nac_eval *e)
 {
-    spread(e, e->out[0].type, e->in[0].type, true);
+    resize(e, e->out[0].type, e->in[0].type, true);
 }
 
 static bool other_way(nac_vjp *v, const nac_op *op)
@@ -107,7 +157,7 @@ static bool other_way(nac_vjp *v, const nac_op *op)
 
 static bool resize_vjp(nac_vjp *v);
 static const nac_op nac_op_resize = {.name = "resize", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_resize_attrs), .infer = resize_infer,
-                                     .eval = resize_eval, .vjp = resize_vjp};
+                                     .eval = resize_eval, .vjp = resize_vjp, .scratch = resize_scratch};
 
 static bool resize_grad_vjp(nac_vjp *v)
 {
@@ -115,7 +165,7 @@ static bool resize_grad_vjp(nac_vjp *v)
 }
 
 static const nac_op nac_op_resize_grad = {.name = "resize_grad", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_resize_attrs), .infer = resize_infer,
-                                          .eval = resize_grad_eval, .vjp = resize_grad_vjp};
+                                          .eval = resize_grad_eval, .vjp = resize_grad_vjp, .scratch = resize_grad_scratch};
 
 static bool resize_vjp(nac_vjp *v)
 {

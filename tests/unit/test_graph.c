@@ -1282,6 +1282,22 @@ START_TEST(memory_is_what_was_planned)
 END_TEST
 #endif
 
+/* Long rows, sorted or their first alone: descending, equal numbers in their order. */
+START_TEST(orders)
+{
+    enum { N = 100 };
+    float x[N];
+    for (int i = 0; i < N; i++)
+        x[i] = (float)(i * 37 % 11);
+    nac_tensor *row = nac_tensor_new(NAC_FLOAT32, NAC_SHAPE(1, N), x), *all = nac_at(nac_top_k(row, N), 1);
+    const int64_t *ids = nac_data_i64(all);
+    for (int i = 1; i < N; i++)
+        ck_assert(x[ids[i - 1]] > x[ids[i]] || (x[ids[i - 1]] == x[ids[i]] && ids[i - 1] < ids[i]));
+    for (int k = 1; k < N; k += 7)
+        ck_assert_mem_eq(nac_data_i64(nac_at(nac_top_k(row, k), 1)), ids, (size_t)k * sizeof *ids);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("graph");
@@ -1311,6 +1327,7 @@ int main(void)
     tcase_add_test(t, one_model_in_many_threads);
     tcase_add_test(t, models_in_threads_of_their_own);
     tcase_add_test(t, scopes);
+    tcase_add_test(t, orders);
     tcase_add_test(t, containers_hold_what_they_store);
     tcase_add_test(t, results_of_compiled_functions);
     tcase_add_test(t, operands_that_stay_are_packed);
