@@ -95,6 +95,14 @@ static inline real floor_mod(real p, real q)
     }                                                                                                                                \
     break
 
+/* Powers of 1/2, which of -0 and -inf are not roots. */
+static void roots(int64_t n, const real *x, real *y)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] == 0 || x[i] == -(real)INFINITY ? x[i] * x[i] : R(sqrt)(x[i]);
+}
+
 static void binary_block(nac_binary_kind kind, nac_binary_shape shape, int64_t n, const real *a, const real *b, real *y)
 {
     switch (kind) {
@@ -104,7 +112,12 @@ static void binary_block(nac_binary_kind kind, nac_binary_shape shape, int64_t n
     case NAC_DIV: ZIP(p / q);
     case NAC_FLOOR_DIV: ZIP(R(floor)((p - floor_mod(p, q)) / q + (real)0.5));
     case NAC_MOD: ZIP(floor_mod(p, q));
-    case NAC_POW: ZIP(q == 2 ? p * p : R(pow)(p, q));
+    case NAC_POW:
+        if (shape == NAC_VS && b[0] == (real)0.5) {
+            roots(n, a, y);
+            break;
+        }
+        ZIP(q == 2 ? p * p : R(pow)(p, q));
     case NAC_MAX: ZIP(p > q || p != p ? p : q);
     case NAC_MIN: ZIP(p < q || p != p ? p : q);
     case NAC_ATAN2: ZIP(R(atan2)(p, q));

@@ -102,6 +102,22 @@ START_TEST(gates)
 }
 END_TEST
 
+START_TEST(powers)
+{
+    const nac_kernels *kernels = nac_kernels_get(isas[_i], false);
+    const float x[] = {0, -0.0f, 1, 2, -1, 1e-30f, 3e38f, INFINITY, -INFINITY, NAN, 0.25f}, exponents[] = {0.5f, 2, -0.5f, 3};
+    enum { N = sizeof x / sizeof *x };
+    float y[N];
+    for (int e = 0; kernels && e < 4; e++) {
+        kernels->binary(NAC_POW, NAC_VS, N, x, exponents + e, y);
+        for (int i = 0; i < N; i++) {
+            const float exact = powf(x[i], exponents[e]);
+            ck_assert_msg(isnan(exact) ? isnan(y[i]) : y[i] == exact && signbit(y[i]) == signbit(exact), "%s: %g to %g is %g", isas[_i], x[i], exponents[e], y[i]);
+        }
+    }
+}
+END_TEST
+
 /* Rows of all lengths against double; what a row with an infinity or with what is no number must be. */
 START_TEST(softmax_rows)
 {
@@ -240,6 +256,7 @@ int main(void)
     tcase_set_timeout(tests, 300);
     tcase_add_loop_test(tests, elementwise, 0, 3);
     tcase_add_loop_test(tests, gates, 0, 3);
+    tcase_add_loop_test(tests, powers, 0, 3);
     tcase_add_loop_test(tests, softmax_rows, 0, 3);
     tcase_add_test(tests, axes_that_change_places);
     tcase_add_loop_test(tests, adam_quotients, 0, 3);
