@@ -8,9 +8,9 @@ NAC_INLINE real join(nac_reduce_kind kind, real a, real b)
 {
     switch (kind) {
     case NAC_RMAX:
-        return (a > b) | (a != a) ? a : b;
+        return ((a > b) | (a != a)) ? a : b;
     case NAC_RMIN:
-        return (a < b) | (a != a) ? a : b;
+        return ((a < b) | (a != a)) ? a : b;
     case NAC_RPROD:
         return a * b;
     default:
