@@ -401,7 +401,7 @@ static void run_forward(const forward_job *j)
 /* Numbers of w, packed. */
 static int64_t packed_size(const nac_conv *s)
 {
-    return is_depthwise(s) ? depthwise_packed(s) : s->groups * panels_of(s->c_out / s->groups) * taps(s) * (s->c_in / s->groups) * NAC_NR;
+    return nac_is_depthwise(s) ? depthwise_packed(s) : s->groups * panels_of(s->c_out / s->groups) * taps(s) * (s->c_in / s->groups) * NAC_NR;
 }
 
 size_t NAC_K(conv_scratch)(const nac_conv *s)
@@ -411,7 +411,7 @@ size_t NAC_K(conv_scratch)(const nac_conv *s)
 
 static void pack_weights(const nac_conv *s, const real *w, real *packed)
 {
-    if (is_depthwise(s)) {
+    if (nac_is_depthwise(s)) {
         NAC_K(depthwise_pack)(s, w, false, packed);
         return;
     }
@@ -490,7 +490,7 @@ void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *pa
         return;
     }
     packed = packed ? packed : own_packed(s, w, scratch);
-    if (is_depthwise(s)) {
+    if (nac_is_depthwise(s)) {
         NAC_K(depthwise)(s, x, packed, finish, y);
         return;
     }
@@ -504,7 +504,7 @@ void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *pa
 
 size_t NAC_K(conv_grad_x_scratch)(const nac_conv *s)
 {
-    if (is_depthwise(s))
+    if (nac_is_depthwise(s))
         return (size_t)depthwise_packed(s) * sizeof(real);
     return (size_t)(zeros_size(s) + s->groups * panels_of(s->c_in / s->groups) * taps(s) * (s->c_out / s->groups) * NAC_NR) * sizeof(real);
 }
@@ -561,7 +561,7 @@ static bool turns_about(const nac_conv *s, nac_conv *turned)
     }
     if (s->stride[0] * s->stride[1] * s->stride[2] != 1)
         return false;
-    if (is_depthwise(s))
+    if (nac_is_depthwise(s))
         return s->c_out == s->c_in;
     return is_regular(turned) && (s->c_in <= NAC_W || (s->c_out < 2 * NAC_NR && 4 * in_pixels(s) <= 5 * pixels(s)));
 }
@@ -578,7 +578,7 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
     const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(cg), all = s->groups * panels, count = taps(s);
     nac_conv      turned;
     const bool    turns = turns_about(s, &turned);
-    if (is_depthwise(s)) {
+    if (nac_is_depthwise(s)) {
         if (turns) {
             NAC_K(depthwise_pack)(s, w, true, scratch);
             NAC_K(depthwise)(&turned, dy, scratch, &(nac_conv_finish){0}, dx);
@@ -710,7 +710,7 @@ static void add_taps(const weight_step *e, int64_t t0, int64_t t1)
 void NAC_K(conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *dw, void *scratch)
 {
     const int     team = nac_team(work_of(s));
-    const bool    depthwise = is_depthwise(s);
+    const bool    depthwise = nac_is_depthwise(s);
     const int64_t parts = parts_of(s), size = dw_size(s), per_image = steps_per_image(s), all = s->n * per_image;
     /* Where dw is too large for many copies, its taps are shared out too. */
     const int64_t slices = nac_min(taps(s), PARTS / parts);

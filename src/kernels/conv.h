@@ -40,15 +40,8 @@ static inline int64_t reach(const nac_conv *s, int axis, int64_t count)
     return (count - 1) * s->stride[axis] + (s->k[axis] - 1) * s->dilation[axis] + 1;
 }
 
-/* Depthwise: pixels of the results that are computed at once, channels of them, and what a thread keeps of x on its stack. Windows that do not fit
-   there are left to the convolution of groups. */
-enum { DW_PIXELS = 6, DW_V = 2, DW_C = DW_V * NAC_W, DW_ROOM = 262144 / sizeof(real) };
-
-static inline bool is_depthwise(const nac_conv *s)
-{
-    return s->groups == s->c_in && s->groups > 1 &&
-           (double)s->k[0] * (double)reach(s, 1, 1) * (double)reach(s, 2, DW_PIXELS) * DW_C <= DW_ROOM;
-}
+/* Depthwise: pixels of the results that are computed at once, channels of them, and what a thread keeps of x on its stack. */
+enum { DW_PIXELS = 6, DW_V = 2, DW_C = DW_V * NAC_W, DW_ROOM = NAC_NEAR_PIXELS * DW_C };
 
 /* Numbers that its weights take packed. */
 static inline int64_t depthwise_packed(const nac_conv *s)

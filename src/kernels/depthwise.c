@@ -16,7 +16,7 @@ typedef struct {
 
 static job job_of(const nac_conv *s, const real *packed, const nac_conv_finish *finish, real *y)
 {
-    job           j = {.s = s, .packed = packed, .finish = nac_finish_of(finish, y)};
+    job             j = {.s = s, .packed = packed, .finish = nac_finish_of(finish, y)};
     const int64_t   slices = s->k[0] * DW_C, room = DW_ROOM / (slices * reach(s, 1, 1)) - reach(s, 2, 1);
     const int64_t   columns = nac_min(WIDE, (room / s->stride[2] + 1) / DW_PIXELS * DW_PIXELS);
     j.pieces = nac_ceil_div(s->out[2], columns);

@@ -54,6 +54,14 @@ typedef struct {
     int64_t n, in[3], c_in, k[3], out[3], c_out, groups, stride[3], dilation[3], pad[3];
 } nac_conv;
 
+/* A filter for each channel, and windows of six neighbours on the last axis that lie within NAC_NEAR_PIXELS of x: others are taken group by group. */
+enum { NAC_NEAR_PIXELS = 2048 };
+static inline bool nac_is_depthwise(const nac_conv *s)
+{
+    const double high = (double)(s->k[1] - 1) * (double)s->dilation[1] + 1, wide = 5.0 * (double)s->stride[2] + (double)(s->k[2] - 1) * (double)s->dilation[2] + 1;
+    return s->groups == s->c_in && s->groups > 1 && (double)s->k[0] * high * wide <= NAC_NEAR_PIXELS;
+}
+
 /* What becomes of the results of a convolution, in this order: + bias (c_out); scale + shift (c_out); + rest, of y's shape; at least 0; at least 0 and at
    most 6. NULL: not that. */
 typedef struct {
@@ -101,7 +109,7 @@ static inline bool nac_pools_in_strips(const nac_conv *s, const nac_pool *p, siz
 enum { NAC_BETWEEN = 196608 };
 static inline bool nac_multiplies_in_strips(const nac_conv *p, const nac_conv *s, size_t element)
 {
-    bool fits = p->groups == 1 && s->groups == s->c_in && s->groups > 1 && s->in[0] == 1 && s->k[0] == 1 && s->out[0] == 1 && s->pad[0] == 0;
+    bool fits = p->groups == 1 && nac_is_depthwise(s) && s->in[0] == 1 && s->k[0] == 1 && s->out[0] == 1 && s->pad[0] == 0;
     for (int d = 0; d < 3; d++)
         fits = fits && p->k[d] == 1 && p->stride[d] == 1 && p->pad[d] == 0 && p->in[d] == p->out[d] && (s->k[d] - 1) * s->dilation[d] < 16;
     return fits && ((s->k[1] - 1) * s->dilation[1] + 1) * s->in[2] * s->c_in <= (int64_t)(NAC_BETWEEN / element) && 3 * p->c_in <= s->in[1] * s->in[2];
@@ -200,7 +208,7 @@ typedef struct nac_kernels {
     /* `packed`: w as conv_pack lays it out, or NULL. */
     void (*conv)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_conv_finish *finish, void *y, void *scratch);
     /* The bytes that w takes as conv reads it, 0 where it wants it as it is. `to`, if not NULL, is given w in that layout, which depends on w's shape, the
-       groups and whether there is one for each channel. */
+       groups and nac_is_depthwise. */
     size_t (*conv_pack)(const nac_conv *s, const void *w, void *to);
     /* On rows of c numbers, all of the finish but the bias, if it finishes later; else nothing. */
     void (*conv_finish)(int64_t rows, int64_t c, const nac_conv_finish *finish, void *y);
