@@ -134,7 +134,8 @@ static bool join(nac_graph_node *next, const nac_graph_node *conv, const nac_op 
 static bool at_once(const context *c, nac_graph_node *next)
 {
     nac_graph *g = c->g;
-    int from = producer(c, next->in[0]);
+    bool follows = next->op == &nac_op_conv || next->op == &nac_op_max_pool || next->op == nac_op_max_pool.alone;
+    int from = follows && next->attrs ? producer(c, next->in[0]) : -1;         /* without attributes it is dead */
     const nac_graph_node *conv = from >= 0 && g->nodes[from].op == &nac_op_conv && !g->bfloat16 ? &g->nodes[from] : NULL;
     if (!conv)
         return true;
@@ -151,8 +152,6 @@ static bool absorb(const context *c, int i)
 {
     nac_graph *g = c->g;
     nac_graph_node *node = &g->nodes[i];
-    if (node->op == &nac_op_max_pool || node->op == nac_op_max_pool.alone)
-        return at_once(c, node);
     if (node->op == &nac_op_conv) {
         const nac_graph_value *x = &g->values[node->in[0]];
         const nac_graph_node *pad = x->kind == NAC_NODE_VALUE && g->nodes[x->index].op == &nac_op_pad ? &g->nodes[x->index] : NULL;
@@ -189,8 +188,8 @@ bool nac_pass_epilogue(nac_graph *g)
         c.uses[g->updates[i].value] += 2;
     for (int i = 0; ok && i < g->n_nodes; i++)
         ok = absorb(&c, i);
-    for (int i = 0; ok && i < g->n_nodes; i++)      /* those without attributes are dead */
-        ok = g->nodes[i].op != &nac_op_conv || !g->nodes[i].attrs || at_once(&c, &g->nodes[i]);
+    for (int i = 0; ok && i < g->n_nodes; i++)
+        ok = at_once(&c, &g->nodes[i]);
     nac_free(c.uses);
     return ok && nac_pass_dce(g);
 }

@@ -7,7 +7,7 @@
 
 enum {
     TILE = NAC_FUSED_TILE,
-    LONG_ROW = 256,                    /* innermost extents from here on are cut into tiles; of shorter rows a tile has several */
+    LONG_ROW = 256,                     /* innermost extents from here on are cut into tiles; of shorter rows a tile has several */
     BETWEEN = 320,                      /* bytes between slots: a whole page apart, loads would wait for stores */
     PARALLEL = 131072,                  /* steps on elements that make a program worth several threads */
     DTYPES = NAC_BOOL + 1

@@ -158,9 +158,9 @@ static void find_windows(const nac_conv *s, const real *x, int64_t p, int64_t co
         to->first[i] = x;
 }
 
-/* Where segments [s0, s1) of each window lie, `tile` windows to a tile as tile_rows wants them; a segment is a window's
+/* Where segments [s0, s1) of each window lie, NAC_MR windows to a tile as tile_rows wants them; a segment is a window's
    row if `merged`, else one tap. Rows that cross the border are copied to `patch` with their zeros. */
-NAC_INLINE void list_segments(const int tile, const forward_job *j, const windows *ws, int64_t count, bool merged, int64_t s0, int64_t s1,
+NAC_INLINE void list_segments(const forward_job *j, const windows *ws, int64_t count, bool merged, int64_t s0, int64_t s1,
                               int64_t first_channel, const real **list, real *patch)
 {
     const nac_conv *s = j->s;
@@ -177,16 +177,16 @@ NAC_INLINE void list_segments(const int tile, const forward_job *j, const window
             }
         }
         if (ws->all_inside) {
-            for (int64_t i = 0; i < count; i += tile) {
-                const real **to = list + (i * segments + seg * tile);
+            for (int64_t i = 0; i < count; i += NAC_MR) {
+                const real **to = list + (i * segments + seg * NAC_MR);
                 NAC_UNROLL
-                for (int e = 0; e < tile; e++)
+                for (int e = 0; e < NAC_MR; e++)
                     to[e] = ws->first[i + e] + delta;
             }
             continue;
         }
         for (int64_t i = 0; i < count; i++) {
-            const real **to = list + (i / tile * segments + seg) * tile + i % tile;
+            const real **to = list + (i / NAC_MR * segments + seg) * NAC_MR + i % NAC_MR;
             *to = ws->first[i] + delta;
             if (ws->inside[i])
                 continue;
@@ -231,7 +231,7 @@ static void forward_pixels(const forward_job *j, int64_t p0, int64_t p1)
             for (int64_t s0 = 0; s0 < segments; s0 += step) {
                 const int64_t s1 = nac_min(s0 + step, segments);
                 const bool    last = s1 == segments;
-                list_segments(NAC_MR, j, &ws, block, merged, s0, s1, g * cg, list, patch);
+                list_segments(j, &ws, block, merged, s0, s1, g * cg, list, patch);
                 for (int64_t panel = 0; panel < panels; panel++) {
                     const int64_t    n = nac_min(og - panel * NAC_NR, NAC_NR), column = g * og + panel * NAC_NR;
                     const nac_finish f = finish_of(j, column, s0 > 0, last);
@@ -337,17 +337,16 @@ static int64_t next_windows(strip_walk *k, int64_t most, const real **first)
 }
 
 /* As list_segments does. */
-NAC_INLINE void list_regular(const int tile, const strip_walk *k, const real *const *first, int64_t count, bool merged, int64_t s0, int64_t s1,
-                             const real **list)
+NAC_INLINE void list_regular(const strip_walk *k, const real *const *first, int64_t count, bool merged, int64_t segments, const real **list)
 {
     const nac_conv *s = k->s;
-    const int64_t   per_row = merged ? 1 : s->k[2], segments = s1 - s0;
-    for (int64_t seg = s0; seg < s1; seg++) {
+    const int64_t   per_row = merged ? 1 : s->k[2];
+    for (int64_t seg = 0; seg < segments; seg++) {
         const int64_t delta = seg / per_row * s->dilation[1] * k->pitch + seg % per_row * s->dilation[2] * s->c_in;
-        for (int64_t i = 0; i < count; i += tile) {
-            const real **to = list + (i * segments + (seg - s0) * tile);
+        for (int64_t i = 0; i < count; i += NAC_MR) {
+            const real **to = list + (i * segments + seg * NAC_MR);
             NAC_UNROLL
-            for (int e = 0; e < tile; e++)
+            for (int e = 0; e < NAC_MR; e++)
                 to[e] = first[i + e] + delta;
         }
     }
@@ -366,7 +365,7 @@ static void regular_pixels(const forward_job *j, int64_t p0, int64_t p1)
         block = next_windows(&walk, BLOCK, first);
         for (int64_t i = block; i % NAC_MR > 0; i++)
             first[i] = first[0];
-        list_regular(NAC_MR, &walk, first, block, merged, 0, segments, list);
+        list_regular(&walk, first, block, merged, segments, list);
         for (int64_t panel = 0; panel < panels; panel++) {
             const int64_t    n = nac_min(s->c_out - panel * NAC_NR, NAC_NR), column = panel * NAC_NR;
             const nac_finish f = finish_of(j, column, false, true);

@@ -41,7 +41,7 @@ static inline int64_t reach(const nac_conv *s, int axis, int64_t count)
 }
 
 /* Depthwise: pixels of the results that are computed at once, channels of them, and what a thread keeps of x on its stack. */
-enum { DW_PIXELS = 6, DW_V = 2, DW_C = DW_V * NAC_W, DW_ROOM = NAC_NEAR_PIXELS * DW_C };
+enum { DW_PIXELS = NAC_NEIGHBOURS, DW_V = 2, DW_C = DW_V * NAC_W, DW_ROOM = NAC_NEAR_PIXELS * DW_C };
 
 /* Numbers that its weights take packed. */
 static inline int64_t depthwise_packed(const nac_conv *s)

@@ -149,12 +149,7 @@ NAC_INLINE void scatter_pixels(const int px, const int nv, int64_t n, int64_t he
     for (int64_t i = 0; i < here; i++, y += y_step)
         for (int64_t e = 0; e < n; e++) {
             const int64_t at = (channel + e) * multiplier + m;
-            real          r = sums[i][e] + (f->bias ? f->bias[at] : 0);
-            if (f->scale)
-                r = r * f->scale[at] + f->shift[at];
-            r += f->rest ? f->rest[y + at - f->base] : 0;
-            r = (f->relu || f->relu6) && r < 0 ? 0 : r;
-            y[at] = f->relu6 && r > 6 ? 6 : r;
+            nac_finish_number(f, at, sums[i][e], y + at);
         }
 }
 

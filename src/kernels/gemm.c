@@ -520,22 +520,6 @@ static void multiply(int team, product *g)
     NAC_SHARE(team > 1 && down * across > 1, t, down * across, block_of(g, down, across, t));
 }
 
-static void finish_number(const nac_finish *f, int64_t column, real sum, real *c)
-{
-    real r = f->alpha * sum;
-    if (f->beta != 0)
-        r += f->beta * *c;
-    if (f->bias)
-        r += f->bias[column];
-    if (f->scale)
-        r = r * f->scale[column] + f->shift[column];
-    if (f->rest)
-        r += f->rest[c - f->base];
-    if ((f->relu || f->relu6) && r < 0)
-        r = 0;
-    *c = f->relu6 && r > 6 ? 6 : r;
-}
-
 /* One row of results: y (n) = x (k) times B. */
 enum { ROW_V = NAC_VECTOR_BYTES == 64 ? 8 : 4 };
 typedef struct {
@@ -677,7 +661,7 @@ static void row_chunk(const row_product *g, bool far, int64_t j0, int64_t j1)
         row_columns(g, n, g->b + j0, out);
     }
     for (int64_t j = j0; j < j1; j++)
-        finish_number(&g->finish, j * g->column_step, out[j - j0], g->y + j * g->y_step);
+        nac_finish_number(&g->finish, j * g->column_step, out[j - j0], g->y + j * g->y_step);
 }
 
 static void row_times(int team, const row_product *g)
@@ -691,7 +675,7 @@ static void finish_zeros(const product *g)
 {
     for (int64_t i = 0; i < g->m; i++)
         for (int64_t j = 0; j < g->n; j++)
-            finish_number(&g->finish, j, 0, g->c + i * g->ldc + j);
+            nac_finish_number(&g->finish, j, 0, g->c + i * g->ldc + j);
 }
 
 static void gemm_team(int team, product *g)

@@ -54,11 +54,11 @@ typedef struct {
     int64_t n, in[3], c_in, k[3], out[3], c_out, groups, stride[3], dilation[3], pad[3];
 } nac_conv;
 
-/* A filter for each channel, and windows of six neighbours on the last axis that lie within NAC_NEAR_PIXELS of x: others are taken group by group. */
-enum { NAC_NEAR_PIXELS = 2048 };
+/* A filter for each channel, and windows of some neighbours on the last axis that lie within NAC_NEAR_PIXELS of x: others are taken group by group. */
+enum { NAC_NEAR_PIXELS = 2048, NAC_NEIGHBOURS = 6 };
 static inline bool nac_is_depthwise(const nac_conv *s)
 {
-    const double high = (double)(s->k[1] - 1) * (double)s->dilation[1] + 1, wide = 5.0 * (double)s->stride[2] + (double)(s->k[2] - 1) * (double)s->dilation[2] + 1;
+    const double high = (double)(s->k[1] - 1) * (double)s->dilation[1] + 1, wide = (NAC_NEIGHBOURS - 1.0) * (double)s->stride[2] + (double)(s->k[2] - 1) * (double)s->dilation[2] + 1;
     return s->groups == s->c_in && s->groups > 1 && (double)s->k[0] * high * wide <= NAC_NEAR_PIXELS;
 }
 
@@ -105,11 +105,12 @@ static inline bool nac_pools_in_strips(const nac_conv *s, const nac_pool *p, siz
 }
 
 /* A product with a matrix for each pixel, p, whose results a depthwise convolution s of two axes takes some lines at a time: so much of them must fit in
-   a strip of so many bytes, and the matrix, which is read anew for each strip, must be small beside an image of them. */
+   a strip of so many bytes, and the matrix, which is read anew for each strip, must be small beside an image of them. A line has more than a pixel: products
+   of one row sum in another order than those of many. */
 enum { NAC_BETWEEN = 196608 };
 static inline bool nac_multiplies_in_strips(const nac_conv *p, const nac_conv *s, size_t element)
 {
-    bool fits = p->groups == 1 && nac_is_depthwise(s) && s->in[0] == 1 && s->k[0] == 1 && s->out[0] == 1 && s->pad[0] == 0;
+    bool fits = p->groups == 1 && nac_is_depthwise(s) && s->in[2] > 1 && s->in[0] == 1 && s->k[0] == 1 && s->out[0] == 1 && s->pad[0] == 0;
     for (int d = 0; d < 3; d++)
         fits = fits && p->k[d] == 1 && p->stride[d] == 1 && p->pad[d] == 0 && p->in[d] == p->out[d] && (s->k[d] - 1) * s->dilation[d] < 16;
     return fits && ((s->k[1] - 1) * s->dilation[1] + 1) * s->in[2] * s->c_in <= (int64_t)(NAC_BETWEEN / element) && 3 * p->c_in <= s->in[1] * s->in[2];

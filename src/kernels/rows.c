@@ -1,7 +1,7 @@
 /* Softmax and the normalizations: a few passes over each row while it is in cache. */
 #include "kernels/vector.h"
 
-/* Numbers that are no numbers are passed over. */
+/* Of a row in which some are no numbers, one of them or the largest of others. */
 static real row_max(int64_t n, const real *x)
 {
     real m = x[0];

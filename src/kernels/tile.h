@@ -177,6 +177,23 @@ typedef struct {
     bool        relu, relu6;
 } nac_finish;
 
+/* One number of a column. */
+NAC_INLINE void nac_finish_number(const nac_finish *f, int64_t column, real sum, real *c)
+{
+    real r = f->alpha * sum;
+    if (f->beta != 0)
+        r += f->beta * *c;
+    if (f->bias)
+        r += f->bias[column];
+    if (f->scale)
+        r = r * f->scale[column] + f->shift[column];
+    if (f->rest)
+        r += f->rest[c - f->base];
+    if ((f->relu || f->relu6) && r < 0)
+        r = 0;
+    *c = f->relu6 && r > 6 ? 6 : r;
+}
+
 /* The same for the columns from j on. */
 NAC_INLINE nac_finish nac_finish_from(const nac_finish *f, int64_t j)
 {

@@ -752,11 +752,23 @@ const nac_op *nac_conv_takes_pool(const nac_conv_attrs *a, const nac_type *x, co
 
 /* ---- a product for each pixel and a depthwise convolution of that at once, in compiled functions ---- */
 
-static nac_type between(const nac_conv *product, const nac_type *x)
+typedef struct {
+    nac_conv product, depthwise;
+    nac_type between;
+} conv_pair;
+
+static conv_pair pair_of(const nac_conv_attrs *product, const nac_type *x, const nac_type *w, const nac_conv_attrs *depthwise, const nac_type *depthwise_w)
 {
-    nac_type y = *x;
-    y.dim[3] = product->c_out;
-    return y;
+    conv_pair p = {.product = conv_shape(product, x, w), .between = *x};
+    p.between.dim[3] = p.product.c_out;
+    p.depthwise = conv_shape(depthwise, &p.between, depthwise_w);
+    return p;
+}
+
+static conv_pair pair_in(const nac_eval *e)
+{
+    const nac_conv_pair_attrs *a = e->attrs;
+    return pair_of(&a->product, e->in[0].type, e->in[1].type, &a->depthwise, e->in[a->n_in].type);
 }
 
 static bool conv_pair_infer(nac_infer *i)
@@ -776,11 +788,9 @@ static void conv_pair_eval(const nac_eval *e)
 {
     const nac_conv_pair_attrs *a = e->attrs;
     const nac_eval first = {.n_in = (int)a->n_in, .in = e->in}, second = {.n_in = e->n_in - (int)a->n_in + 1, .in = e->in + a->n_in - 1};
-    nac_conv p = conv_shape(&a->product, e->in[0].type, e->in[1].type);
-    nac_type y = between(&p, e->in[0].type);
-    nac_conv s = conv_shape(&a->depthwise, &y, second.in[1].type);
+    const conv_pair p = pair_in(e);
     nac_conv_finish f = finish_of(&a->product, &first), g = finish_of(&a->depthwise, &second);
-    nac_kernels_for(y.dtype)->conv_depthwise(&p, &s, e->in[0].data, e->in[1].data, e->packed, &f, second.in[1].data, &g, e->out[0].data, e->scratch);
+    nac_kernels_for(p.between.dtype)->conv_depthwise(&p.product, &p.depthwise, e->in[0].data, e->in[1].data, e->packed, &f, second.in[1].data, &g, e->out[0].data, e->scratch);
 }
 
 static size_t conv_pair_pack(const nac_eval *e, int *layout, void *to)
@@ -790,19 +800,15 @@ static size_t conv_pair_pack(const nac_eval *e, int *layout, void *to)
 
 static size_t conv_pair_scratch(const nac_eval *e)
 {
-    const nac_conv_pair_attrs *a = e->attrs;
-    nac_conv p = conv_shape(&a->product, e->in[0].type, e->in[1].type);
-    nac_type y = between(&p, e->in[0].type);
-    nac_conv s = conv_shape(&a->depthwise, &y, e->in[a->n_in].type);
-    return nac_kernels_for(y.dtype)->conv_scratch(&s);
+    const conv_pair p = pair_in(e);
+    return nac_kernels_for(p.between.dtype)->conv_scratch(&p.depthwise);
 }
 
 static double conv_pair_work(const nac_eval *e)
 {
     const nac_conv_pair_attrs *a = e->attrs;
-    nac_conv p = conv_shape(&a->product, e->in[0].type, e->in[1].type);
-    nac_type y = between(&p, e->in[0].type);
-    return work_of(&y, e->in[1].type) + work_of(e->out[0].type, e->in[a->n_in].type);
+    const conv_pair p = pair_in(e);
+    return work_of(&p.between, e->in[1].type) + work_of(e->out[0].type, e->in[a->n_in].type);
 }
 
 static const nac_op nac_op_conv_depthwise = {.name = "conv_depthwise", .n_in = -1, .n_out = 1, .attrs_size = sizeof(nac_conv_pair_attrs),
@@ -813,10 +819,8 @@ const nac_op *nac_conv_takes_depthwise(const nac_conv_attrs *a, const nac_type *
 {
     if (a->axes != 2 || a->added)
         return NULL;
-    nac_conv p = conv_shape(a, x, w);
-    nac_type y = between(&p, x);
-    nac_conv s = conv_shape(next, &y, next_w);
-    return nac_multiplies_in_strips(&p, &s, nac_dtype_size(x->dtype)) ? &nac_op_conv_depthwise : NULL;
+    const conv_pair p = pair_of(a, x, w, next, next_w);
+    return nac_multiplies_in_strips(&p.product, &p.depthwise, nac_dtype_size(x->dtype)) ? &nac_op_conv_depthwise : NULL;
 }
 
 static nac_tensor *pool(const nac_op *op, nac_tensor *x, const nac_size *pool_size, const nac_size *strides, const char *padding, const char *data_format)
