@@ -7,14 +7,15 @@
 
 enum {
     TILE = NAC_FUSED_TILE,
-    LONG_ROW = 256,                     /* innermost extents from here on are cut into tiles; of shorter rows a tile has several */
+    SHORT_ROW = 32,                     /* innermost extents below this are laid out beside a tile's elements where inputs go other ways */
+    LEAST_PLANE = 512,                  /* so are those whose two innermost loops have fewer elements */
     BETWEEN = 320,                      /* bytes between slots: a whole page apart, loads would wait for stores */
     PARALLEL = 131072,                  /* steps on elements that make a program worth several threads */
     DTYPES = NAC_BOOL + 1
 };
 
 /* How an input is walked. */
-enum { WHOLE, ALONG, SPREAD, PATTERN };  /* like the results; by runs of a row; copied out into a slot for each tile; for all tiles once */
+enum { WHOLE, ALONG, SPREAD, PATTERN };  /* like the results; by broadcasting; copied out into a slot for each tile; for all tiles once */
 
 static int64_t size_of(const nac_fused *p)
 {
@@ -100,8 +101,9 @@ bool nac_fused_finish(nac_fused *p, const nac_type *in)
 {
     bool taken[NAC_FUSED_SLOTS] = {false};
     find_loops(p, in);
-    p->by_rows = p->loops > 1 && p->extent[0] < LONG_ROW;
-    if (p->reduced && p->loops > 1 && (p->by_rows ? p->reduced > TILE || p->reduced % p->extent[0] != 0 : p->reduced != p->extent[0]))
+    int64_t row = p->extent[0], plane = row * (p->loops > 1 ? p->extent[1] : 1);
+    p->gathered = p->loops > 1 && (row < SHORT_ROW || plane < LEAST_PLANE || (p->reduced && p->reduced != row));
+    if (p->reduced && p->gathered && (p->reduced > TILE || p->reduced % row != 0))
         return false;                   /* a tile holds whole rows that are reduced, or a part of one */
     int8_t reductions = 0;
     p->wide = 0;
@@ -111,7 +113,7 @@ bool nac_fused_finish(nac_fused *p, const nac_type *in)
             one &= p->input[k].step[d] == 0;
             pattern &= d == 0 || p->input[k].step[d] == 0;
         }
-        p->input[k].how = is_whole(p, k) ? WHOLE : !p->by_rows || one ? ALONG : pattern ? PATTERN : SPREAD;
+        p->input[k].how = is_whole(p, k) ? WHOLE : !p->gathered || one ? ALONG : pattern ? PATTERN : SPREAD;
         p->input[k].slot = -1;
         p->wide |= nac_dtype_size(in[k].dtype) == 8;
         if (p->input[k].how > ALONG && (p->input[k].slot = free_slot(taken)) < 0)
@@ -140,15 +142,24 @@ bool nac_fused_writes_over(const nac_fused *p, int out, int k)
 /* ---- running ---- */
 
 typedef struct {
-    nac_type full[DTYPES], one[DTYPES];
+    nac_type full[DTYPES], along[NAC_FUSED_INPUTS];
     nac_arg  value[NAC_FUSED_INPUTS + NAC_FUSED_STEPS];
     size_t   slot_bytes;
+    int64_t  rows, columns;             /* of the tile that the types are for */
 } worker;
 
-static void set_length(worker *w, int64_t n)
+static void set_size(const nac_fused *p, worker *w, int64_t rows, int64_t columns)
 {
+    if (w->rows == rows && w->columns == columns)
+        return;
+    w->rows = rows;
+    w->columns = columns;
     for (int t = 0; t < DTYPES; t++)
-        w->full[t].dim[0] = n;
+        w->full[t] = (nac_type){.dtype = (nac_dtype)t, .rank = 2, .dim = {rows, columns}};
+    for (int64_t k = 0; k < p->n_in; k++) {
+        w->along[k].dim[0] = p->loops > 1 && p->input[k].step[1] ? rows : 1;
+        w->along[k].dim[1] = p->input[k].step[0] ? columns : 1;
+    }
 }
 
 static int64_t offset_of(const nac_fused *p, int64_t k, int64_t row)
@@ -217,9 +228,10 @@ static void reduce(const nac_fused *p, const nac_eval *e, const nac_fused_step *
     step->op->eval(&(nac_eval){.attrs = &(nac_reduce_attrs){.axes = 1 << 1}, .n_in = 1, .n_out = 1, .in = &(nac_arg){&from, x->data}, .out = &(nac_arg){&to, y}});
 }
 
-/* Elements at .. at + n, of which the first is number `column` of its row. */
-static void run_tile(const nac_fused *p, const nac_eval *e, worker *w, char *slots, int64_t at, int64_t n, int64_t row, int64_t column)
+/* Elements from `at` on, the first of which is number `column` of row `row`. */
+static void run_tile(const nac_fused *p, const nac_eval *e, worker *w, char *slots, int64_t row, int64_t column)
 {
+    int64_t at = row * p->extent[0] + column, n = w->rows * w->columns;
     for (int64_t k = 0; k < p->n_in; k++) {
         const nac_fused_input *input = &p->input[k];
         const nac_arg *x = &e->in[k];
@@ -245,55 +257,81 @@ static void run_tile(const nac_fused *p, const nac_eval *e, worker *w, char *slo
     }
 }
 
+/* How the elements are cut into tiles: runs of rows that are gathered; or pieces of planes of the two innermost loops. */
+typedef struct {
+    int64_t rows, columns;              /* of a tile; of those that are gathered there is one row of results */
+    int64_t down, across;               /* tiles of a plane */
+    int64_t count;
+} tiling;
+
+static tiling cut(const nac_fused *p)
+{
+    int64_t n = size_of(p), row = p->extent[0], plane = p->loops > 1 ? p->extent[1] : 1, chunks = (row + TILE - 1) / TILE;
+    if (p->gathered) {
+        int64_t whole = p->reduced ? p->reduced : row, tile = TILE / whole * whole;
+        return (tiling){1, tile, 1, 1, (n + tile - 1) / tile};
+    }
+    tiling t = {1, row, 1, 1, 0};
+    if (p->reduced > TILE)
+        t.columns = TILE;
+    else if (p->reduced && p->loops == 1)
+        t.columns = TILE / p->reduced * p->reduced;
+    else if (row > TILE)
+        t.columns = ((row + chunks - 1) / chunks + 63) / 64 * 64;
+    else
+        t.rows = TILE / row < plane ? TILE / row : plane;
+    t.across = (row + t.columns - 1) / t.columns;
+    t.down = (plane + t.rows - 1) / t.rows;
+    t.count = n / row / plane * t.across * t.down;
+    return t;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Tiles from first to last - 1, by one thread. */
-static void run_tiles(const nac_fused *p, const nac_eval *e, int64_t first, int64_t last, int64_t tile, int64_t chunks)
+static void run_tiles(const nac_fused *p, const nac_eval *e, const tiling *t, int64_t first, int64_t last)
 {
     alignas(64) char slots[NAC_FUSED_SLOTS * (TILE * 8 + BETWEEN)];
     worker w;
-    int64_t total = size_of(p), row_length = p->extent[0];
-    for (int t = 0; t < DTYPES; t++) {
-        w.full[t] = (nac_type){.dtype = (nac_dtype)t, .rank = 1};
-        w.one[t] = (nac_type){.dtype = (nac_dtype)t};
-    }
+    int64_t total = size_of(p), row_length = p->extent[0], plane = p->loops > 1 ? p->extent[1] : 1;
+    w.rows = w.columns = 0;
     w.slot_bytes = (size_t)TILE * (p->wide ? 8 : 4) + BETWEEN;
     for (int64_t k = 0; k < p->n_in; k++) {
         const nac_fused_input *input = &p->input[k];
         nac_dtype dtype = e->in[k].type->dtype;
-        w.value[k].type = input->how == ALONG && !input->step[0] ? &w.one[dtype] : &w.full[dtype];
+        w.along[k] = (nac_type){.dtype = dtype, .rank = 2};
+        w.value[k].type = input->how == ALONG ? &w.along[k] : &w.full[dtype];
         if (input->slot >= 0)
             w.value[k].data = slots + input->slot * w.slot_bytes;
         if (input->how == PATTERN)
-            spread(p, &e->in[k], k, 0, tile / row_length, w.value[k].data);
+            spread(p, &e->in[k], k, 0, t->columns / row_length, w.value[k].data);
     }
     for (int64_t s = 0; s < p->n_steps; s++)
         w.value[p->n_in + s].type = &w.full[p->step[s].dtype];
-    set_length(&w, tile);
-    for (int64_t t = first; t < last; t++) {
-        int64_t row = p->by_rows ? t * (tile / row_length) : t / chunks, column = p->by_rows ? 0 : t % chunks * tile;
-        int64_t at = row * row_length + column, end = p->by_rows ? total : (row + 1) * row_length, n = end - at < tile ? end - at : tile;
-        if (n < tile)
-            set_length(&w, n);
-        run_tile(p, e, &w, slots, at, n, row, column);
-        if (n < tile)
-            set_length(&w, tile);
+    for (int64_t i = first; i < last; i++) {
+        if (p->gathered) {
+            set_size(p, &w, 1, least(t->columns, total - i * t->columns));
+            run_tile(p, e, &w, slots, i * (t->columns / row_length), 0);
+            continue;
+        }
+        int64_t column = i % t->across * t->columns, down = i / t->across % t->down * t->rows;
+        set_size(p, &w, least(t->rows, plane - down), least(t->columns, row_length - column));
+        run_tile(p, e, &w, slots, i / t->across / t->down * plane + down, column);
     }
 }
 
 static void eval(const nac_eval *e)
 {
     const nac_fused *p = e->attrs;
-    int64_t n = size_of(p), row = p->extent[0], chunks = (row + TILE - 1) / TILE, whole = p->reduced ? p->reduced : row;
+    int64_t n = size_of(p);
     if (n == 0)
         return;
-    int64_t tile = row <= TILE ? row : ((row + chunks - 1) / chunks + 63) / 64 * 64;
-    if (p->reduced > TILE)
-        tile = TILE;
-    else if (p->by_rows || (p->reduced && p->loops == 1))
-        tile = TILE / whole * whole;
-    chunks = (row + tile - 1) / tile;
-    int64_t tiles = p->by_rows ? (n + tile - 1) / tile : n / row * chunks;
+    tiling t = cut(p);
     int64_t parts = n * p->n_steps > PARALLEL ? nac_threads() : 1;
-    NAC_SHARE(parts > 1 && tiles > 1, i, parts, run_tiles(p, e, tiles * i / parts, tiles * (i + 1) / parts, tile, chunks));
+    NAC_SHARE(parts > 1 && t.count > 1, i, parts, run_tiles(p, e, &t, t.count * i / parts, t.count * (i + 1) / parts));
     for (int64_t s = 0; s < p->n_steps && p->reduced > TILE; s++)
         if (nac_is_reduction(p->step[s].op))
             nac_reduce_parts(p->step[s].op, (nac_dtype)p->step[s].dtype, n / p->reduced, p->reduced, parts_of(p, e, &p->step[s]),

@@ -92,7 +92,7 @@ typedef struct {
     int64_t n_in, n_steps;
     int64_t loops, extent[NAC_MAX_RANK];        /* innermost first */
     int64_t reduced;                    /* how many numbers side by side each reduction makes one; 0: there is none; more than a tile: in pieces */
-    int64_t by_rows, wide;              /* a tile is several rows; some elements have 8 bytes */
+    int64_t gathered, wide;             /* a tile is a run of rows, beside which inputs are laid out; some elements have 8 bytes */
     nac_fused_input input[NAC_FUSED_INPUTS];
     nac_fused_step  step[NAC_FUSED_STEPS];
 } nac_fused;

@@ -77,23 +77,27 @@ static inline real floor_mod(real p, real q)
     return r != 0 && (r < 0) != (q < 0) ? r + q : r;
 }
 
-#define ZIP_ONE(A, B, expr)                                                                                                          \
-    _Pragma("omp simd") for (int64_t i = 0; i < n; i++)                                                                              \
+#define ZIP_ROW(A, B, expr)                                                                                                          \
     {                                                                                                                                \
-        real p = (A), q = (B);                                                                                                       \
-        y[i] = (expr);                                                                                                               \
+        _Pragma("omp simd") for (int64_t i = 0; i < w->n; i++)                                                                       \
+        {                                                                                                                            \
+            const real p = (A), q = (B);                                                                                             \
+            y[i] = (expr);                                                                                                           \
+        }                                                                                                                            \
     }
-#define ZIP(expr)                                                                                                                    \
-    if (shape == NAC_VV) {                                                                                                           \
-        ZIP_ONE(a[i], b[i], expr)                                                                                                    \
-    } else if (shape == NAC_SV) {                                                                                                    \
-        real s = a[0];                                                                                                               \
-        ZIP_ONE(s, b[i], expr)                                                                                                       \
-    } else {                                                                                                                         \
-        real s = b[0];                                                                                                               \
-        ZIP_ONE(a[i], s, expr)                                                                                                       \
+/* `first` may do a row and end with else. */
+#define ZIP_UNLESS(first, expr)                                                                                                      \
+    for (int64_t r = 0; r < w->rows; r++, a += w->row[0], b += w->row[1], y += w->n) {                                               \
+        const real one_a = *a, one_b = *b;                                                                                           \
+        first if (!w->step[0])                                                                                                       \
+            ZIP_ROW(one_a, b[i], expr)                                                                                               \
+        else if (!w->step[1])                                                                                                        \
+            ZIP_ROW(a[i], one_b, expr)                                                                                               \
+        else                                                                                                                         \
+            ZIP_ROW(a[i], b[i], expr)                                                                                                \
     }                                                                                                                                \
     break
+#define ZIP(expr) ZIP_UNLESS(, expr)
 
 /* Powers of 1/2, which of -0 and -inf are not roots. */
 static void roots(int64_t n, const real *x, real *y)
@@ -103,8 +107,10 @@ static void roots(int64_t n, const real *x, real *y)
         y[i] = x[i] == 0 || x[i] == -(real)INFINITY ? x[i] * x[i] : R(sqrt)(x[i]);
 }
 
-static void binary_block(nac_binary_kind kind, nac_binary_shape shape, int64_t n, const real *a, const real *b, real *y)
+void NAC_K(binary)(nac_binary_kind kind, const nac_walk *w, const void *a_, const void *b_, void *y_)
 {
+    const real *a = a_, *b = b_;
+    real *y = y_;
     switch (kind) {
     case NAC_ADD: ZIP(p + q);
     case NAC_SUB: ZIP(p - q);
@@ -113,11 +119,7 @@ static void binary_block(nac_binary_kind kind, nac_binary_shape shape, int64_t n
     case NAC_FLOOR_DIV: ZIP(R(floor)((p - floor_mod(p, q)) / q + (real)0.5));
     case NAC_MOD: ZIP(floor_mod(p, q));
     case NAC_POW:
-        if (shape == NAC_VS && b[0] == (real)0.5) {
-            roots(n, a, y);
-            break;
-        }
-        ZIP(q == 2 ? p * p : R(pow)(p, q));
+        ZIP_UNLESS(if (!w->step[1] && one_b == (real)0.5) roots(w->n, a, y); else, q == 2 ? p * p : R(pow)(p, q));
     case NAC_MAX: ZIP(p > q || p != p ? p : q);
     case NAC_MIN: ZIP(p < q || p != p ? p : q);
     case NAC_ATAN2: ZIP(R(atan2)(p, q));
@@ -131,19 +133,7 @@ static void binary_block(nac_binary_kind kind, nac_binary_shape shape, int64_t n
     }
 }
 
-void NAC_K(binary)(nac_binary_kind kind, nac_binary_shape shape, int64_t n, const void *a, const void *b, void *y)
-{
-    if (n <= NAC_PARALLEL) {
-        binary_block(kind, shape, n, a, b, y);
-        return;
-    }
-#pragma omp parallel for schedule(static)
-    for (int64_t k = 0; k < BLOCKS(n); k++)
-        binary_block(kind, shape, LENGTH(n, k), (const real *)a + (shape == NAC_SV ? 0 : k * NAC_BLOCK),
-                     (const real *)b + (shape == NAC_VS ? 0 : k * NAC_BLOCK), (real *)y + k * NAC_BLOCK);
-}
-
-void NAC_K(compare)(nac_compare_kind kind, nac_binary_shape shape, int64_t n, const void *a_, const void *b_, uint8_t *y)
+void NAC_K(compare)(nac_compare_kind kind, const nac_walk *w, const void *a_, const void *b_, uint8_t *y)
 {
     const real *a = a_, *b = b_;
     switch (kind) {
@@ -159,28 +149,29 @@ void NAC_K(compare)(nac_compare_kind kind, nac_binary_shape shape, int64_t n, co
 
 /* Both are read, so that there is nothing to branch on. */
 #define SELECT(of_a, of_b)                                                                                                           \
-    _Pragma("omp simd") for (int64_t i = 0; i < n; i++)                                                                              \
     {                                                                                                                                \
-        const real p = of_a, q = of_b;                                                                                               \
-        y[i] = c[i] ? p : q;                                                                                                         \
-    }                                                                                                                                \
-    return
+        _Pragma("omp simd") for (int64_t i = 0; i < w->n; i++)                                                                       \
+        {                                                                                                                            \
+            const real p = of_a, q = of_b;                                                                                           \
+            y[i] = c[i] ? p : q;                                                                                                     \
+        }                                                                                                                            \
+    }
 
-void NAC_K(select)(int64_t n, const uint8_t *c, const void *a_, bool one_a, const void *b_, bool one_b, void *y_)
+void NAC_K(select)(const nac_walk *w, const uint8_t *c, const void *a_, const void *b_, void *y_)
 {
     const real *a = a_, *b = b_;
     real *y = y_;
-    if (!n)
-        return;
-    const real first_a = *a, first_b = *b;
-    if (one_a && one_b) {
-        SELECT(first_a, first_b);
-    } else if (one_a) {
-        SELECT(first_a, b[i]);
-    } else if (one_b) {
-        SELECT(a[i], first_b);
+    for (int64_t r = 0; r < w->rows; r++, c += w->row[0], a += w->row[1], b += w->row[2], y += w->n) {
+        const real one_a = *a, one_b = *b;
+        if (w->step[1] && w->step[2])
+            SELECT(a[i], b[i])
+        else if (w->step[1])
+            SELECT(a[i], one_b)
+        else if (w->step[2])
+            SELECT(one_a, b[i])
+        else
+            SELECT(one_a, one_b)
     }
-    SELECT(a[i], b[i]);
 }
 
 void NAC_K(clip)(int64_t n, double lo, double hi, const void *x_, void *y_)

@@ -43,8 +43,11 @@ typedef enum { NAC_EQ, NAC_NE, NAC_LT, NAC_LE, NAC_GT, NAC_GE, NAC_COMPARE_COUNT
 
 typedef enum { NAC_RSUM, NAC_RMEAN, NAC_RMAX, NAC_RMIN, NAC_RPROD, NAC_REDUCE_COUNT } nac_reduce_kind;
 
-/* Which operand of a binary kernel is one number instead of n. */
-typedef enum { NAC_VV, NAC_SV, NAC_VS } nac_binary_shape;
+/* How operands are walked beside rows of results, which lie side by side: by how much each goes on from number to number, 0 or 1, and from row to row. */
+typedef struct {
+    int64_t rows, n;                    /* numbers of a row */
+    int64_t step[3], row[3];
+} nac_walk;
 
 /* A convolution of up to three spatial axes: x (n, in[0..2], c_in), w (k[0..2], c_in / groups, c_out),
    y (n, out[0..2], c_out). Unused leading axes are 1 with stride 1, dilation 1, no padding. `pad` is what goes
@@ -153,10 +156,9 @@ typedef struct nac_kernels {
     const char *isa;                /* "baseline", "avx2" or "avx512" */
 
     void (*unary)(nac_unary_kind kind, int64_t n, const void *x, void *y);                 /* y may be x */
-    void (*binary)(nac_binary_kind kind, nac_binary_shape shape, int64_t n, const void *a, const void *b, void *y);
-    void (*compare)(nac_compare_kind kind, nac_binary_shape shape, int64_t n, const void *a, const void *b, uint8_t *y);
-    /* c ? a : b; one_a, one_b: that is one number, not n */
-    void (*select)(int64_t n, const uint8_t *c, const void *a, bool one_a, const void *b, bool one_b, void *y);
+    void (*binary)(nac_binary_kind kind, const nac_walk *w, const void *a, const void *b, void *y);
+    void (*compare)(nac_compare_kind kind, const nac_walk *w, const void *a, const void *b, uint8_t *y);
+    void (*select)(const nac_walk *w, const uint8_t *c, const void *a, const void *b, void *y);    /* c ? a : b; c has a number for each of a row */
     void (*clip)(int64_t n, double lo, double hi, const void *x, void *y);
     void (*axpby)(int64_t n, double a, const void *x, double b, const void *y, void *z);   /* z = a x + b y; y may be NULL */
 

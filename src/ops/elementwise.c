@@ -143,52 +143,74 @@ nac_tensor *nac_gelu(nac_tensor *x, bool approximate)
     return approximate ? nac_gelu_tanh(x) : nac_gelu_exact(x);
 }
 
-/* ---- broadcasting two operands to one loop ---- */
+/* ---- broadcasting operands to one loop ---- */
 
-typedef void (*inner_loop)(const void *kernel, nac_binary_shape shape, int64_t n, const char *a, const char *b, char *y);
+enum {
+    OPERANDS = 3,
+    PARALLEL = 131072, BLOCK = 8192     /* results from which on several threads work, on pieces of that many */
+};
+
+typedef void (*walk_loop)(const void *kernel, const nac_walk *w, const char *const *in, char *y);
 
 typedef struct {
-    int     rank;
-    int64_t dim[NAC_MAX_RANK], a[NAC_MAX_RANK], b[NAC_MAX_RANK];    /* extents, and strides in elements */
+    int     rank;                       /* at least 2 */
+    int64_t dim[NAC_MAX_RANK], step[NAC_MAX_RANK][OPERANDS];   /* extents, the innermost first, and strides in elements */
 } loops;
 
-/* Axes that both operands walk alike become one. */
-static loops collapse(const nac_type *ta, const nac_type *tb, const nac_type *ty)
+/* Axes that all operands walk alike become one. */
+static loops collapse(const nac_eval *e)
 {
     loops l = {0};
-    int64_t step_a = 1, step_b = 1;
+    const nac_type *ty = e->out[0].type;
+    int64_t at[OPERANDS] = {1, 1, 1};
     for (int d = ty->rank - 1; d >= 0; d--) {
-        int ia = d - (ty->rank - ta->rank), ib = d - (ty->rank - tb->rank);
-        int64_t n = ty->dim[d], na = ia < 0 ? 1 : ta->dim[ia], nb = ib < 0 ? 1 : tb->dim[ib];
-        int64_t sa = na == 1 ? 0 : step_a, sb = nb == 1 ? 0 : step_b;
-        step_a *= na;
-        step_b *= nb;
-        if (n == 1)
+        int64_t step[OPERANDS] = {0}, last = l.rank - 1;
+        bool joins = last >= 0;
+        for (int k = 0; k < e->n_in; k++) {
+            const nac_type *t = e->in[k].type;
+            int i = d - (ty->rank - t->rank);
+            int64_t n = i < 0 ? 1 : t->dim[i];
+            step[k] = n == 1 ? 0 : at[k];
+            at[k] *= n;
+            joins = joins && step[k] == l.step[last][k] * l.dim[last];
+        }
+        if (ty->dim[d] == 1)
             continue;
-        int k = l.rank - 1;
-        if (k >= 0 && sa == l.a[k] * l.dim[k] && sb == l.b[k] * l.dim[k]) {
-            l.dim[k] *= n;
+        if (joins) {
+            l.dim[last] *= ty->dim[d];
             continue;
         }
-        l.dim[l.rank] = n;
-        l.a[l.rank] = sa;
-        l.b[l.rank++] = sb;
+        l.dim[l.rank] = ty->dim[d];
+        memcpy(l.step[l.rank++], step, sizeof step);
     }
-    if (!l.rank)
-        l = (loops){.rank = 1, .dim = {1}, .a = {1}, .b = {1}};
+    while (l.rank < 2)
+        l.dim[l.rank++] = 1;
     return l;
 }
 
-static void broadcast_row(const loops *l, int64_t i, nac_binary_shape shape, size_t size, const void *a, const void *b, void *y, size_t out_size, inner_loop inner,
-                          const void *kernel)
+typedef struct {
+    const nac_eval *e;
+    loops           l;
+    int64_t         rows, columns;      /* of a piece */
+    int64_t         down, across;       /* pieces of a plane of two loops */
+} pieces;
+
+static void run_piece(const pieces *p, int64_t i, walk_loop walk, const void *kernel)
 {
-    int64_t at_a = 0, at_b = 0, rest = i, n = l->dim[0];
-    for (int d = 1; d < l->rank; d++) {
-        at_a += rest % l->dim[d] * l->a[d];
-        at_b += rest % l->dim[d] * l->b[d];
-        rest /= l->dim[d];
+    const loops *l = &p->l;
+    int64_t column = i % p->across * p->columns, row = i / p->across % p->down * p->rows, rest = i / p->across / p->down;
+    int64_t at_y = (rest * l->dim[1] + row) * l->dim[0] + column;
+    nac_walk w = {.rows = l->dim[1] - row < p->rows ? l->dim[1] - row : p->rows, .n = l->dim[0] - column < p->columns ? l->dim[0] - column : p->columns};
+    const char *in[OPERANDS] = {NULL};
+    for (int k = 0; k < p->e->n_in; k++) {
+        int64_t at = column * l->step[0][k] + row * l->step[1][k], r = rest;
+        for (int d = 2; d < l->rank; r /= l->dim[d++])
+            at += r % l->dim[d] * l->step[d][k];
+        w.step[k] = l->step[0][k];
+        w.row[k] = l->step[1][k];
+        in[k] = (const char *)p->e->in[k].data + (size_t)at * nac_dtype_size(p->e->in[k].type->dtype);
     }
-    inner(kernel, shape, n, (const char *)a + (size_t)at_a * size, (const char *)b + (size_t)at_b * size, (char *)y + (size_t)(i * n) * out_size);
+    walk(kernel, &w, in, (char *)p->e->out[0].data + (size_t)at_y * nac_dtype_size(p->e->out[0].type->dtype));
 }
 
 /* How operand t is walked beside y where that is one loop: 1, like y; 0, it is one number; -1, otherwise. */
@@ -202,23 +224,32 @@ static int plain_step(const nac_type *t, const nac_type *ty)
     return n == 1 ? 0 : -1;
 }
 
-static void broadcast(const nac_type *ta, const void *a, const nac_type *tb, const void *b, const nac_type *ty, void *y, size_t out_size,
-                      inner_loop inner, const void *kernel)
+static void broadcast(const nac_eval *e, walk_loop walk, const void *kernel)
 {
-    int step_a = plain_step(ta, ty), step_b = plain_step(tb, ty);
-    if (step_a + step_b > 0) {
-        inner(kernel, !step_a ? NAC_SV : !step_b ? NAC_VS : NAC_VV, nac_type_size(ty), a, b, y);
+    const nac_type *ty = e->out[0].type;
+    int64_t n = nac_type_size(ty);
+    nac_walk w = {.rows = 1, .n = n};
+    const char *in[OPERANDS] = {NULL};
+    bool plain = n <= PARALLEL;
+    for (int k = 0; k < e->n_in; k++) {
+        plain = plain && (w.step[k] = plain_step(e->in[k].type, ty)) >= 0;
+        in[k] = e->in[k].data;
+    }
+    if (n == 0)
+        return;
+    if (plain) {
+        walk(kernel, &w, in, e->out[0].data);
         return;
     }
-    loops l = collapse(ta, tb, ty);
-    size_t size = nac_dtype_size(ta->dtype);
-    int64_t n = l.dim[0], outer = 1;
-    nac_binary_shape shape = l.a[0] == 0 ? NAC_SV : l.b[0] == 0 ? NAC_VS : NAC_VV;
-    for (int d = 1; d < l.rank; d++)
-        outer *= l.dim[d];
-    if (nac_type_size(ty) == 0)
-        return;
-    NAC_SHARE(outer > 1 && outer * n > 65536, i, outer, broadcast_row(&l, i, shape, size, a, b, y, out_size, inner, kernel));
+    pieces p = {e, collapse(e), 0, 0, 0, 0};
+    const int64_t *dim = p.l.dim;
+    bool shared = n > PARALLEL;
+    p.columns = shared && dim[0] > BLOCK ? BLOCK : dim[0];
+    p.rows = !shared ? dim[1] : BLOCK / p.columns < dim[1] ? BLOCK / p.columns : dim[1];
+    p.across = (dim[0] + p.columns - 1) / p.columns;
+    p.down = (dim[1] + p.rows - 1) / p.rows;
+    int64_t count = n / dim[0] / dim[1] * p.across * p.down;
+    NAC_SHARE(shared, i, count, run_piece(&p, i, walk, kernel));
 }
 
 /* ---- two operands ---- */
@@ -228,48 +259,64 @@ static int64_t floor_div(int64_t p, int64_t q)
     return q == -1 ? (int64_t)(0 - (uint64_t)p) : p / q - (p % q != 0 && (p < 0) != (q < 0));
 }
 
-#define INT_BINARY(T)                                                                                                                \
-    for (int64_t i = 0; i < n; i++) {                                                                                                \
-        T p = ((const T *)a)[shape == NAC_SV ? 0 : i], q = ((const T *)b)[shape == NAC_VS ? 0 : i], r = 0;                           \
-        switch (kind) {                                                                                                              \
-        case NAC_ADD: r = (T)((uint64_t)p + (uint64_t)q); break;                                                                     \
-        case NAC_SUB: r = (T)((uint64_t)p - (uint64_t)q); break;                                                                     \
-        case NAC_MUL: r = (T)((uint64_t)p * (uint64_t)q); break;                                                                     \
-        case NAC_MAX: r = p > q ? p : q; break;                                                                                      \
-        case NAC_MIN: r = p < q ? p : q; break;                                                                                      \
-        case NAC_FLOOR_DIV: r = q ? (T)floor_div((int64_t)p, (int64_t)q) : 0; break;                                                 \
-        case NAC_MOD: r = q ? (T)((int64_t)p - floor_div((int64_t)p, (int64_t)q) * (int64_t)q) : 0; break;                           \
-        case NAC_POW: r = 1; for (T k = 0; k < q; k++) r = (T)((uint64_t)r * (uint64_t)p); break;                                    \
-        default: break;                                                                                                              \
-        }                                                                                                                            \
-        ((T *)y)[i] = r;                                                                                                             \
+/* Every row of two operands, by `expr` of p and q. */
+#define EACH(T, R, expr)                                                                                                             \
+    {                                                                                                                                \
+        const nac_walk v = *w;                  /* a byte that is written might be of the one that w points to */                    \
+        const T *a = (const T *)in[0], *b = (const T *)in[1];                                                                        \
+        R *to = (R *)y;                                                                                                              \
+        for (int64_t r = 0; r < v.rows; r++, a += v.row[0], b += v.row[1], to += v.n)                                                \
+            for (int64_t i = 0; i < v.n; i++) {                                                                                      \
+                const T p = a[i * v.step[0]], q = b[i * v.step[1]];                                                                  \
+                to[i] = (R)(expr);                                                                                                   \
+            }                                                                                                                        \
     }
+
+#define INT_BINARY(T)                                                                                                                \
+    static T T##_binary(nac_binary_kind kind, T p, T q)                                                                              \
+    {                                                                                                                                \
+        T r = 1;                                                                                                                     \
+        switch (kind) {                                                                                                              \
+        case NAC_ADD: return (T)((uint64_t)p + (uint64_t)q);                                                                         \
+        case NAC_SUB: return (T)((uint64_t)p - (uint64_t)q);                                                                         \
+        case NAC_MUL: return (T)((uint64_t)p * (uint64_t)q);                                                                         \
+        case NAC_MAX: return p > q ? p : q;                                                                                          \
+        case NAC_MIN: return p < q ? p : q;                                                                                          \
+        case NAC_FLOOR_DIV: return q ? (T)floor_div((int64_t)p, (int64_t)q) : 0;                                                     \
+        case NAC_MOD: return q ? (T)((int64_t)p - floor_div((int64_t)p, (int64_t)q) * (int64_t)q) : 0;                               \
+        case NAC_POW:                                                                                                                \
+            for (T k = 0; k < q; k++)                                                                                                \
+                r = (T)((uint64_t)r * (uint64_t)p);                                                                                  \
+            return r;                                                                                                                \
+        default: return 0;                                                                                                           \
+        }                                                                                                                            \
+    }
+INT_BINARY(int32_t)
+INT_BINARY(int64_t)
+INT_BINARY(uint8_t)
 
 typedef struct {
     int       kind;
     nac_dtype dtype;
 } typed_kind;
 
-static void binary_loop(const void *kernel, nac_binary_shape shape, int64_t n, const char *a, const char *b, char *y)
+static void binary_walk(const void *kernel, const nac_walk *w, const char *const *in, char *y)
 {
     const typed_kind *k = kernel;
-    int kind = k->kind;
-    if (nac_is_float(k->dtype)) {
-        nac_kernels_for(k->dtype)->binary((nac_binary_kind)kind, shape, n, a, b, y);
-    } else if (k->dtype == NAC_INT32) {
-        INT_BINARY(int32_t)
-    } else if (k->dtype == NAC_INT64) {
-        INT_BINARY(int64_t)
-    } else {
-        INT_BINARY(uint8_t)
-    }
+    nac_binary_kind kind = (nac_binary_kind)k->kind;
+    if (nac_is_float(k->dtype))
+        nac_kernels_for(k->dtype)->binary(kind, w, in[0], in[1], y);
+    else if (k->dtype == NAC_INT32)
+        EACH(int32_t, int32_t, int32_t_binary(kind, p, q))
+    else if (k->dtype == NAC_INT64)
+        EACH(int64_t, int64_t, int64_t_binary(kind, p, q))
+    else
+        EACH(uint8_t, uint8_t, uint8_t_binary(kind, p, q))
 }
 
 static void binary(nac_binary_kind kind, const nac_eval *e)
 {
-    const nac_arg *a = &e->in[0], *b = &e->in[1], *y = &e->out[0];
-    typed_kind k = {(int)kind, a->type->dtype};
-    broadcast(a->type, a->data, b->type, b->data, y->type, y->data, nac_dtype_size(y->type->dtype), binary_loop, &k);
+    broadcast(e, binary_walk, &(typed_kind){(int)kind, e->in[0].type->dtype});
 }
 
 static bool infer_numbers(nac_infer *i)
@@ -479,25 +526,20 @@ nac_tensor *nac_clip(nac_tensor *x, double lo, double hi)
 /* ---- comparison ---- */
 
 #define INT_COMPARE(T)                                                                                                               \
-    for (int64_t i = 0; i < n; i++) {                                                                                                \
-        T p = ((const T *)a)[shape == NAC_SV ? 0 : i], q = ((const T *)b)[shape == NAC_VS ? 0 : i];                                  \
-        ((uint8_t *)y)[i] = kind == NAC_EQ ? p == q : kind == NAC_NE ? p != q : kind == NAC_LT ? p < q : kind == NAC_LE ? p <= q     \
-                            : kind == NAC_GT ? p > q : p >= q;                                                                       \
-    }
+    EACH(T, uint8_t, kind == NAC_EQ ? p == q : kind == NAC_NE ? p != q : kind == NAC_LT ? p < q : kind == NAC_LE ? p <= q : kind == NAC_GT ? p > q : p >= q)
 
-static void compare_loop(const void *kernel, nac_binary_shape shape, int64_t n, const char *a, const char *b, char *y)
+static void compare_walk(const void *kernel, const nac_walk *w, const char *const *in, char *y)
 {
     const typed_kind *k = kernel;
     int kind = k->kind;
-    if (nac_is_float(k->dtype)) {
-        nac_kernels_for(k->dtype)->compare((nac_compare_kind)kind, shape, n, a, b, (uint8_t *)y);
-    } else if (k->dtype == NAC_INT32) {
+    if (nac_is_float(k->dtype))
+        nac_kernels_for(k->dtype)->compare((nac_compare_kind)kind, w, in[0], in[1], (uint8_t *)y);
+    else if (k->dtype == NAC_INT32)
         INT_COMPARE(int32_t)
-    } else if (k->dtype == NAC_INT64) {
+    else if (k->dtype == NAC_INT64)
         INT_COMPARE(int64_t)
-    } else {
+    else
         INT_COMPARE(uint8_t)
-    }
 }
 
 static bool infer_compare(nac_infer *i)
@@ -513,8 +555,7 @@ static bool infer_compare(nac_infer *i)
 #define DEFINE_COMPARISON(opname, kind_)                                                                                             \
     static void opname##_eval(const nac_eval *e)                                                                                     \
     {                                                                                                                                \
-        typed_kind k = {kind_, e->in[0].type->dtype};                                                                                \
-        broadcast(e->in[0].type, e->in[0].data, e->in[1].type, e->in[1].data, e->out[0].type, e->out[0].data, 1, compare_loop, &k);  \
+        broadcast(e, compare_walk, &(typed_kind){kind_, e->in[0].type->dtype});                                                      \
     }                                                                                                                                \
     const nac_op nac_op_##opname = {.name = #opname, .n_in = 2, .n_out = 1, .flags = NAC_OP_TILES, .infer = infer_compare,             \
                                     .eval = opname##_eval};                                                                          \
@@ -556,27 +597,23 @@ static bool infer_logic(nac_infer *i)
     return nac_infer_broadcast(i);
 }
 
-#define LOGIC_ROW(p, sign, q)                                                                                                        \
-    {                                                                                                                                \
-        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] = (char)((p)sign(q));                                               \
-    }
 #define LOGIC(sign)                                                                                                                  \
-    if (shape == NAC_VV)                                                                                                             \
-        LOGIC_ROW(a[i], sign, b[i])                                                                                                  \
-    else if (shape == NAC_SV)                                                                                                        \
-        LOGIC_ROW(*a, sign, b[i])                                                                                                    \
-    else                                                                                                                             \
-        LOGIC_ROW(a[i], sign, *b)
+    {                                                                                                                                \
+        if (w->rows > 1 || !w->step[0] || !w->step[1])                                                                               \
+            EACH(char, char, p sign q)                                                                                               \
+        else                                                                                                                         \
+            _Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] = (char)(in[0][i] sign in[1][i]);                               \
+        break;                                                                                                                       \
+    }
 
-static void logic_loop(const void *kernel, nac_binary_shape shape, int64_t n, const char *a, const char *b, char *y)
+static void logic_walk(const void *kernel, const nac_walk *w, const char *const *in, char *y)
 {
+    const int64_t n = w->n;
     switch (*(const char *)kernel) {
     case '&':
         LOGIC(&)
-        break;
     case '|':
         LOGIC(|)
-        break;
     default:
         LOGIC(^)
     }
@@ -585,7 +622,7 @@ static void logic_loop(const void *kernel, nac_binary_shape shape, int64_t n, co
 #define DEFINE_LOGIC(opname, sign)                                                                                                   \
     static void opname##_eval(const nac_eval *e)                                                                                     \
     {                                                                                                                                \
-        broadcast(e->in[0].type, e->in[0].data, e->in[1].type, e->in[1].data, e->out[0].type, e->out[0].data, 1, logic_loop, sign);  \
+        broadcast(e, logic_walk, sign);                                                                                              \
     }                                                                                                                                \
     const nac_op nac_op_##opname = {.name = #opname, .n_in = 2, .n_out = 1, .flags = NAC_OP_ELEMENTWISE | NAC_OP_TILES,             \
                                     .infer = infer_logic, .eval = opname##_eval};                                                    \
@@ -626,70 +663,33 @@ static bool where_infer(nac_infer *i)
     return nac_infer_broadcast(&all);
 }
 
-/* y = c ? a : b along one row; step is how far each goes for an element, 0 or 1. */
-#define WHERE_ROW(T)                                                                                                                 \
-    for (int64_t i = 0; i < n; i++)                                                                                                  \
-        ((T *)y)[i] = c[i * step[0]] ? ((const T *)a)[i * step[1]] : ((const T *)b)[i * step[2]];
+#define WHERE(T)                                                                                                                     \
+    {                                                                                                                                \
+        const nac_walk v = *w;                  /* a byte that is written might be of the one that w points to */                    \
+        const T *a = (const T *)in[1], *b = (const T *)in[2];                                                                        \
+        T *to = (T *)y;                                                                                                              \
+        for (int64_t r = 0; r < v.rows; r++, c += v.row[0], a += v.row[1], b += v.row[2], to += v.n)                                 \
+            for (int64_t i = 0; i < v.n; i++)                                                                                        \
+                to[i] = c[i * v.step[0]] ? a[i * v.step[1]] : b[i * v.step[2]];                                                      \
+    }
 
-static void where_row(nac_dtype dtype, int64_t n, const int64_t *step, const uint8_t *c, const void *a, const void *b, void *y)
+static void where_walk(const void *kernel, const nac_walk *w, const char *const *in, char *y)
 {
-    if (nac_is_float(dtype) && step[0]) {
-        nac_kernels_for(dtype)->select(n, c, a, !step[1], b, !step[2], y);
-        return;
-    }
-    switch (nac_dtype_size(dtype)) {
-    case 1: WHERE_ROW(uint8_t) break;
-    case 4: WHERE_ROW(uint32_t) break;
-    default: WHERE_ROW(uint64_t)
-    }
+    const nac_dtype dtype = *(const nac_dtype *)kernel;
+    const char *c = in[0];
+    if (nac_is_float(dtype) && w->step[0])
+        nac_kernels_for(dtype)->select(w, (const uint8_t *)c, in[1], in[2], y);
+    else if (nac_dtype_size(dtype) == 1)
+        WHERE(uint8_t)
+    else if (nac_dtype_size(dtype) == 4)
+        WHERE(uint32_t)
+    else
+        WHERE(uint64_t)
 }
 
 static void where_eval(const nac_eval *e)
 {
-    const nac_type *ty = e->out[0].type;
-    size_t size = nac_dtype_size(ty->dtype);
-    int64_t plain[3];
-    for (int k = 0; k < 3; k++)
-        plain[k] = plain_step(e->in[k].type, ty);
-    if (plain[0] >= 0 && plain[1] >= 0 && plain[2] >= 0) {
-        where_row(ty->dtype, nac_type_size(ty), plain, e->in[0].data, e->in[1].data, e->in[2].data, e->out[0].data);
-        return;
-    }
-    int64_t dim[NAC_MAX_RANK], step[NAC_MAX_RANK][3], rank = 0, at[3] = {1, 1, 1}, outer = 1;
-    for (int d = ty->rank - 1; d >= 0; d--) {   /* axes that all operands walk alike become one, the last first */
-        int64_t s[3];
-        bool joins = rank > 0;
-        for (int k = 0; k < 3; k++) {
-            const nac_type *t = e->in[k].type;
-            int i = d - (ty->rank - t->rank);
-            int64_t n = i < 0 ? 1 : t->dim[i];
-            s[k] = n == 1 ? 0 : at[k];
-            at[k] *= n;
-            joins &= rank > 0 && s[k] == step[rank - 1][k] * dim[rank - 1];
-        }
-        if (ty->dim[d] == 1)
-            continue;
-        if (joins) {
-            dim[rank - 1] *= ty->dim[d];
-            continue;
-        }
-        dim[rank] = ty->dim[d];
-        memcpy(step[rank++], s, sizeof s);
-    }
-    if (!rank) {
-        dim[0] = 1;
-        memset(step[rank++], 0, sizeof step[0]);
-    }
-    for (int64_t d = 1; d < rank; d++)
-        outer *= dim[d];
-    for (int64_t row = 0; nac_type_size(ty) && row < outer; row++) {
-        int64_t from[3] = {0}, rest = row;
-        for (int64_t d = 1; d < rank; rest /= dim[d++])
-            for (int k = 0; k < 3; k++)
-                from[k] += rest % dim[d] * step[d][k];
-        where_row(ty->dtype, dim[0], step[0], (const uint8_t *)e->in[0].data + from[0], (const char *)e->in[1].data + (size_t)from[1] * size,
-                  (const char *)e->in[2].data + (size_t)from[2] * size, (char *)e->out[0].data + (size_t)(row * dim[0]) * size);
-    }
+    broadcast(e, where_walk, &e->out[0].type->dtype);
 }
 
 static bool where_vjp(nac_vjp *v)

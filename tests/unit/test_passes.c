@@ -384,6 +384,73 @@ START_TEST(programs_are_their_ops)
 }
 END_TEST
 
+/* The number of t that stands beside number i of what has type y. */
+static float beside(const nac_tensor *t, const nac_type *y, int64_t i)
+{
+    int64_t at = 0, step = 1;
+    for (int d = y->rank - 1, k = t->type.rank - 1; k >= 0; i /= y->dim[d--], step *= t->type.dim[k--])
+        at += t->type.dim[k] == 1 ? 0 : i % y->dim[d] * step;
+    return ((const float *)nac_data(t))[at];
+}
+
+static nac_tensor *of_three(void *context, nac_tensor *in)
+{
+    (void)context;
+    nac_tensor *z = nac_at(in, 2), *zero = nac_scalar(0), *whole_x = nac_cast(nac_mul_scalar(X, 8), NAC_INT32), *whole_y = nac_cast(nac_mul_scalar(Y, 8), NAC_INT32);
+    return nac_list(nac_multiply(X, Y), nac_where(nac_greater(X, Y), z, nac_add(X, Y)), nac_where(nac_greater(z, zero), X, Y), nac_subtract(whole_x, whole_y),
+                    nac_logical_xor(nac_greater(X, zero), nac_greater(Y, zero)));
+}
+
+static double expected_of(int k, float x, float y, float z)
+{
+    switch (k) {
+    case 0: return x * y;
+    case 1: return x > y ? z : x + y;
+    case 2: return z > 0 ? x : y;
+    case 3: return (int)(x * 8) - (int)(y * 8);
+    default: return (x > 0) != (y > 0);
+    }
+}
+
+/* Operands without any of the axes, eagerly and fused, of results that are one piece and of those that threads share. */
+START_TEST(broadcast_along_any_axes)
+{
+    static const int64_t extents[] = {1, 2, 3, 5, 17, 40, 130};
+    int threads = nac_threads();
+    unsigned random = 1;
+    nac_set_threads(2);
+    for (int trial = 0; trial < 150; trial++)
+        NAC_SCOPE
+        {
+            int64_t dim[3][4];
+            int rank = 1 + trial % 4, size = 1;
+            for (int d = 0; d < rank; d++) {
+                random = random * 1103515245 + 12345;
+                int64_t n = extents[(random >> 16) % NAC_COUNT(extents)];
+                n = size * n > 400000 ? 2 : n;
+                size *= (int)n;
+                for (int k = 0; k < 3; k++)
+                    dim[k][d] = random >> (24 + k) & 1 ? 1 : n;
+            }
+            nac_tensor *x[3];
+            for (int k = 0; k < 3; k++)
+                x[k] = noise(k + 1, nac_shape_of(rank, dim[k]));
+            nac_function *f = nac_function_new(of_three, NULL);
+            nac_tensor *in = nac_list(x[0], x[1], x[2]), *by[] = {of_three(NULL, in), nac_function_call(f, in)};
+            WORKS(by[0] && by[1]);
+            for (int k = 0; k < 5; k++)
+                for (int fused = 0; fused < 2; fused++) {
+                    nac_tensor *y = nac_cast(nac_at(by[fused], k), NAC_FLOAT32);
+                    int64_t wrong = 0;
+                    for (int64_t i = 0; i < nac_type_size(&y->type); i++)
+                        wrong += ((const float *)nac_data(y))[i] != (float)expected_of(k, beside(x[0], &y->type, i), beside(x[1], &y->type, i), beside(x[2], &y->type, i));
+                    ck_assert_msg(!wrong, "trial %d, result %d, %s: %d of %d numbers", trial, k, fused ? "fused" : "eager", (int)wrong, (int)nac_type_size(&y->type));
+                }
+        }
+    nac_set_threads(threads);
+}
+END_TEST
+
 /* Two results over one input's memory: the second step must not read what the first wrote. */
 static nac_tensor *over_inputs(void *context, nac_tensor *in)
 {
@@ -613,6 +680,7 @@ int main(void)
     tcase_add_test(t, fusion);
     tcase_add_test(t, reductions);
     tcase_add_test(t, programs_are_their_ops);
+    tcase_add_test(t, broadcast_along_any_axes);
     tcase_add_test(t, results_over_inputs);
     tcase_add_test(t, printed_passes);
     tcase_add_loop_test(t, whole_models, 0, NAC_COUNT(models));
