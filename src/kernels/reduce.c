@@ -1,5 +1,5 @@
 /* Reductions in blocks of a fixed size, so that sums do not depend on threads and stay accurate. */
-#include "kernels/real.h"
+#include "kernels/tile.h"
 
 #define CHUNK NAC_REDUCE_PIECE
 
@@ -32,23 +32,60 @@ static real neutral(nac_reduce_kind kind)
     default: call(NAC_RSUM);                                                                                                         \
     }
 
-static real run(nac_reduce_kind kind, int64_t n, const real *x)
+NAC_INLINE vec join_vec(nac_reduce_kind kind, vec a, vec b)
 {
-    real lane[16];
-    for (int k = 0; k < 16; k++)
-        lane[k] = neutral(kind);
+    switch (kind) {
+    case NAC_RMAX:
+        return nac_select(a != a, a, nac_larger(a, b));
+    case NAC_RMIN:
+        return nac_select(a != a, a, nac_smaller(a, b));
+    case NAC_RPROD:
+        return a * b;
+    default:
+        return a + b;
+    }
+}
+
+/* 32 at a time, as many as hide how long an addition takes; then the vectors, and what one is made of, by halves. */
+NAC_INLINE real run_of(nac_reduce_kind kind, int64_t n, const real *x)
+{
+    enum { AT_ONCE = 32, VECTORS = AT_ONCE / NAC_W };
+    real    lane[NAC_W], all = neutral(kind);
+    vec     v[VECTORS];
     int64_t i = 0;
-#define WHOLE_LANES(constant)                                                                                                        \
-    for (; i + 16 <= n; i += 16)                                                                                                     \
-        for (int k = 0; k < 16; k++)                                                                                                 \
-            lane[k] = join(constant, lane[k], x[i + k])
-    BY_KIND(kind, WHOLE_LANES)
+    if (n < NAC_W) {
+        for (; i < n; i++)
+            all = join(kind, all, x[i]);
+        return all;
+    }
+    if (n >= AT_ONCE) {
+        NAC_UNROLL for (int k = 0; k < VECTORS; k++)
+            v[k] = nac_load(x + k * NAC_W);
+        for (i = AT_ONCE; i + AT_ONCE <= n; i += AT_ONCE)
+            NAC_UNROLL for (int k = 0; k < VECTORS; k++)
+                v[k] = join_vec(kind, v[k], nac_load(x + i + k * NAC_W));
+        NAC_UNROLL for (int step = VECTORS / 2; step > 0; step /= 2)
+            NAC_UNROLL for (int k = 0; k < step; k++)
+                v[k] = join_vec(kind, v[k], v[k + step]);
+    } else {
+        v[0] = nac_load(x);
+        i = NAC_W;
+    }
+    for (; i + NAC_W <= n; i += NAC_W)
+        v[0] = join_vec(kind, v[0], nac_load(x + i));
+    nac_store(lane, v[0]);
     for (int k = 0; i < n; i++, k++)
         lane[k] = join(kind, lane[k], x[i]);
-    for (int step = 8; step > 0; step /= 2)
-        for (int k = 0; k < step; k++)
+    NAC_UNROLL for (int step = NAC_W / 2; step > 0; step /= 2)
+        NAC_UNROLL for (int k = 0; k < step; k++)
             lane[k] = join(kind, lane[k], lane[k + step]);
     return lane[0];
+}
+
+static real run(nac_reduce_kind kind, int64_t n, const real *x)
+{
+#define RUN(constant) return run_of(constant, n, x)
+    BY_KIND(kind, RUN)
 }
 
 static int64_t half_of(int64_t n)
@@ -102,22 +139,52 @@ static real shared_tree(nac_reduce_kind kind, int64_t n, const real *x)
     return part[0];
 }
 
-static void columns(nac_reduce_kind kind, int64_t n, int64_t inner, int64_t stride, const real *restrict x, real *restrict y)
+/* `count` vectors beside each other, or some columns, down all rows in registers. */
+NAC_INLINE void down(nac_reduce_kind kind, int count, int64_t n, int64_t stride, const real *x, real *y)
 {
-    int64_t k = n > 0;
-    for (int64_t i = 0; i < inner; i++)
-        y[i] = n ? x[i] : neutral(kind);
-    /* Four rows after each other while y is in a register. */
-#define ROW_BY_ROW(constant)                                                                                                         \
-    for (; k + 4 <= n; k += 4) {                                                                                                     \
-        const real *a = x + k * stride, *b = a + stride, *c = b + stride, *d = c + stride;                                           \
-        for (int64_t i = 0; i < inner; i++)                                                                                          \
-            y[i] = join(constant, join(constant, join(constant, join(constant, y[i], a[i]), b[i]), c[i]), d[i]);                     \
-    }                                                                                                                                \
-    for (; k < n; k++)                                                                                                               \
-        for (int64_t i = 0; i < inner; i++)                                                                                          \
-            y[i] = join(constant, y[i], x[k * stride + i])
-    BY_KIND(kind, ROW_BY_ROW)
+    vec v[4];
+    NAC_UNROLL for (int j = 0; j < count; j++)
+        v[j] = nac_load(x + j * NAC_W);
+    for (int64_t k = 1; k < n; k++)
+        NAC_UNROLL for (int j = 0; j < count; j++)
+            v[j] = join_vec(kind, v[j], nac_load(x + k * stride + j * NAC_W));
+    NAC_UNROLL for (int j = 0; j < count; j++)
+        nac_store(y + j * NAC_W, v[j]);
+}
+
+NAC_INLINE void columns_of(nac_reduce_kind kind, int64_t n, int64_t inner, int64_t stride, const real *restrict x, real *restrict y)
+{
+    enum { NARROW = 32 * NAC_W };
+    int64_t i = 0, k = 1;
+    if (inner <= NARROW) {
+        for (; i + 4 * NAC_W <= inner; i += 4 * NAC_W)
+            down(kind, 4, n, stride, x + i, y + i);
+        for (; i + 2 * NAC_W <= inner; i += 2 * NAC_W)
+            down(kind, 2, n, stride, x + i, y + i);
+        for (; i + NAC_W <= inner; i += NAC_W)
+            down(kind, 1, n, stride, x + i, y + i);
+    }
+    const int64_t first = i;
+    for (; i < inner; i++)
+        y[i] = x[i];
+    for (; k + 4 <= n; k += 4) {        /* four rows after each other while y is in a register */
+        const real *a = x + k * stride, *b = a + stride, *c = b + stride, *d = c + stride;
+        for (i = first; i < inner; i++)
+            y[i] = join(kind, join(kind, join(kind, join(kind, y[i], a[i]), b[i]), c[i]), d[i]);
+    }
+    for (; k < n; k++)
+        for (i = first; i < inner; i++)
+            y[i] = join(kind, y[i], x[k * stride + i]);
+}
+
+static void columns(nac_reduce_kind kind, int64_t n, int64_t inner, int64_t stride, const real *x, real *y)
+{
+    for (int64_t i = 0; !n && i < inner; i++)
+        y[i] = neutral(kind);
+    if (!n)
+        return;
+#define COLUMNS(constant) columns_of(constant, n, inner, stride, x, y)
+    BY_KIND(kind, COLUMNS)
 }
 
 /* Columns of a tall matrix: strips of 64 rows, then the strips. */

@@ -224,20 +224,38 @@ static int plain_step(const nac_type *t, const nac_type *ty)
     return n == 1 ? 0 : -1;
 }
 
-static void broadcast(const nac_eval *e, walk_loop walk, const void *kernel)
+/* The walk where results are one row, or the rows of a matrix: what programs of elementwise ops call for again and again. */
+static bool is_simple(const nac_eval *e, nac_walk *w)
 {
     const nac_type *ty = e->out[0].type;
-    int64_t n = nac_type_size(ty);
+    bool row = true;
+    for (int k = 0; k < e->n_in && row; k++)
+        row = (w->step[k] = plain_step(e->in[k].type, ty)) >= 0;
+    if (row)
+        return true;
+    if (ty->rank != 2 || ty->dim[1] == 1)
+        return false;
+    w->rows = ty->dim[0];
+    w->n = ty->dim[1];
+    for (int k = 0; k < e->n_in; k++) {
+        const nac_type *t = e->in[k].type;
+        int64_t columns = t->rank > 0 ? t->dim[t->rank - 1] : 1;
+        w->step[k] = columns > 1;
+        w->row[k] = t->rank < 2 || t->dim[0] == 1 ? 0 : columns;
+    }
+    return true;
+}
+
+static void broadcast(const nac_eval *e, walk_loop walk, const void *kernel)
+{
+    int64_t n = nac_type_size(e->out[0].type);
     nac_walk w = {.rows = 1, .n = n};
     const char *in[OPERANDS] = {NULL};
-    bool plain = n <= PARALLEL;
-    for (int k = 0; k < e->n_in; k++) {
-        plain = plain && (w.step[k] = plain_step(e->in[k].type, ty)) >= 0;
+    for (int k = 0; k < e->n_in; k++)
         in[k] = e->in[k].data;
-    }
     if (n == 0)
         return;
-    if (plain) {
+    if (n <= PARALLEL && is_simple(e, &w)) {
         walk(kernel, &w, in, e->out[0].data);
         return;
     }
