@@ -43,7 +43,7 @@ static void unary_block(nac_unary_kind kind, int64_t n, const real *x, real *y)
     case NAC_LOG_SIGMOID: MAP(-fast_softplus(-v));
     case NAC_SOFTPLUS: MAP(fast_softplus(v));
     case NAC_RELU: MAP(v < 0 ? 0 : v);
-    case NAC_RELU6: MAP(v < 0 ? 0 : v > 6 ? 6 : v);
+    case NAC_RELU6: MAP((v < 0 ? 0 : v) > 6 ? 6 : v < 0 ? 0 : v);
     case NAC_ERF: MAP(fast_erf(v));
     case NAC_ERFC: MAP(R(erfc)(v));
     case NAC_SILU: MAP(v *fast_sigmoid(v));
@@ -179,8 +179,10 @@ void NAC_K(clip)(int64_t n, double lo, double hi, const void *x_, void *y_)
     const real *x = x_;
     real *y = y_, l = (real)lo, h = (real)hi;
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        y[i] = x[i] < l ? l : x[i] > h ? h : x[i];
+    for (int64_t i = 0; i < n; i++) {
+        const real above = x[i] < l ? l : x[i];
+        y[i] = above > h ? h : above;
+    }
 }
 
 void NAC_K(axpby)(int64_t n, double a_, const void *x_, double b_, const void *y_, void *z_)
