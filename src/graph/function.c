@@ -20,6 +20,12 @@ typedef struct {
     nac_packing *packing;               /* of that version, or NULL */
 } packed_step;
 
+/* A variable that settled nodes read. */
+typedef struct {
+    int      variable;
+    uint64_t seen;                      /* its version in the call before */
+} settled_variable;
+
 /* A set of memory to run in, with every pointer resolved; one is borrowed by each call. */
 typedef struct arena {
     struct arena *next;
@@ -31,6 +37,9 @@ typedef struct arena {
     void        **variable_data;        /* what the variables' patches were resolved to */
     packed_step  *packed;
     int           n_packed;
+    settled_variable *settled;
+    int           n_settled;
+    bool          is_settled;           /* the results of settled nodes are those of the variables as they were seen */
     nac_tensor  **outputs;
     double       *seconds, *least;      /* of each node, while the function is profiled: in all calls, in the shortest */
     int64_t       timed;                /* calls that they sum */
@@ -72,6 +81,7 @@ static void arena_free(arena *a, const program *p)
     for (int i = 0; i < 3; i++)
         nac_free(a->patches[i]);
     nac_free(a->packed);
+    nac_free(a->settled);
     nac_free(a->variable_data);
     nac_free(a->outputs);
     nac_free(a->seconds);
@@ -112,6 +122,20 @@ static void find_packed(arena *a, const program *p, int i)
         a->packed[a->n_packed++] = (packed_step){i, place->index, place->offset, 0, NULL};
 }
 
+/* The variables of what node i reads; a view of one has its place. */
+static void find_settled(arena *a, const program *p, int i)
+{
+    const nac_graph_node *node = &p->graph.nodes[i];
+    for (int k = 0; k < node->n_in && p->plan.settled[i]; k++) {
+        const nac_place *place = &p->plan.places[node->in[k]];
+        int n = 0;
+        while (n < a->n_settled && a->settled[n].variable != place->index)
+            n++;
+        if (place->kind == NAC_IN_VARIABLE && n == a->n_settled)
+            a->settled[a->n_settled++].variable = place->index;
+    }
+}
+
 static arena *arena_new(const program *p)
 {
     const nac_graph *g = &p->graph;
@@ -126,10 +150,11 @@ static arena *arena_new(const program *p)
     a->args = nac_calloc((size_t)p->n_args + 1, sizeof *a->args);
     a->variable_data = nac_calloc((size_t)g->variables.n + 1, sizeof *a->variable_data);
     a->packed = nac_calloc((size_t)g->n_nodes + 1, sizeof *a->packed);
+    a->settled = nac_calloc((size_t)g->variables.n + 1, sizeof *a->settled);
     a->outputs = nac_calloc((size_t)g->n_outputs + 1, sizeof *a->outputs);
     a->seconds = nac_calloc((size_t)g->n_nodes + 1, sizeof *a->seconds);
     a->least = nac_calloc((size_t)g->n_nodes + 1, sizeof *a->least);
-    if (!ok || !a->memory || !a->steps || !a->args || !a->variable_data || !a->packed || !a->outputs || !a->seconds || !a->least) {
+    if (!ok || !a->memory || !a->steps || !a->args || !a->variable_data || !a->packed || !a->settled || !a->outputs || !a->seconds || !a->least) {
         arena_free(a, p);
         return NULL;
     }
@@ -141,6 +166,7 @@ static arena *arena_new(const program *p)
             resolve(a, p, arg++, k < node->n_in ? node->in[k] : node->out[k - node->n_in]);    /* a pass may have left a gap between the two */
         a->steps[i].scratch = p->plan.scratch_bytes[i] ? a->memory + p->plan.scratch[i] : NULL;
         find_packed(a, p, i);
+        find_settled(a, p, i);
     }
     return a;
 }
@@ -299,6 +325,15 @@ static bool use_packed(arena *a, const program *p)
     return true;
 }
 
+static void look_whether_settled(arena *a, const program *p)
+{
+    for (settled_variable *s = a->settled; s < a->settled + a->n_settled; s++) {
+        const nac_variable *v = p->graph.variables.items[s->variable];
+        a->is_settled &= s->seen == v->version && !v->value->buffer->foreign;
+        s->seen = v->version;
+    }
+}
+
 /* An output's memory is used again when the caller has let go of the last result. */
 static bool fresh_outputs(arena *a, const program *p)
 {
@@ -357,12 +392,18 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static bool has_to_run(const program *p, const arena *a, int i)
+{
+    return p->graph.nodes[i].op->eval && !(a->is_settled && p->plan.settled[i]);
+}
+
 static void eval_timed(const program *p, arena *a)
 {
     double before = now();
     for (int i = 0; i < p->graph.n_nodes; i++)
         if (p->graph.nodes[i].op->eval) {
-            p->graph.nodes[i].op->eval(&a->steps[i]);
+            if (has_to_run(p, a, i))
+                p->graph.nodes[i].op->eval(&a->steps[i]);
             double after = now(), took = after - before;
             a->seconds[i] += took;
             a->least[i] = a->timed && a->least[i] < took ? a->least[i] : took;
@@ -382,9 +423,10 @@ static bool replay(const program *p, arena *a, nac_tensor *const *inputs, bool p
     if (profiled)
         eval_timed(p, a);
     for (int i = 0; i < g->n_nodes && !profiled && thread->failures == failures; i++)
-        if (g->nodes[i].op->eval)
+        if (has_to_run(p, a, i))
             g->nodes[i].op->eval(&a->steps[i]);
-    if (thread->failures != failures)
+    a->is_settled = thread->failures == failures;
+    if (!a->is_settled)
         return false;
     for (int i = 0; i < p->plan.n_copies; i++) {
         const nac_graph_update *u = &g->updates[p->plan.copies[i]];
@@ -420,6 +462,7 @@ static bool run(nac_function *f, nac_tensor *input, nac_tensor **result)
     bool ok = a && own_variables(p) && fresh_outputs(a, p);
     if (ok) {
         point(a, p, flat);
+        look_whether_settled(a, p);
         ok = use_packed(a, p) && replay(p, a, flat, f->profiled);
     }
     if (ok && result) {

@@ -117,6 +117,7 @@ typedef struct {
     nac_place *places;                  /* one a value */
     size_t    *scratch;                 /* offset of each node's scratch in the arena */
     size_t    *scratch_bytes;
+    bool      *settled;                 /* nodes that read variables alone, and those not written here: their results stay until a variable changes */
     int       *copies;                  /* update numbers that need a copy at the end */
     int        n_copies;
     size_t     arena_bytes;

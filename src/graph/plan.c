@@ -24,6 +24,7 @@ typedef struct {
     int       *of;                      /* storage of each value */
     size_t    *at;                      /* offset of each value in its storage */
     int       *last_use;                /* of each value, views' uses not included */
+    bool      *settled;                 /* of each node */
 } planner;
 
 void nac_plan_free(nac_plan *plan)
@@ -31,6 +32,7 @@ void nac_plan_free(nac_plan *plan)
     nac_free(plan->places);
     nac_free(plan->scratch);
     nac_free(plan->scratch_bytes);
+    nac_free(plan->settled);
     nac_free(plan->copies);
     *plan = (nac_plan){0};
 }
@@ -75,10 +77,41 @@ static bool separate_results(nac_graph *g)
     return true;
 }
 
+/* What the function gives back is not settled: the caller may keep it, and each call then writes to other memory. */
+static void find_settled(planner *p, bool *changes)
+{
+    const nac_graph *g = p->g;
+    for (int i = 0; i < g->n_values; i++)
+        changes[i] = g->values[i].kind == NAC_INPUT_VALUE;
+    for (int i = 0; i < g->n_values; i++)
+        for (int k = 0; k < g->n_updates && g->values[i].kind == NAC_VARIABLE_VALUE; k++)
+            changes[i] |= g->updates[k].variable == g->values[i].index;
+    for (int i = 0; i < g->n_outputs; i++)
+        changes[g->outputs[i]] = true;
+    for (int i = 0; i < g->n_updates; i++)
+        changes[g->updates[i].value] = true;
+    for (int n = 0; n < g->n_nodes; n++) {
+        const nac_graph_node *node = &g->nodes[n];
+        p->settled[n] = true;
+        for (int k = 0; k < node->n_in; k++)
+            p->settled[n] &= !changes[node->in[k]];
+        for (int k = 0; k < node->n_out; k++)
+            p->settled[n] &= !changes[node->out[k]];
+        for (int k = 0; k < node->n_out; k++)
+            changes[node->out[k]] |= !p->settled[n];
+    }
+}
+
 static void extend(planner *p, int value, int node)
 {
     storage *s = &p->store[p->of[value]];
     s->last = node > s->last ? node : s->last;
+}
+
+static bool is_settled(const planner *p, int value)
+{
+    const nac_graph_value *v = &p->g->values[value];
+    return v->kind == NAC_NODE_VALUE && p->settled[v->index];
 }
 
 static void find_storage(planner *p)
@@ -108,7 +141,7 @@ static void find_storage(planner *p)
         }
         for (int k = 0; k < node->n_in; k++) {
             p->last_use[node->in[k]] = n;
-            extend(p, node->in[k], n);
+            extend(p, node->in[k], is_settled(p, node->in[k]) && !p->settled[n] ? g->n_nodes : n);
         }
     }
     for (int i = 0; i < g->n_outputs; i++) {
@@ -196,6 +229,14 @@ static void reuse_in_place(planner *p)
     }
 }
 
+/* What is settled and read by others outlives the call. */
+static void keep_settled(planner *p)
+{
+    for (int i = 0; i < p->g->n_values; i++)
+        if (is_settled(p, i) && p->store[p->of[i]].last == p->g->n_nodes)
+            p->store[p->of[i]].first = -1;
+}
+
 static size_t place_one(storage **placed, int n, storage *s)
 {
     size_t at = 0, bytes = (s->bytes + 63) & ~(size_t)63;
@@ -265,7 +306,7 @@ bool nac_plan_make(nac_graph *g, nac_plan *plan)
     planner p = {.g = g};
     size_t values = (size_t)g->n_values + 1, nodes = (size_t)g->n_nodes + 1, updates = (size_t)g->n_updates + 1;
     storage *scratch = nac_calloc(nodes, sizeof *scratch);
-    bool *direct = nac_calloc(updates, sizeof *direct);
+    bool *direct = nac_calloc(updates, sizeof *direct), *changes = nac_calloc(values, sizeof *changes);
     p.store = nac_malloc(values * sizeof *p.store);
     p.of = nac_malloc(values * sizeof *p.of);
     p.at = nac_malloc(values * sizeof *p.at);
@@ -274,11 +315,15 @@ bool nac_plan_make(nac_graph *g, nac_plan *plan)
     plan->scratch = nac_malloc(nodes * sizeof *plan->scratch);
     plan->scratch_bytes = nac_malloc(nodes * sizeof *plan->scratch_bytes);
     plan->copies = nac_malloc(updates * sizeof *plan->copies);
-    bool ok = scratch && direct && p.store && p.of && p.at && p.last_use && plan->places && plan->scratch && plan->scratch_bytes && plan->copies;
+    p.settled = plan->settled = nac_calloc(nodes, sizeof *plan->settled);
+    bool ok = scratch && direct && changes && p.store && p.of && p.at && p.last_use && p.settled && plan->places && plan->scratch && plan->scratch_bytes
+              && plan->copies;
     if (ok) {
+        find_settled(&p, changes);
         find_storage(&p);
         update_in_place(&p, direct);
         reuse_in_place(&p);
+        keep_settled(&p);
         for (int i = 0; i < g->n_nodes; i++)
             scratch[i] = (storage){.first = i, .last = i, .bytes = scratch_of(g, &g->nodes[i])};
         ok = lay_out(&p, scratch, g->n_nodes, &plan->arena_bytes);
@@ -296,6 +341,7 @@ bool nac_plan_make(nac_graph *g, nac_plan *plan)
             plan->copies[plan->n_copies++] = i;
     nac_free(scratch);
     nac_free(direct);
+    nac_free(changes);
     nac_free(p.store);
     nac_free(p.of);
     nac_free(p.at);

@@ -1210,6 +1210,73 @@ START_TEST(operands_that_stay_are_packed)
 }
 END_TEST
 
+static int evaluations;
+
+static void counted_eval(const nac_eval *e)
+{
+    evaluations++;
+    memcpy(e->out[0].data, e->in[0].data, nac_type_bytes(e->in[0].type));
+}
+
+static const nac_op counted = {.name = "counted", .n_in = 1, .n_out = 1, .infer = nac_infer_same, .eval = counted_eval};
+
+/* What is made of a alone, by a way over memory that b's part could have again, is read last. */
+static nac_tensor *scaled(void *context, nac_tensor *x)
+{
+    two *t = context;
+    nac_tensor *a = nac_value(t->a), *scale = nac_apply(&counted, 1, (nac_tensor *[]){nac_exp(nac_reshape(a, 8, 8))}, NULL);
+    nac_tensor *y = nac_cumsum(nac_multiply(nac_cumsum(x, 0), nac_value(t->b)), 1);
+    return nac_list(nac_multiply(nac_matmul(y, scale), nac_reshape(nac_sum(scale, .axis = 0), 1, 8)), nac_reshape(scale, 64));
+}
+
+static nac_tensor *scaled_and_changed(void *context, nac_tensor *x)
+{
+    two *t = context;
+    nac_tensor *y = scaled(context, x);
+    return nac_assign(t->a, nac_mul_scalar(nac_value(t->a), 0.5)) ? y : NULL;
+}
+
+/* A compiled call that computes the scale so many times, and is right. */
+static void settles(nac_function *f, two *t, nac_tensor *x, int times)
+{
+    nac_tensor *eager = scaled(t, x);
+    evaluations = 0;
+    nac_tensor *compiled = nac_function_call(f, x);
+    WORKS(compiled && eager);
+    ck_assert_int_eq(evaluations, times);
+    for (int i = 0; i < 2; i++)
+        ck_assert(memcmp(nac_data(nac_at(compiled, i)), nac_data(nac_at(eager, i)), (size_t)nac_size_of(nac_at(eager, i)) * sizeof(float)) == 0);
+}
+
+START_TEST(what_variables_alone_give_is_computed_once)
+{
+    float memory[64];
+    two t = {nac_variable_new("a", noise(1, NAC_SHAPE(64)), true), nac_variable_new("b", noise(2, NAC_SHAPE(8)), true)};
+    nac_function *f = nac_function_new(scaled, &t), *g = nac_function_new(scaled_and_changed, &t);
+    for (int i = 0; i < 3; i++)
+        settles(f, &t, noise(3 + i, NAC_SHAPE(5, 8)), i == 0);
+    settles(f, &t, noise(6, NAC_SHAPE(9, 8)), 1);       /* another program */
+    WORKS(nac_assign(t.b, noise(7, NAC_SHAPE(8))));
+    settles(f, &t, noise(8, NAC_SHAPE(5, 8)), 0);
+    WORKS(nac_assign(t.a, noise(9, NAC_SHAPE(64))));
+    for (int i = 0; i < 2; i++)
+        settles(f, &t, noise(10, NAC_SHAPE(5, 8)), i == 0);
+    for (int i = 0; i < 3; i++) {
+        evaluations = 0;
+        WORKS(nac_function_run(g, noise(11, NAC_SHAPE(5, 8))));
+        ck_assert_int_eq(evaluations, 1);               /* it writes what it reads */
+        settles(f, &t, noise(12, NAC_SHAPE(5, 8)), 1);
+    }
+    for (int i = 0; i < 64; i++)
+        memory[i] = 0.01f * (float)i;
+    WORKS(nac_assign(t.a, nac_tensor_view(NAC_FLOAT32, NAC_SHAPE(64), memory, NULL, NULL)));
+    for (int i = 0; i < 3; i++) {
+        memory[i] = -1;                                 /* nobody says that it changed */
+        settles(f, &t, noise(13, NAC_SHAPE(5, 8)), 1);
+    }
+}
+END_TEST
+
 /* ---- no allocation in the steps of a compiled model ---- */
 
 #ifdef COUNTED
@@ -1331,6 +1398,7 @@ int main(void)
     tcase_add_test(t, containers_hold_what_they_store);
     tcase_add_test(t, results_of_compiled_functions);
     tcase_add_test(t, operands_that_stay_are_packed);
+    tcase_add_test(t, what_variables_alone_give_is_computed_once);
 #ifdef COUNTED
     const char *preloaded = getenv("LD_PRELOAD");
     if (!preloaded || !strstr(preloaded, "vgpreload")) {       /* valgrind has a heap of its own */
