@@ -645,6 +645,14 @@ static void row_far(const row_product *g, int64_t n, const real *b, real *out)
 
 enum { CHUNK = ROW_V * NAC_W, FAR_CHUNK = 16384 / sizeof(real) };
 
+NAC_INLINE void finish_row(const nac_finish *f, int64_t column, int64_t n, const real *sums, real *y)
+{
+    const nac_finish here = nac_finish_from(f, column);
+    vec              acc[NAC_MR][NAC_NV];
+    acc[0][0] = nac_load(sums);
+    tile_finish(1, 1, n, acc, &here, &y);
+}
+
 static void row_chunk(const row_product *g, bool far, int64_t j0, int64_t j1)
 {
     const int64_t n = j1 - j0;
@@ -660,8 +668,12 @@ static void row_chunk(const row_product *g, bool far, int64_t j0, int64_t j1)
     } else {
         row_columns(g, n, g->b + j0, out);
     }
-    for (int64_t j = j0; j < j1; j++)
-        nac_finish_number(&g->finish, j * g->column_step, out[j - j0], g->y + j * g->y_step);
+    if (g->y_step == 1 && g->column_step == 1)
+        for (int64_t j = j0; j < j1; j += NAC_W)
+            finish_row(&g->finish, j, nac_min(j1 - j, NAC_W), out + (j - j0), g->y + j);
+    else
+        for (int64_t j = j0; j < j1; j++)
+            nac_finish_number(&g->finish, j * g->column_step, out[j - j0], g->y + j * g->y_step);
 }
 
 static void row_times(int team, const row_product *g)
