@@ -422,8 +422,9 @@ static void scale_some(int64_t n, int64_t c, int64_t inner, const real *x, const
                 y[t] = x[t] * scale[o / inner % c] + shift[o / inner % c];
         return;
     }
-    const real *k = repeated(c, scale, scales), *h = repeated(c, shift, shifts);
-    for (int64_t at = 0, w = wide(c); at < n; at += w) {
+    const bool  row = n == c;           /* no one to repeat it for */
+    const real *k = row ? scale : repeated(c, scale, scales), *h = row ? shift : repeated(c, shift, shifts);
+    for (int64_t at = 0, w = row ? c : wide(c); at < n; at += w) {
         int64_t m = n - at < w ? n - at : w;
 #pragma omp simd
         for (int64_t i = 0; i < m; i++)
