@@ -1,6 +1,6 @@
-/* A pass: what follows a product at once, a bias and relu, is done by the product's kernel while its results are in registers; a convolution also scales
-   and shifts, adds what has its shape, and has zeros around its input that a pad would put there; and max pooling or a depthwise convolution takes its results while
-   they are near. */
+/* A pass: what follows a product or a convolution at once (a bias, scale and shift, a sum with what has its shape, relu) is done by its kernel while results are
+   in registers; a convolution also has zeros around its input that a pad would put there, and max pooling or a depthwise convolution takes its results while they
+   are near. */
 #include <string.h>
 #include "graph/graph.h"
 #include "ops/ops.h"

@@ -47,12 +47,12 @@ static bool is_merged(const nac_conv *s)
 typedef struct {
     const nac_conv        *s;
     const real            *x, *packed, *zeros;
-    const nac_conv_finish *finish;
+    const nac_ending *finish;
     int64_t                first;      /* pixel of the results with which y begins */
     real                  *y;
 } forward_job;
 
-static forward_job job_of(const nac_conv *s, const void *x, const real *packed, const real *zeros, const nac_conv_finish *f, void *y)
+static forward_job job_of(const nac_conv *s, const void *x, const real *packed, const real *zeros, const nac_ending *f, void *y)
 {
     return (forward_job){s, x, packed, zeros, f, 0, y};
 }
@@ -71,7 +71,7 @@ static nac_finish finish_of(const forward_job *j, int64_t column, bool more, boo
 }
 
 /* All of the finish but the bias. */
-NAC_INLINE vec finish_vector(vec v, const nac_conv_finish *f, vec scale, vec shift, vec rest)
+NAC_INLINE vec finish_vector(vec v, const nac_ending *f, vec scale, vec shift, vec rest)
 {
     if (f->scale)                       /* with nothing between product and sum, which are one rounding, as in scale_shift */
         v = v * scale + shift;
@@ -85,16 +85,16 @@ NAC_INLINE vec finish_vector(vec v, const nac_conv_finish *f, vec scale, vec shi
 }
 
 /* n numbers of a row from channel i on. */
-NAC_INLINE void finish_some(int64_t n, const nac_conv_finish *f, int64_t i, const real *rest, real *y)
+NAC_INLINE void finish_some(int64_t n, const nac_ending *f, int64_t i, const real *rest, real *y)
 {
     const vec zero = {0}, scale = f->scale ? load_some((const real *)f->scale + i, n) : zero, shift = f->scale ? load_some((const real *)f->shift + i, n) : zero;
     store_some(y + i, finish_vector(load_some(y + i, n), f, scale, shift, rest ? load_some(rest + i, n) : zero), n);
 }
 
 /* `rest` begins with that of the first row. */
-static void finish_rows(int64_t rows, int64_t c, const nac_conv_finish *finish, const real *rest, real *y)
+static void finish_rows(int64_t rows, int64_t c, const nac_ending *finish, const real *rest, real *y)
 {
-    const nac_conv_finish own = *finish, *f = &own;     /* in registers: y is not its alias */
+    const nac_ending own = *finish, *f = &own;     /* in registers: y is not its alias */
     for (int64_t r = 0; r < rows; r++, y += c, rest += rest ? c : 0) {
         int64_t i = 0;
         for (; i + NAC_W <= c; i += NAC_W)
@@ -104,7 +104,7 @@ static void finish_rows(int64_t rows, int64_t c, const nac_conv_finish *finish, 
     }
 }
 
-void NAC_K(conv_finish)(int64_t rows, int64_t c, const nac_conv_finish *f, void *y)
+void NAC_K(conv_finish)(int64_t rows, int64_t c, const nac_ending *f, void *y)
 {
     const int64_t chunks = nac_ceil_div(rows * c, NAC_BLOCK);
     const real   *rest = f->rest;
@@ -467,7 +467,7 @@ static void pooled_strip(const pooled_job *q, int64_t t)
     NAC_K(max_pool)(&pool, strip, q->y + at, q->where ? q->where + at : NULL);
 }
 
-void NAC_K(conv_max_pool)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_conv_finish *finish, const nac_pool *pool, void *y,
+void NAC_K(conv_max_pool)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_ending *finish, const nac_pool *pool, void *y,
                           int32_t *where, void *scratch)
 {
     real         *zeros = scratch;
@@ -480,7 +480,7 @@ void NAC_K(conv_max_pool)(const nac_conv *s, const void *x, const void *w, const
     NAC_SHARE(team > 1, t, s->n * parts, pooled_strip(&q, t));
 }
 
-void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_conv_finish *finish, void *y, void *scratch)
+void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_ending *finish, void *y, void *scratch)
 {
     real *zeros = scratch;
     if (is_product(s)) {
@@ -571,7 +571,7 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
     const int64_t image = in_pixels(s) * s->c_in, dy_image = pixels(s) * s->c_out;
     real         *zeros = scratch, *packed = zeros + zeros_size(s);
     if (is_product(s)) {
-        NAC_K(gemm)(false, true, s->n * pixels(s), s->c_in, s->c_out, 1, dy, s->c_out, w, s->c_out, 0, dx, s->c_in, NULL, false);
+        NAC_K(gemm)(false, true, s->n * pixels(s), s->c_in, s->c_out, 1, dy, s->c_out, w, s->c_out, 0, dx, s->c_in, NULL);
         return;
     }
     const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(cg), all = s->groups * panels, count = taps(s);
@@ -580,7 +580,7 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
     if (nac_is_depthwise(s)) {
         if (turns) {
             NAC_K(depthwise_pack)(s, w, true, scratch);
-            NAC_K(depthwise)(&turned, dy, scratch, &(nac_conv_finish){0}, dx);
+            NAC_K(depthwise)(&turned, dy, scratch, &(nac_ending){0}, dx);
         } else {
             NAC_K(depthwise_grad_x)(s, dy, w, dx);
         }
@@ -594,7 +594,7 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
         }
     if (turns) {
         memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
-        const forward_job j = job_of(&turned, dy, packed, zeros, &(nac_conv_finish){0}, dx);
+        const forward_job j = job_of(&turned, dy, packed, zeros, &(nac_ending){0}, dx);
         run_forward(&j);
         return;
     }

@@ -51,7 +51,7 @@ static inline int64_t depthwise_packed(const nac_conv *s)
 
 /* The windows may be turned about, last tap first. */
 void NAC_K(depthwise_pack)(const nac_conv *s, const real *w, bool turned, real *packed);
-void NAC_K(depthwise)(const nac_conv *s, const real *x, const real *packed, const nac_conv_finish *finish, real *y);
+void NAC_K(depthwise)(const nac_conv *s, const real *x, const real *packed, const nac_ending *finish, real *y);
 void NAC_K(depthwise_grad_x)(const nac_conv *s, const real *dy, const real *w, real *dx);
 /* Adds to taps [t0, t1) of dw what output pixels [p0, p1) of one image give. */
 void NAC_K(depthwise_grad_w)(const nac_conv *s, const real *x, const real *dy, int64_t p0, int64_t p1, int64_t t0, int64_t t1, real *dw);

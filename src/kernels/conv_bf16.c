@@ -157,7 +157,7 @@ size_t NAC_K(bf16_conv_scratch)(const nac_conv *s)
                          : with_copies(nac_kernels_f32()->conv_scratch(s), x_size(s), w_size(s));
 }
 
-void NAC_K(bf16_conv)(const nac_conv *s, const float *x, const float *w, const nac_conv_finish *finish, float *y, void *scratch)
+void NAC_K(bf16_conv)(const nac_conv *s, const float *x, const float *w, const nac_ending *finish, float *y, void *scratch)
 {
     if (is_product(s)) {
         const windows     seen = {s, x, s->out, s->in, s->c_in, false};

@@ -14,7 +14,7 @@ typedef struct {
     int64_t         strips, pieces, chunks;     /* of lines, of columns, of channels */
 } job;
 
-static job job_of(const nac_conv *s, const real *packed, const nac_conv_finish *finish, real *y)
+static job job_of(const nac_conv *s, const real *packed, const nac_ending *finish, real *y)
 {
     job             j = {.s = s, .packed = packed, .finish = nac_finish_of(finish, y)};
     const int64_t   slices = s->k[0] * DW_C, room = DW_ROOM / (slices * reach(s, 1, 1)) - reach(s, 2, 1);
@@ -257,7 +257,7 @@ void NAC_K(depthwise_pack)(const nac_conv *s, const real *w, bool turned, real *
             }
 }
 
-void NAC_K(depthwise)(const nac_conv *s, const real *x, const real *packed, const nac_conv_finish *finish, real *y)
+void NAC_K(depthwise)(const nac_conv *s, const real *x, const real *packed, const nac_ending *finish, real *y)
 {
     if (pixels(s) == 0)
         return;
@@ -270,7 +270,7 @@ void NAC_K(depthwise)(const nac_conv *s, const real *x, const real *packed, cons
 /* What a product makes of each pixel of x, then a convolution of each channel of that, some lines at a time. */
 typedef struct {
     const nac_conv        *product;
-    const nac_conv_finish *finish;
+    const nac_ending *finish;
     const real            *x, *w, *packed;
     job                    depthwise;
     real                  *y;
@@ -303,8 +303,8 @@ static void run_both(const both_job *q, int64_t part)
     }
 }
 
-void NAC_K(conv_depthwise)(const nac_conv *p, const nac_conv *s, const void *x, const void *w, const void *packed, const nac_conv_finish *f,
-                           const void *depthwise_w, const nac_conv_finish *depthwise_f, void *y, void *scratch)
+void NAC_K(conv_depthwise)(const nac_conv *p, const nac_conv *s, const void *x, const void *w, const void *packed, const nac_ending *f,
+                           const void *depthwise_w, const nac_ending *depthwise_f, void *y, void *scratch)
 {
     const int team = nac_team(work_of(p) + work_of(s));
     both_job  q = {p, f, x, w, packed, job_of(s, scratch, depthwise_f, y), y, 1};

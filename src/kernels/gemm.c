@@ -708,10 +708,12 @@ static void gemm_team(int team, product *g)
 }
 
 void NAC_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a, int64_t lda, const void *b,
-                 int64_t ldb, double beta, void *c, int64_t ldc, const void *bias, bool relu)
+                 int64_t ldb, double beta, void *c, int64_t ldc, const nac_ending *ending)
 {
-    gemm_team(nac_team((double)m * (double)n * (double)k),
-              &(product){ta, tb, m, n, k, a, b, NULL, lda, ldb, ldc, c, {.alpha = (real)alpha, .beta = (real)beta, .bias = bias, .relu = relu}, false});
+    product g = {ta, tb, m, n, k, a, b, NULL, lda, ldb, ldc, c, nac_finish_of(ending, c), false};
+    g.finish.alpha = (real)alpha;
+    g.finish.beta = (real)beta;
+    gemm_team(nac_team((double)m * (double)n * (double)k), &g);
 }
 
 void NAC_K(gemm_finish)(int64_t m, int64_t n, int64_t k, const real *a, const real *b, const real *packed, real *c, const nac_finish *finish)
@@ -728,9 +730,9 @@ size_t NAC_K(gemm_pack)(bool tb, int64_t m, int64_t n, int64_t k, const void *b,
     return sizeof(real) * (size_t)(k * (n / NAC_NR * NAC_NR + nac_width(n % NAC_NR)));
 }
 
-void NAC_K(gemm_packed)(bool ta, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed, void *c, const void *bias, bool relu)
+void NAC_K(gemm_packed)(bool ta, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed, void *c, const nac_ending *ending)
 {
-    multiply(nac_team((double)m * (double)n * (double)k), &(product){ta, false, m, n, k, a, NULL, packed, lda, 0, n, c, {.alpha = 1, .bias = bias, .relu = relu}, false});
+    multiply(nac_team((double)m * (double)n * (double)k), &(product){ta, false, m, n, k, a, NULL, packed, lda, 0, n, c, nac_finish_of(ending, c), false});
 }
 
 void NAC_K(gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t stride_a,

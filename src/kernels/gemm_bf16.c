@@ -402,7 +402,7 @@ static void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha
     if (k > 0 && alpha != 0)
         NAC_K(bf16_multiply)(&(nac_product){{a, lda, !ta, NULL, NULL}, {b, ldb, tb, NULL, NULL}, m, n, k, ldc, c, (float)alpha, (float)beta, bias, relu}, scratch);
     else
-        nac_kernels_f32()->gemm(ta, tb, m, n, 0, 0, a, lda, b, ldb, beta, c, ldc, bias, relu);
+        nac_kernels_f32()->gemm(ta, tb, m, n, 0, 0, a, lda, b, ldb, beta, c, ldc, &(nac_ending){.bias = bias, .relu = relu});
 }
 
 static void gemm_batch(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t stride_a, const float *b,

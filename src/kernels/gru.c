@@ -72,7 +72,7 @@ void NAC_K(gru)(const nac_recurrent *s, const void *x, const void *wx, const voi
     const state_matrix by_zr = pack_state_matrix(s, u, 2 * u, wh, 3 * u, zr);
     const state_matrix by_candidate = pack_state_matrix(s, u, u, (const real *)wh + 2 * u, 3 * u, candidate);
     by_steps(s, s->in, false, x, x_by_steps);
-    NAC_K(gemm)(false, false, steps, 3 * u, s->in, 1, x_by_steps, s->in, wx, 3 * u, 0, gates, 4 * u, outer, false);
+    NAC_K(gemm)(false, false, steps, 3 * u, s->in, 1, x_by_steps, s->in, wx, 3 * u, 0, gates, 4 * u, &(nac_ending){.bias = outer});
 
     const int     team = nac_team(step_work(s));
     const int64_t groups = groups_of(s, team);
@@ -199,15 +199,15 @@ void NAC_K(gru_grad)(const nac_recurrent *s, const void *x, const void *wx, cons
 
     by_steps(s, s->in, false, x, x_by_steps);
     if (dx) {
-        NAC_K(gemm)(false, true, steps, s->in, 3 * u, 1, dz, 4 * u, wx, 3 * u, 0, dx_by_steps, s->in, NULL, false);
+        NAC_K(gemm)(false, true, steps, s->in, 3 * u, 1, dz, 4 * u, wx, 3 * u, 0, dx_by_steps, s->in, NULL);
         by_steps(s, s->in, true, dx_by_steps, dx);
     }
-    NAC_K(gemm)(true, false, s->in, 3 * u, steps, 1, x_by_steps, s->in, dz, 4 * u, 0, dwx, 3 * u, NULL, false);
-    NAC_K(gemm)(true, false, u, 2 * u, steps, 1, before, u, dz, 4 * u, 0, dwh, 3 * u, NULL, false);
+    NAC_K(gemm)(true, false, s->in, 3 * u, steps, 1, x_by_steps, s->in, dz, 4 * u, 0, dwx, 3 * u, NULL);
+    NAC_K(gemm)(true, false, u, 2 * u, steps, 1, before, u, dz, 4 * u, 0, dwh, 3 * u, NULL);
     if (after)
-        NAC_K(gemm)(true, false, u, u, steps, 1, before, u, dz + 3 * u, 4 * u, 0, (real *)dwh + 2 * u, 3 * u, NULL, false);
+        NAC_K(gemm)(true, false, u, u, steps, 1, before, u, dz + 3 * u, 4 * u, 0, (real *)dwh + 2 * u, 3 * u, NULL);
     else
-        NAC_K(gemm)(true, false, u, u, steps, 1, (const real *)gates + 3 * u, 4 * u, dz + 2 * u, 4 * u, 0, (real *)dwh + 2 * u, 3 * u, NULL, false);
+        NAC_K(gemm)(true, false, u, u, steps, 1, (const real *)gates + 3 * u, 4 * u, dz + 2 * u, 4 * u, 0, (real *)dwh + 2 * u, 3 * u, NULL);
     if (!dbias)
         return;
     sum_columns(steps, 4 * u, dz, sums);

@@ -65,15 +65,15 @@ static inline bool nac_is_depthwise(const nac_conv *s)
     return s->groups == s->c_in && s->groups > 1 && (double)s->k[0] * high * wide <= NAC_NEAR_PIXELS;
 }
 
-/* What becomes of the results of a convolution, in this order: + bias (c_out); scale + shift (c_out); + rest, of y's shape; at least 0; at least 0 and at
+/* What becomes of the results of a product or a convolution, in this order: + bias (c_out); scale + shift (c_out); + rest, of y's shape; at least 0; at least 0 and at
    most 6. NULL: not that. */
 typedef struct {
     const void *bias, *scale, *shift, *rest;
     bool        relu, relu6;
-} nac_conv_finish;
+} nac_ending;
 
 /* It takes more than a bias and relu, which is all that products in bfloat16 do themselves. */
-static inline bool nac_finishes_later(const nac_conv_finish *f)
+static inline bool nac_finishes_later(const nac_ending *f)
 {
     return f->scale || f->rest || f->relu6;
 }
@@ -196,31 +196,31 @@ typedef struct nac_kernels {
                             const void *rstd, void *dx, void *dgamma, void *dbeta, void *scratch);
     size_t (*batch_norm_grad_scratch)(int64_t outer, int64_t c, int64_t inner);
 
-    /* C (m, n) = alpha op(A) op(B) + beta C, then + bias (n) if not NULL, then relu if asked. Leading dimensions in elements. */
+    /* C (m, n) = alpha op(A) op(B) + beta C, then `ending` if not NULL. Leading dimensions in elements. */
     void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a, int64_t lda, const void *b, int64_t ldb,
-                 double beta, void *c, int64_t ldc, const void *bias, bool relu);
+                 double beta, void *c, int64_t ldc, const nac_ending *ending);
     /* batch products of dense matrices; a stride of 0 repeats that operand. */
     void (*gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t stride_a, const void *b,
                        int64_t stride_b, void *c);
     /* For products of m rows: the bytes that op(B) (k, n) takes where it is laid out as they read it, 0 where they want it as it is. `to`, if not
        NULL, is given B in that layout, which depends on k and n alone. */
     size_t (*gemm_pack)(bool tb, int64_t m, int64_t n, int64_t k, const void *b, int64_t ldb, void *to);
-    /* C (m, n) = op(A) B, then + bias, then relu, of such a B; the same to the bit as gemm. */
-    void (*gemm_packed)(bool ta, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed, void *c, const void *bias, bool relu);
+    /* C (m, n) = op(A) B, then `ending`, of such a B; the same to the bit as gemm. */
+    void (*gemm_packed)(bool ta, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed, void *c, const nac_ending *ending);
 
     /* `packed`: w as conv_pack lays it out, or NULL. */
-    void (*conv)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_conv_finish *finish, void *y, void *scratch);
+    void (*conv)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_ending *finish, void *y, void *scratch);
     /* The bytes that w takes as conv reads it, 0 where it wants it as it is. `to`, if not NULL, is given w in that layout, which depends on w's shape, the
        groups and nac_is_depthwise. */
     size_t (*conv_pack)(const nac_conv *s, const void *w, void *to);
     /* On rows of c numbers, all of the finish but the bias, if it finishes later; else nothing. */
-    void (*conv_finish)(int64_t rows, int64_t c, const nac_conv_finish *finish, void *y);
+    void (*conv_finish)(int64_t rows, int64_t c, const nac_ending *finish, void *y);
     /* conv, then max_pool of its results, where they are taken in strips: nac_pools_in_strips. The same to the bit. */
-    void (*conv_max_pool)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_conv_finish *finish, const nac_pool *pool, void *y,
+    void (*conv_max_pool)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_ending *finish, const nac_pool *pool, void *y,
                           int32_t *where, void *scratch);
     /* conv of p, then conv of s of its results, where nac_multiplies_in_strips; the first adds no `rest`. The same to the bit. Scratch is that of s. */
-    void (*conv_depthwise)(const nac_conv *p, const nac_conv *s, const void *x, const void *w, const void *packed, const nac_conv_finish *finish,
-                           const void *depthwise_w, const nac_conv_finish *depthwise_finish, void *y, void *scratch);
+    void (*conv_depthwise)(const nac_conv *p, const nac_conv *s, const void *x, const void *w, const void *packed, const nac_ending *finish,
+                           const void *depthwise_w, const nac_ending *depthwise_finish, void *y, void *scratch);
     void (*conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *dx, void *scratch);
     void (*conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *dw, void *scratch);
     size_t (*conv_scratch)(const nac_conv *s);

@@ -61,7 +61,7 @@ void NAC_K(lstm)(const nac_recurrent *s, const void *x, const void *wx, const vo
     const state_matrix by = in ? pack_both(in, wx, u, wh, 4 * u, packed) : pack_state_matrix(s, u, 4 * u, wh, 4 * u, packed);
     if (in == 0) {
         by_steps(s, s->in, false, x, x_by_steps);
-        NAC_K(gemm)(false, false, steps, 4 * u, s->in, 1, x_by_steps, s->in, wx, 4 * u, 0, gates, 4 * u, bias, false);
+        NAC_K(gemm)(false, false, steps, 4 * u, s->in, 1, x_by_steps, s->in, wx, 4 * u, 0, gates, 4 * u, &(nac_ending){.bias = bias});
     }
 
     const int     team = nac_team(step_work(s));
@@ -176,11 +176,11 @@ void NAC_K(lstm_grad)(const nac_recurrent *s, const void *x, const void *wx, con
 
     by_steps(s, s->in, false, x, x_by_steps);
     if (dx) {
-        NAC_K(gemm)(false, true, steps, s->in, 4 * u, 1, dz, 4 * u, wx, 4 * u, 0, dx_by_steps, s->in, NULL, false);
+        NAC_K(gemm)(false, true, steps, s->in, 4 * u, 1, dz, 4 * u, wx, 4 * u, 0, dx_by_steps, s->in, NULL);
         by_steps(s, s->in, true, dx_by_steps, dx);
     }
-    NAC_K(gemm)(true, false, s->in, 4 * u, steps, 1, x_by_steps, s->in, dz, 4 * u, 0, dwx, 4 * u, NULL, false);
-    NAC_K(gemm)(true, false, u, 4 * u, steps, 1, before, u, dz, 4 * u, 0, dwh, 4 * u, NULL, false);
+    NAC_K(gemm)(true, false, s->in, 4 * u, steps, 1, x_by_steps, s->in, dz, 4 * u, 0, dwx, 4 * u, NULL);
+    NAC_K(gemm)(true, false, u, 4 * u, steps, 1, before, u, dz, 4 * u, 0, dwh, 4 * u, NULL);
     if (dbias)
         sum_columns(steps, 4 * u, dz, dbias);
 }

@@ -74,7 +74,7 @@ static inline void times_state(int64_t rows, const real *const *from, const stat
     if (m->panels)
         multiply_rows(rows, from, m->k, m->n, m->panels, &(nac_finish){.alpha = 1, .beta = beta, .bias = bias}, to);
     else
-        NAC_K(gemm)(false, false, 1, m->n, m->k, 1, *from, m->k, m->matrix, m->ld, beta, *to, m->n, bias, false);
+        NAC_K(gemm)(false, false, 1, m->n, m->k, 1, *from, m->k, m->matrix, m->ld, beta, *to, m->n, &(nac_ending){.bias = bias});
 }
 
 static inline bool is_masked(const nac_recurrent *s, const uint8_t *mask, int64_t b, int64_t t)

@@ -204,10 +204,10 @@ NAC_INLINE nac_finish nac_finish_from(const nac_finish *f, int64_t j)
     return to;
 }
 
-/* What is said of results whose sums are complete. */
-NAC_INLINE nac_finish nac_finish_of(const nac_conv_finish *f, const real *y)
+/* What is said of results whose sums are complete; NULL: nothing. */
+NAC_INLINE nac_finish nac_finish_of(const nac_ending *f, const real *y)
 {
-    return (nac_finish){1, 0, f->bias, f->scale, f->shift, f->rest, y, f->relu, f->relu6};
+    return f ? (nac_finish){1, 0, f->bias, f->scale, f->shift, f->rest, y, f->relu, f->relu6} : (nac_finish){.alpha = 1};
 }
 
 /* len steps of k: a's numbers lie at a + step * astep + row, b's rows at b + step * bstep. */

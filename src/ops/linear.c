@@ -2,6 +2,8 @@
 #include <ctype.h>
 #include "ops/ops.h"
 
+static const nac_op nac_op_matmul;
+
 static bool infer(nac_infer *i)
 {
     const nac_matmul_attrs *t = i->attrs;
@@ -20,7 +22,8 @@ static bool infer(nac_infer *i)
     y.dim[y.rank - 2] = m;
     y.dim[y.rank - 1] = n;
     i->out[0] = y;
-    fits &= i->n_in == 2 || (i->in[2].rank == 1 && i->in[2].dim[0] == n && i->in[2].dtype == a->dtype);
+    for (int j = 2; j < i->n_in - t->end.added; j++)
+        fits &= i->in[j].rank == 1 && i->in[j].dim[0] == n && i->in[j].dtype == a->dtype;
     return fits || nac_fail(a->dtype == b->dtype ? NAC_E_SHAPE : NAC_E_TYPE, "matmul: %s%s x %s%s", nac_type_text(a, ta, sizeof ta), t->ta ? "'" : "",
                             nac_type_text(b, tb, sizeof tb), t->tb ? "'" : "");
 }
@@ -51,17 +54,19 @@ static void eval(const nac_eval *e)
     const nac_matmul_attrs *t = e->attrs;
     const nac_kernels *kernels = nac_kernels_for(e->in[0].type->dtype);
     const extents x = extents_of(e);
-    const void *a = e->in[0].data, *b = e->in[1].data, *bias = e->n_in > 2 ? e->in[2].data : NULL;
+    const nac_ending ending = nac_ending_of(&t->end, e);
+    const void *a = e->in[0].data, *b = e->in[1].data;
     const int64_t lda = t->ta ? x.m : x.k, ldb = t->tb ? x.k : x.n, stride_b = e->in[1].type->rank == 2 ? 0 : x.k * x.n;
     void *y = e->out[0].data;
-    if (nac_rounds(e) && x.batch == 1)
-        nac_kernels_bf16()->gemm(t->ta, t->tb, x.m, x.n, x.k, 1, a, lda, b, ldb, 0, y, x.n, bias, t->relu, e->scratch);
-    else if (nac_rounds(e))
+    if (nac_rounds(e) && x.batch == 1) {
+        nac_kernels_bf16()->gemm(t->ta, t->tb, x.m, x.n, x.k, 1, a, lda, b, ldb, 0, y, x.n, ending.bias, ending.relu && !nac_finishes_later(&ending), e->scratch);
+        kernels->conv_finish(x.m, x.n, &ending, y);
+    } else if (nac_rounds(e))
         nac_kernels_bf16()->gemm_batch(x.batch, t->ta, t->tb, x.m, x.n, x.k, a, x.m * x.k, b, stride_b, y);
     else if (e->packed)
-        kernels->gemm_packed(t->ta, x.m, x.n, x.k, a, lda, e->packed, y, bias, t->relu);
+        kernels->gemm_packed(t->ta, x.m, x.n, x.k, a, lda, e->packed, y, &ending);
     else if (x.batch == 1)
-        kernels->gemm(t->ta, t->tb, x.m, x.n, x.k, 1, a, lda, b, ldb, 0, y, x.n, bias, t->relu);
+        kernels->gemm(t->ta, t->tb, x.m, x.n, x.k, 1, a, lda, b, ldb, 0, y, x.n, &ending);
     else
         kernels->gemm_batch(x.batch, t->ta, t->tb, x.m, x.n, x.k, a, x.m * x.k, b, stride_b, y);
 }
@@ -107,16 +112,13 @@ static bool vjp(nac_vjp *v)
     return !v->need[1] || v->din[1];
 }
 
-/* A bias, then relu, where one gemm does it all. */
+/* Where one gemm does it all. */
 static bool absorb(void *attrs, int n_in, const nac_type *in, const nac_op *next, const nac_type *operand)
 {
     nac_matmul_attrs *t = attrs;
-    const nac_type *b = &in[1];
-    if (t->relu || !((b->rank == 2 && !t->ta) || batch_of(&in[0]) == 1))
-        return false;
-    if (next == &nac_op_add)
-        return n_in == 2 && operand->rank == 1 && operand->dtype == b->dtype && operand->dim[0] == b->dim[b->rank - (t->tb ? 2 : 1)];
-    return next == &nac_op_relu && (t->relu = 1);
+    nac_type y;
+    nac_infer all = {.op = &nac_op_matmul, .attrs = attrs, .n_in = 2, .in = in, .n_out = 1, .out = &y};
+    return ((in[1].rank == 2 && !t->ta) || batch_of(&in[0]) == 1) && infer(&all) && nac_end_takes(&t->end, n_in, next, operand, &y);
 }
 
 static double work(const nac_eval *e)
@@ -125,7 +127,7 @@ static double work(const nac_eval *e)
     return 2.0 * (double)nac_type_size(e->out[0].type) * (double)a->dim[a->rank - (((const nac_matmul_attrs *)e->attrs)->ta ? 2 : 1)];
 }
 
-/* in: a, b, and in compiled functions perhaps a bias */
+/* in: a, b, and in compiled functions what its end needs */
 static const nac_op nac_op_matmul = {.name = "matmul", .n_in = -1, .n_out = 1, .attrs_size = sizeof(nac_matmul_attrs), .infer = infer, .eval = eval, .vjp = vjp,
                                      .scratch = scratch, .absorb = absorb, .work = work, .pack = pack};
 

@@ -203,7 +203,7 @@ static bool conv_infer(nac_infer *i)
                             nac_dims_text(w->rank, w->dim, tw, sizeof tw), nac_dims_text(x->rank, x->dim, tx, sizeof tx));
     }
     y.dim[axes + 1] = a->depthwise ? w->dim[axes] * w->dim[axes + 1] : w->dim[axes + 1];
-    for (int k = 2; k < i->n_in - a->added; k++)
+    for (int k = 2; k < i->n_in - a->end.added; k++)
         if (i->in[k].rank != 1 || i->in[k].dim[0] != y.dim[axes + 1] || i->in[k].dtype != x->dtype)
             return nac_fail(NAC_E_SHAPE, "%s: bias %s does not fit kernel %s", i->op->name, nac_type_text(&i->in[k], tx, sizeof tx),
                             nac_type_text(w, tw, sizeof tw));
@@ -217,9 +217,11 @@ static bool conv_rounds(const nac_eval *e)
     return nac_rounds(e) && !((const nac_conv_attrs *)e->attrs)->depthwise;
 }
 
-static nac_conv_finish finish_of(const nac_conv_attrs *a, const nac_eval *e)
+/* ---- what a product does at its end ---- */
+
+nac_ending nac_ending_of(const nac_end_attrs *a, const nac_eval *e)
 {
-    nac_conv_finish f = {.relu = a->relu, .relu6 = a->relu6};
+    nac_ending f = {.relu = a->relu, .relu6 = a->relu6};
     int last = e->n_in;
     if (a->added)
         f.rest = e->in[--last].data;
@@ -231,11 +233,29 @@ static nac_conv_finish finish_of(const nac_conv_attrs *a, const nac_eval *e)
     return f;
 }
 
+/* A bias if there is none, scale and shift, what has y's shape, then relu: as far as that is their order. */
+bool nac_end_takes(nac_end_attrs *a, int n_in, const nac_op *next, const nac_type *operand, const nac_type *y)
+{
+    if (a->relu || a->relu6)
+        return false;
+    if (next == &nac_op_relu)
+        return (a->relu = 1);
+    if (next == &nac_op_relu6)
+        return (a->relu6 = 1);
+    if (a->added || operand->dtype != y->dtype)
+        return false;
+    if (next == &nac_op_scale_shift_last)
+        return !a->scaled && (a->scaled = 1);
+    if (operand->rank == 1)
+        return n_in == 2 && operand->dim[0] == y->dim[y->rank - 1];
+    return nac_type_equal(operand, y) && (a->added = 1);
+}
+
 static void conv_eval(const nac_eval *e)
 {
     const nac_conv_attrs *a = e->attrs;
     nac_conv s = conv_shape(a, e->in[0].type, e->in[1].type);
-    nac_conv_finish f = finish_of(a, e);
+    nac_ending f = nac_ending_of(&a->end, e);
     if (conv_rounds(e))
         nac_kernels_bf16()->conv(&s, e->in[0].data, e->in[1].data, &f, e->out[0].data, e->scratch);
     else
@@ -272,27 +292,15 @@ static double conv_work(const nac_eval *e)
     return work_of(e->out[0].type, e->in[1].type);
 }
 
-/* A bias if there is none, scale and shift, what has y's shape, then relu: as far as that is their order. */
 static bool conv_absorb(void *attrs, int n_in, const nac_type *in, const nac_op *next, const nac_type *operand)
 {
     nac_conv_attrs *a = attrs;
     nac_conv s = conv_shape(a, &in[0], &in[1]);
-    if (a->relu || a->relu6)
-        return false;
-    if (next == &nac_op_relu)
-        return (a->relu = 1);
-    if (next == &nac_op_relu6)
-        return (a->relu6 = 1);
-    if (a->added || operand->dtype != in[1].dtype)
-        return false;
-    if (next == &nac_op_scale_shift_last)
-        return !a->scaled && (a->scaled = 1);
-    if (operand->rank == 1)
-        return n_in == 2 && operand->dim[0] == s.c_out;
-    bool whole = operand->rank == in[0].rank && operand->dim[0] == s.n && operand->dim[a->axes + 1] == s.c_out;
+    nac_type y = in[0];
     for (int d = 0; d < a->axes; d++)
-        whole = whole && operand->dim[1 + d] == s.out[3 - a->axes + d];
-    return whole && (a->added = 1);
+        y.dim[1 + d] = s.out[3 - a->axes + d];
+    y.dim[a->axes + 1] = s.c_out;
+    return nac_end_takes(&a->end, n_in, next, operand, &y);
 }
 
 bool nac_conv_takes_pad(void *attrs, const nac_type *x, const nac_type *w, const nac_pad_attrs *pad)
@@ -714,7 +722,7 @@ static void conv_pool_eval(const nac_eval *e)
     const nac_conv_pool_attrs *a = e->attrs;
     nac_conv s = conv_shape(&a->conv, e->in[0].type, e->in[1].type);
     nac_pool p = pool_of_conv(&a->pool, &s, e->in[0].type);
-    nac_conv_finish f = finish_of(&a->conv, e);
+    nac_ending f = nac_ending_of(&a->conv.end, e);
     nac_kernels_for(e->in[0].type->dtype)->conv_max_pool(&s, e->in[0].data, e->in[1].data, e->packed, &f, &p, e->out[0].data,
                                                          e->n_out > 1 ? e->out[1].data : NULL, e->scratch);
 }
@@ -789,7 +797,7 @@ static void conv_pair_eval(const nac_eval *e)
     const nac_conv_pair_attrs *a = e->attrs;
     const nac_eval first = {.n_in = (int)a->n_in, .in = e->in}, second = {.n_in = e->n_in - (int)a->n_in + 1, .in = e->in + a->n_in - 1};
     const conv_pair p = pair_in(e);
-    nac_conv_finish f = finish_of(&a->product, &first), g = finish_of(&a->depthwise, &second);
+    nac_ending f = nac_ending_of(&a->product.end, &first), g = nac_ending_of(&a->depthwise.end, &second);
     nac_kernels_for(p.between.dtype)->conv_depthwise(&p.product, &p.depthwise, e->in[0].data, e->in[1].data, e->packed, &f, second.in[1].data, &g, e->out[0].data, e->scratch);
 }
 
@@ -817,7 +825,7 @@ static const nac_op nac_op_conv_depthwise = {.name = "conv_depthwise", .n_in = -
 
 const nac_op *nac_conv_takes_depthwise(const nac_conv_attrs *a, const nac_type *x, const nac_type *w, const nac_conv_attrs *next, const nac_type *next_w)
 {
-    if (a->axes != 2 || a->added)
+    if (a->axes != 2 || a->end.added)
         return NULL;
     const conv_pair p = pair_of(a, x, w, next, next_w);
     return nac_multiplies_in_strips(&p.product, &p.depthwise, nac_dtype_size(x->dtype)) ? &nac_op_conv_depthwise : NULL;

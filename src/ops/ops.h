@@ -60,10 +60,14 @@ typedef struct {
     int64_t axes, same, k[3], stride[3];
     int64_t in[3];                      /* of a gradient: x's extents */
 } nac_pool_attrs;
+/* What compiled functions let a product or a convolution do at its end: the last inputs are a bias, scale and shift, and what is added then. */
+typedef struct {
+    int64_t relu, relu6, scaled, added;
+} nac_end_attrs;
 /* Everything that the shape of x does not tell; channels stand last by then. */
 typedef struct {
     int64_t axes, groups, depthwise, same, causal;
-    int64_t relu, relu6, scaled, added; /* what compiled functions let it do at its end: the last inputs are scale and shift, and what is added then */
+    nac_end_attrs end;
     int64_t before[3], after[3];        /* zeros around x in addition, in compiled functions */
     int64_t stride[3], dilation[3];
     int64_t in[3];                      /* of a gradient with respect to x: x's extents */
@@ -88,7 +92,8 @@ typedef struct {
     int64_t causal;
 } nac_attention_attrs;
 typedef struct {
-    int32_t ta, tb, relu, unused;
+    int64_t ta, tb;
+    nac_end_attrs end;
 } nac_matmul_attrs;
 typedef struct {
     int64_t rows;
@@ -113,6 +118,9 @@ void nac_reduce_parts(const nac_op *op, nac_dtype dtype, int64_t rows, int64_t n
 bool nac_is_reduction(const nac_op *op);        /* sum, mean, max, min, prod, any, all: with nac_reduce_attrs, and of one number that number */
 
 /* Whether a convolution of x, as it is before that pad, can do without it; changes attrs so that it does. */
+nac_ending nac_ending_of(const nac_end_attrs *a, const nac_eval *e);
+/* May a product with n_in inputs and results of type y, which does that at its end, do `next` as well, which reads `operand`? Then it is noted. */
+bool nac_end_takes(nac_end_attrs *a, int n_in, const nac_op *next, const nac_type *operand, const nac_type *y);
 bool nac_conv_takes_pad(void *attrs, const nac_type *x, const nac_type *w, const nac_pad_attrs *pad);
 /* The op, with nac_conv_pool_attrs, that is a convolution of x and `next`, max pooling of its results, at once; NULL: there is none. */
 const nac_op *nac_conv_takes_pool(const nac_conv_attrs *a, const nac_type *x, const nac_type *w, const nac_op *next, const nac_pool_attrs *pool);

@@ -239,7 +239,7 @@ START_TEST(convolutions)
             float *want = made(size[what], false), *got = made(size[what], false);
             void  *a = aligned_alloc(64, (scratch[0][what] + 64) / 64 * 64), *b = aligned_alloc(64, (scratch[1][what] + 64) / 64 * 64);
             if (what == 0) {
-                const nac_conv_finish f = {.bias = bias, .scale = i % 2 ? bias : NULL, .shift = i % 2 ? bias : NULL, .relu = true};
+                const nac_ending f = {.bias = bias, .scale = i % 2 ? bias : NULL, .shift = i % 2 ? bias : NULL, .relu = true};
                 exact->conv(&s, x, w, NULL, &f, want, a);
                 k->conv(&s, x, w, &f, got, b);
             } else if (what == 1) {

@@ -112,7 +112,7 @@ static void same(array got, const double *want, double scale, const char *what)
 /* Products ---- */
 
 typedef struct {
-    bool    ta, tb, bias, relu;
+    bool    ta, tb, bias, scaled, added, relu, relu6;
     int64_t m, n, k, lda, ldb, ldc;
     double  alpha, beta;
 } gemm_case;
@@ -124,7 +124,8 @@ static void check_gemm(const nac_kernels *k, bool f64, const gemm_case *g)
     const int64_t b_size = b_rows && (g->tb ? g->k : g->n) ? (b_rows - 1) * g->ldb + (g->tb ? g->k : g->n) : 0;
     const int64_t c_size = g->m && g->n ? (g->m - 1) * g->ldc + g->n : 0;
     array         a = made_random(f64, a_size), b = made_random(f64, b_size), start = made_random(f64, c_size), bias = made_random(f64, g->n);
-    array         c = make(f64, c_size);
+    array         scale = made_random(f64, g->n), shift = made_random(f64, g->n), rest = made_random(f64, c_size), c = make(f64, c_size);
+    const nac_ending ending = {g->bias ? bias.p : NULL, g->scaled ? scale.p : NULL, shift.p, g->added ? rest.p : NULL, g->relu, g->relu6};
     double       *want = calloc((size_t)c_size + 1, sizeof *want);
     memcpy(want, start.d, (size_t)c_size * sizeof *want);
     for (int64_t i = 0; i < g->m; i++)
@@ -133,18 +134,19 @@ static void check_gemm(const nac_kernels *k, bool f64, const gemm_case *g)
             for (int64_t p = 0; p < g->k; p++)
                 sum += a.d[g->ta ? p * g->lda + i : i * g->lda + p] * b.d[g->tb ? j * g->ldb + p : p * g->ldb + j];
             double r = g->alpha * sum + g->beta * start.d[i * g->ldc + j] + (g->bias ? bias.d[j] : 0);
-            want[i * g->ldc + j] = g->relu && r < 0 ? 0 : r;
+            r = g->scaled ? r * scale.d[j] + shift.d[j] : r;
+            r += g->added ? rest.d[i * g->ldc + j] : 0;
+            want[i * g->ldc + j] = (g->relu || g->relu6) && r < 0 ? 0 : g->relu6 && r > 6 ? 6 : r;
         }
     const size_t bytes = (size_t)c_size * (f64 ? 8 : 4);
-    SAME_BITS(c, (memcpy(c.p, start.p, bytes), k->gemm(g->ta, g->tb, g->m, g->n, g->k, g->alpha, a.p, g->lda, b.p, g->ldb, g->beta, c.p, g->ldc,
-                                                      g->bias ? bias.p : NULL, g->relu)));
+    SAME_BITS(c, (memcpy(c.p, start.p, bytes), k->gemm(g->ta, g->tb, g->m, g->n, g->k, g->alpha, a.p, g->lda, b.p, g->ldb, g->beta, c.p, g->ldc, &ending)));
     same(c, want, 1 + sqrt((double)g->k), "gemm");
     if (g->beta == 0) {
         /* C's old contents do not count, not even where they are NaN. */
         for (int64_t i = 0; i < g->m; i++)
             for (int64_t j = 0; j < g->n; j++)
                 memset((char *)c.p + (i * g->ldc + j) * (f64 ? 8 : 4), 0xff, f64 ? 8 : 4);
-        k->gemm(g->ta, g->tb, g->m, g->n, g->k, g->alpha, a.p, g->lda, b.p, g->ldb, 0, c.p, g->ldc, g->bias ? bias.p : NULL, g->relu);
+        k->gemm(g->ta, g->tb, g->m, g->n, g->k, g->alpha, a.p, g->lda, b.p, g->ldb, 0, c.p, g->ldc, &ending);
         same(c, want, 1 + sqrt((double)g->k), "gemm over NaN");
     }
     const size_t packed_bytes = k->gemm_pack(g->tb, g->m, g->n, g->k, NULL, g->ldb, NULL);
@@ -152,13 +154,13 @@ static void check_gemm(const nac_kernels *k, bool f64, const gemm_case *g)
     if (packed_bytes && g->alpha == 1 && g->beta == 0 && g->ldc == g->n) {
         array packed = make(f64, (int64_t)packed_bytes / (f64 ? 8 : 4)), again = make(f64, c_size);
         k->gemm_pack(g->tb, g->m, g->n, g->k, b.p, g->ldb, packed.p);
-        SAME_BITS(again, k->gemm_packed(g->ta, g->m, g->n, g->k, a.p, g->lda, packed.p, again.p, g->bias ? bias.p : NULL, g->relu));
+        SAME_BITS(again, k->gemm_packed(g->ta, g->m, g->n, g->k, a.p, g->lda, packed.p, again.p, &ending));
         ck_assert_msg(memcmp(again.p, c.p, bytes) == 0, "gemm of packed panels differs: %d, %d, %lld, %lld, %lld", g->ta, g->tb, (long long)g->m, (long long)g->n,
                       (long long)g->k);
         drop(packed), drop(again);
     }
     free(want);
-    drop(a), drop(b), drop(start), drop(bias), drop(c);
+    drop(a), drop(b), drop(start), drop(bias), drop(scale), drop(shift), drop(rest), drop(c);
 }
 
 static int64_t pick_size(void)
@@ -178,7 +180,7 @@ START_TEST(products)
     TABLE(k, f64);
     seed = 1;
     for (int i = 0; i < 240; i++) {
-        gemm_case g = {.ta = i % 2, .tb = i / 2 % 2, .bias = pick(0, 1), .relu = pick(0, 1)};
+        gemm_case g = {.ta = i % 2, .tb = i / 2 % 2, .bias = pick(0, 1), .scaled = pick(0, 3) == 0, .added = pick(0, 2) == 0, .relu = pick(0, 1), .relu6 = pick(0, 3) == 0};
         g.m = pick_size();
         g.n = pick_size();
         g.k = pick_size();
@@ -272,7 +274,7 @@ static void walk_conv(const nac_conv *s, const double *a, const double *b, doubl
 }
 
 /* Pooling of y, the results of that convolution, by itself and at once with it. */
-static void check_conv_max_pool(const nac_kernels *k, const nac_conv *s, array x, array w, const nac_conv_finish *f, array y, void *scratch)
+static void check_conv_max_pool(const nac_kernels *k, const nac_conv *s, array x, array w, const nac_ending *f, array y, void *scratch)
 {
     nac_pool p = {.n = s->n, .in = {s->out[0], s->out[1], s->out[2]}, .c = s->c_out, .k = {1, 1, 1}, .out = {1, 1, 1}, .stride = {1, 1, 1}};
     for (int d = 1; d < 3; d++)
@@ -297,7 +299,7 @@ static void check_conv_max_pool(const nac_kernels *k, const nac_conv *s, array x
 }
 
 /* The same to the bit of weights that are laid out before. */
-static void check_packed(const nac_kernels *k, const nac_conv *s, array x, array w, const nac_conv_finish *f, array y, void *scratch)
+static void check_packed(const nac_kernels *k, const nac_conv *s, array x, array w, const nac_ending *f, array y, void *scratch)
 {
     const size_t bytes = k->conv_pack(s, w.p, NULL);
     if (!bytes)
@@ -321,7 +323,7 @@ static void check_conv(const nac_kernels *k, bool f64, const nac_conv *s, bool w
     double *want_y = calloc((size_t)y_size + 1, 8), *want_dx = calloc((size_t)x_size + 1, 8), *want_dw = calloc((size_t)w_size + 1, 8);
     void   *scratch = malloc(k->conv_scratch(s) + 1);
     const bool            scaled = pick(0, 1), added = pick(0, 1);
-    const nac_conv_finish f = {.bias = with_bias ? bias.p : NULL, .scale = scaled ? scale.p : NULL, .shift = scaled ? shift.p : NULL,
+    const nac_ending f = {.bias = with_bias ? bias.p : NULL, .scale = scaled ? scale.p : NULL, .shift = scaled ? shift.p : NULL,
                                .rest = added ? rest.p : NULL, .relu = relu, .relu6 = !relu && pick(0, 1)};
     SAME_BITS(y, k->conv(s, x.p, w.p, NULL, &f, y.p, scratch));
     check_conv_max_pool(k, s, x, w, &f, y, scratch);
@@ -438,10 +440,10 @@ START_TEST(common_convolutions)
 }
 END_TEST
 
-static nac_conv_finish pick_finish(array bias, array scale, array shift, array rest)
+static nac_ending pick_finish(array bias, array scale, array shift, array rest)
 {
     const bool scaled = pick(0, 1), relu = pick(0, 1);
-    return (nac_conv_finish){pick(0, 1) ? bias.p : NULL, scaled ? scale.p : NULL, scaled ? shift.p : NULL, pick(0, 1) ? rest.p : NULL, relu, !relu && pick(0, 1)};
+    return (nac_ending){pick(0, 1) ? bias.p : NULL, scaled ? scale.p : NULL, scaled ? shift.p : NULL, pick(0, 1) ? rest.p : NULL, relu, !relu && pick(0, 1)};
 }
 
 /* A product for each pixel and a depthwise convolution at once: the bits of one after the other. */
@@ -467,7 +469,7 @@ START_TEST(products_in_strips)
         array bias = made_random(f64, s.c_out), scale = made_random(f64, s.c_out), shift = made_random(f64, s.c_out), rest = made_random(f64, y_size);
         array between = make(f64, between_size), want = make(f64, y_size), y = make(f64, y_size);
         void *scratch = malloc(k->conv_scratch(&p) + k->conv_scratch(&s) + 1), *packed = malloc(k->conv_pack(&p, w.p, NULL) + 1);
-        nac_conv_finish first = pick_finish(bias, scale, shift, rest), second = pick_finish(bias, scale, shift, rest);
+        nac_ending first = pick_finish(bias, scale, shift, rest), second = pick_finish(bias, scale, shift, rest);
         first.rest = NULL;
         k->conv(&p, x.p, w.p, NULL, &first, between.p, scratch);
         k->conv(&s, between.p, dw.p, NULL, &second, want.p, scratch);
@@ -522,8 +524,8 @@ START_TEST(convolution_differences)
         void        *scratch = malloc(a + b + c + 1);
         k->conv_grad_x(&s, dy.p, w.p, dx.p, scratch);
         k->conv_grad_w(&s, dy.p, x.p, dw.p, scratch);
-        DIFFERENCES(x, dx, y, dy, k->conv(&s, x.p, w.p, NULL, &(nac_conv_finish){0}, y.p, scratch), "dx")
-        DIFFERENCES(w, dw, y, dy, k->conv(&s, x.p, w.p, NULL, &(nac_conv_finish){0}, y.p, scratch), "dw")
+        DIFFERENCES(x, dx, y, dy, k->conv(&s, x.p, w.p, NULL, &(nac_ending){0}, y.p, scratch), "dx")
+        DIFFERENCES(w, dw, y, dy, k->conv(&s, x.p, w.p, NULL, &(nac_ending){0}, y.p, scratch), "dw")
         free(scratch);
         drop(x), drop(w), drop(dy), drop(y), drop(dx), drop(dw);
     }

@@ -155,6 +155,8 @@ static nac_variable *bias, *heads;
 BODY(dense, nac_tensor *b = nac_value(bias); return nac_relu(nac_add(nac_matmul(X, Y), b)))
 BODY(dense_reversed, nac_tensor *b = nac_value(bias); return nac_relu(nac_add(b, nac_matmul_t(X, false, Y, true))))
 BODY(dense_kept, nac_tensor *b = nac_value(bias), *a = nac_matmul(X, Y); return nac_list(nac_add(a, b), a))
+BODY(dense_scaled, nac_tensor *b = nac_value(bias); return nac_relu6(nac_add(X, nac_scale_shift(nac_matmul(X, Y), b, b, 1))))
+BODY(dense_twice_added, nac_tensor *b = nac_value(bias); return nac_add(nac_add(nac_add(nac_matmul(X, Y), b), X), X))
 BODY(dense_of_heads, nac_tensor *b = nac_value(heads); return nac_add(nac_reshape(nac_matmul(X, Y), 3, 2, 4), b))
 BODY(many, nac_tensor *b = nac_value(bias), *a = nac_reshape(X, 3, 1, 8); return nac_add(nac_matmul(a, nac_broadcast_to(Y, NAC_SHAPE(3, 8, 8))), b))
 BODY(image, nac_tensor *b = nac_value(bias), *a = nac_reshape(X, 1, 3, 8, 1); return nac_relu(convolved(a, nac_reshape(Y, 2, 4, 1, 8), b)))
@@ -210,6 +212,9 @@ START_TEST(epilogues)
     becomes(dense_reversed, x, y, nac_pass_epilogue, "  %t3: float32 (3, 8) = matmul %i0 %i1 bias, relu\n  return %t3\n");
     becomes(dense_kept, x, y, nac_pass_epilogue,
             "  %t3: float32 (3, 8) = matmul %i0 %i1\n  %t4: float32 (3, 8) = add %t3 bias\n  return %t4 %t3\n");
+    becomes(dense_scaled, x, y, nac_pass_epilogue, "  %t3: float32 (3, 8) = matmul %i0 %i1 bias bias %i0, scale_shift, add, relu6\n  return %t3\n");
+    becomes(dense_twice_added, x, y, nac_pass_epilogue,
+            "  %t3: float32 (3, 8) = matmul %i0 %i1 bias %i0, add\n  %t4: float32 (3, 8) = add %t3 %i0\n  return %t4\n");
     becomes(dense_of_heads, x, y, nac_pass_epilogue,
             "  %t3: float32 (8,) = reshape heads\n  %t4: float32 (3, 8) = matmul %i0 %i1 %t3\n  %t5: float32 (3, 2, 4) = reshape %t4\n  return %t5\n");
     becomes(many, x, y, nac_pass_epilogue,
@@ -253,7 +258,7 @@ START_TEST(epilogues)
     ck_assert(nac_function_count(narrow, "conv_depthwise") == 1 && nac_function_count(narrow, "conv") == 0 && nac_function_count(narrow, "relu") == 1
               && nac_function_count(narrow, "relu6") == 1);
     ck_assert(nac_function_count(kept, "conv_depthwise") == 0 && nac_function_count(kept, "conv") == 2);
-    nac_function_body bodies[] = {dense,        dense_reversed, dense_kept,   dense_of_heads, many,         image,        image_bias,       scaled,       scaled_added,
+    nac_function_body bodies[] = {dense,        dense_reversed, dense_kept,   dense_scaled, dense_twice_added, dense_of_heads, many,         image,        image_bias,       scaled,       scaled_added,
                                   added_scaled, zeros_around,   ones_around,  one_tap,        same_around,  pooled_image, pooled_steps, pooled_gradient, pooled_and_kept,
                                   pooled_beyond, narrowed,      wide_and_kept};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
