@@ -12,7 +12,7 @@ typedef struct {
     size_t   offset;
 } patch;
 
-/* A step whose in[1] is of a variable that the program reads only. */
+/* A step whose in[1] is of a variable that the program reads only; one that is settled runs too seldom to be worth it. */
 typedef struct {
     int          step, variable;
     size_t       offset;
@@ -37,7 +37,7 @@ typedef struct arena {
     void        **variable_data;        /* what the variables' patches were resolved to */
     packed_step  *packed;
     int           n_packed;
-    settled_variable *settled;
+    settled_variable *settled;          /* each once */
     int           n_settled;
     bool          is_settled;           /* the results of settled nodes are those of the variables as they were seen */
     nac_tensor  **outputs;
@@ -118,7 +118,7 @@ static void find_packed(arena *a, const program *p, int i)
     const nac_graph_node *node = &p->graph.nodes[i];
     const nac_place *place = node->op->pack ? &p->plan.places[node->in[1]] : NULL;
     int layout;
-    if (place && place->kind == NAC_IN_VARIABLE && !is_updated(&p->graph, place->index) && node->op->pack(&a->steps[i], &layout, NULL))
+    if (place && place->kind == NAC_IN_VARIABLE && !p->plan.settled[i] && !is_updated(&p->graph, place->index) && node->op->pack(&a->steps[i], &layout, NULL))
         a->packed[a->n_packed++] = (packed_step){i, place->index, place->offset, 0, NULL};
 }
 

@@ -45,11 +45,11 @@ static bool is_merged(const nac_conv *s)
 }
 
 typedef struct {
-    const nac_conv        *s;
-    const real            *x, *packed, *zeros;
+    const nac_conv   *s;
+    const real       *x, *packed, *zeros;
     const nac_ending *finish;
-    int64_t                first;      /* pixel of the results with which y begins */
-    real                  *y;
+    int64_t           first;           /* pixel of the results with which y begins */
+    real             *y;
 } forward_job;
 
 static forward_job job_of(const nac_conv *s, const void *x, const real *packed, const real *zeros, const nac_ending *f, void *y)

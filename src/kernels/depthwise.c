@@ -269,12 +269,12 @@ void NAC_K(depthwise)(const nac_conv *s, const real *x, const real *packed, cons
 
 /* What a product makes of each pixel of x, then a convolution of each channel of that, some lines at a time. */
 typedef struct {
-    const nac_conv        *product;
+    const nac_conv   *product;
     const nac_ending *finish;
-    const real            *x, *w, *packed;
-    job                    depthwise;
-    real                  *y;
-    int64_t                parts;       /* of an image's results, by lines */
+    const real       *x, *w, *packed;
+    job               depthwise;
+    real             *y;
+    int64_t           parts;            /* of an image's results, by lines */
 } both_job;
 
 static void run_both(const both_job *q, int64_t part)

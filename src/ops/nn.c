@@ -132,6 +132,40 @@ nac_tensor *nac_sparse_softmax_crossentropy(nac_tensor *ids, nac_tensor *logits)
     return NAC_APPLY(&nac_op_xent, NULL, nac_cast(ids, NAC_INT64), logits);
 }
 
+/* ---- what a product does at its end ---- */
+
+nac_ending nac_ending_of(const nac_end_attrs *a, const nac_eval *e)
+{
+    nac_ending f = {.relu = a->relu, .relu6 = a->relu6};
+    int last = e->n_in;
+    if (a->added)
+        f.rest = e->in[--last].data;
+    if (a->scaled) {
+        f.shift = e->in[--last].data;
+        f.scale = e->in[--last].data;
+    }
+    f.bias = last > 2 ? e->in[2].data : NULL;
+    return f;
+}
+
+/* A bias if there is none, scale and shift, what has y's shape, then relu: as far as that is their order. */
+bool nac_end_takes(nac_end_attrs *a, int n_in, const nac_op *next, const nac_type *operand, const nac_type *y)
+{
+    if (a->relu || a->relu6)
+        return false;
+    if (next == &nac_op_relu)
+        return (a->relu = 1);
+    if (next == &nac_op_relu6)
+        return (a->relu6 = 1);
+    if (a->added || operand->dtype != y->dtype)
+        return false;
+    if (next == &nac_op_scale_shift_last)
+        return !a->scaled && (a->scaled = 1);
+    if (operand->rank == 1)
+        return n_in == 2 && operand->dim[0] == y->dim[y->rank - 1];
+    return nac_type_equal(operand, y) && (a->added = 1);
+}
+
 /* ---- convolution ---- */
 
 /* Three axes always: leading ones are 1. `k` holds the kernel's extents. */
@@ -215,40 +249,6 @@ static bool conv_infer(nac_infer *i)
 static bool conv_rounds(const nac_eval *e)
 {
     return nac_rounds(e) && !((const nac_conv_attrs *)e->attrs)->depthwise;
-}
-
-/* ---- what a product does at its end ---- */
-
-nac_ending nac_ending_of(const nac_end_attrs *a, const nac_eval *e)
-{
-    nac_ending f = {.relu = a->relu, .relu6 = a->relu6};
-    int last = e->n_in;
-    if (a->added)
-        f.rest = e->in[--last].data;
-    if (a->scaled) {
-        f.shift = e->in[--last].data;
-        f.scale = e->in[--last].data;
-    }
-    f.bias = last > 2 ? e->in[2].data : NULL;
-    return f;
-}
-
-/* A bias if there is none, scale and shift, what has y's shape, then relu: as far as that is their order. */
-bool nac_end_takes(nac_end_attrs *a, int n_in, const nac_op *next, const nac_type *operand, const nac_type *y)
-{
-    if (a->relu || a->relu6)
-        return false;
-    if (next == &nac_op_relu)
-        return (a->relu = 1);
-    if (next == &nac_op_relu6)
-        return (a->relu6 = 1);
-    if (a->added || operand->dtype != y->dtype)
-        return false;
-    if (next == &nac_op_scale_shift_last)
-        return !a->scaled && (a->scaled = 1);
-    if (operand->rank == 1)
-        return n_in == 2 && operand->dim[0] == y->dim[y->rank - 1];
-    return nac_type_equal(operand, y) && (a->added = 1);
 }
 
 static void conv_eval(const nac_eval *e)

@@ -117,10 +117,11 @@ void nac_reduce_to_parts(const nac_op *op, nac_dtype dtype, int64_t n, const voi
 void nac_reduce_parts(const nac_op *op, nac_dtype dtype, int64_t rows, int64_t n, const void *parts, void *y);
 bool nac_is_reduction(const nac_op *op);        /* sum, mean, max, min, prod, any, all: with nac_reduce_attrs, and of one number that number */
 
-/* Whether a convolution of x, as it is before that pad, can do without it; changes attrs so that it does. */
+/* What the kernel of a node with these attributes is told of its end. */
 nac_ending nac_ending_of(const nac_end_attrs *a, const nac_eval *e);
 /* May a product with n_in inputs and results of type y, which does that at its end, do `next` as well, which reads `operand`? Then it is noted. */
 bool nac_end_takes(nac_end_attrs *a, int n_in, const nac_op *next, const nac_type *operand, const nac_type *y);
+/* Whether a convolution of x, as it is before that pad, can do without it; changes attrs so that it does. */
 bool nac_conv_takes_pad(void *attrs, const nac_type *x, const nac_type *w, const nac_pad_attrs *pad);
 /* The op, with nac_conv_pool_attrs, that is a convolution of x and `next`, max pooling of its results, at once; NULL: there is none. */
 const nac_op *nac_conv_takes_pool(const nac_conv_attrs *a, const nac_type *x, const nac_type *w, const nac_op *next, const nac_pool_attrs *pool);
