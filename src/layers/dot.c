@@ -32,10 +32,11 @@ static bool build(nac_layer *self, int n_in, const nac_type *in)
                        nac_dims_text(in[0].rank, in[0].dim, x, sizeof x), b, nac_dims_text(in[1].rank, in[1].dim, y, sizeof y));
 }
 
+/* The bound stands before the root, so that the derivative of a vector of zeros is a number. */
 static nac_tensor *unit(nac_tensor *x, int axis)
 {
-    nac_tensor *inverse = nac_rsqrt(nac_sum(nac_square(x), .axis = axis, .keepdims = true));
-    return nac_multiply(x, nac_minimum(inverse, nac_scalar_of(nac_dtype_of(x), 1e7)));
+    nac_tensor *squares = nac_sum(nac_square(x), .axis = axis, .keepdims = true);
+    return nac_multiply(x, nac_rsqrt(nac_maximum(squares, nac_scalar_of(nac_dtype_of(x), 1e-14))));
 }
 
 /* An einsum of its own: a is the batch, z what is summed over. */

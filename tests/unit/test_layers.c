@@ -461,6 +461,22 @@ START_TEST(slopes_at_corners)
 }
 END_TEST
 
+/* What has no direction is as short as ever, and its slope is a number: that of the bound, 1 / epsilon. */
+START_TEST(a_vector_of_zeros_has_a_slope)
+{
+    nac_tensor *x = nac_zeros(NAC_FLOAT32, NAC_SHAPE(2, 3)), *other = ones(NAC_SHAPE(2, 3));
+    nac_layer *unit = nac_unit_normalization(), *dot = nac_dot_layer(1, .normalize = true);
+    nac_tape *tape = nac_tape_begin(false);
+    nac_tape_watch(tape, x);
+    nac_tensor *y = nac_add(nac_sum(nac_call(unit, x)), nac_sum(nac_call(dot, nac_list(x, other))));
+    ck_assert_double_eq(nac_item(y), 0);
+    nac_tensor *g = nac_tape_gradient(tape, y, x);
+    WORKS(g);
+    for (int64_t i = 0; i < nac_size_of(g); i++)
+        ck_assert_double_eq_tol(nac_item_at(g, i) / (1e12 + 1e7 / sqrt(3)), 1, 1e-6);
+}
+END_TEST
+
 START_TEST(an_activation_that_is_a_layer_has_weights)
 {
     nac_layer *l = nac_dense(3, .activation = nac_p_re_lu(.alpha_initializer = "ones"), .name = "d");
@@ -494,6 +510,7 @@ int main(void)
     tcase_add_test(tests, mistakes_are_told);
     tcase_add_test(tests, statistics_in_configs);
     tcase_add_test(tests, slopes_at_corners);
+    tcase_add_test(tests, a_vector_of_zeros_has_a_slope);
     tcase_add_test(tests, an_activation_that_is_a_layer_has_weights);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
