@@ -166,9 +166,10 @@ def run_case(make):
 
 
 def no_number(model, found):
-    """Did Keras meet a gradient that is no number? By PyTorch and JAX the direction of a zero vector has none; Nacre's is one, as TensorFlow's."""
+    """Did Keras meet a gradient that is no number? By PyTorch and JAX the direction of a zero vector has none; Nacre's is one, as TensorFlow's. PyTorch's
+    sign of it is 0: then only the optimizer's variables tell."""
     skipped = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) and float(keras.ops.convert_to_numpy(model.optimizer.dynamic_scale.value)) < model.optimizer.initial_scale
-    return skipped or not all(np.all(np.isfinite(value)) for name, value in found.items() if name.startswith("weight"))
+    return skipped or not all(np.all(np.isfinite(value)) for name, value in found.items() if name.startswith(("weight", "optimizer")))
 
 
 def exchange(name, model, x, y, how, more, noisy, strict):
