@@ -1,5 +1,6 @@
 /* Attention by blocks of queries and keys: no more than a block of scores exists at a time. */
 #include <stdalign.h>
+#include "kernels/functions.h"
 #include "kernels/vector.h"
 
 /* Queries and keys of a block of scores, and the numbers that a packed block of either may have. */

@@ -1,12 +1,26 @@
 /* Elementwise loops. */
-#include "kernels/real.h"
+#include "kernels/functions.h"
 
-#define MAP(expr)                                                                                                                    \
+#define MAP_EACH(simd, what)                                                                                                         \
     {                                                                                                                                \
-        _Pragma("omp simd") for (int64_t i = 0; i < n; i++)                                                                          \
+        _Pragma(simd) for (int64_t i = 0; i < n; i++)                                                                                \
         {                                                                                                                            \
-            real v = x[i];                                                                                                           \
-            y[i] = (real)(expr);                                                                                                     \
+            const real v = x[i];                                                                                                     \
+            what;                                                                                                                    \
+        }                                                                                                                            \
+    }
+#define MAP(expr)                                                                                                                    \
+    MAP_EACH("omp simd", y[i] = (real)(expr))                                                                                        \
+    break
+/* `fast` where all numbers are `within`, else the C library for those that are not: a result must not depend on its neighbours. */
+#define MAP_WITHIN(within, fast, exact)                                                                                              \
+    {                                                                                                                                \
+        int beyond = 0;                                                                                                              \
+        MAP_EACH("omp simd reduction(| : beyond)", beyond |= !(within))                                                              \
+        if (beyond) {                                                                                                                \
+            MAP_EACH("omp simd", y[i] = within ? fast : exact)                                                                       \
+        } else {                                                                                                                     \
+            MAP_EACH("omp simd", y[i] = fast)                                                                                        \
         }                                                                                                                            \
     }                                                                                                                                \
     break
@@ -25,20 +39,20 @@ static void unary_block(nac_unary_kind kind, int64_t n, const real *x, real *y)
     case NAC_EXPM1: MAP(fast_expm1(v));
     case NAC_LOG: MAP(fast_log(v));
     case NAC_LOG1P: MAP(fast_log1p(v));
-    case NAC_LOG2: MAP(R(log2)(v));
-    case NAC_LOG10: MAP(R(log10)(v));
-    case NAC_SIN: MAP(R(sin)(v));
-    case NAC_COS: MAP(R(cos)(v));
-    case NAC_TAN: MAP(R(tan)(v));
-    case NAC_ASIN: MAP(R(asin)(v));
-    case NAC_ACOS: MAP(R(acos)(v));
-    case NAC_ATAN: MAP(R(atan)(v));
-    case NAC_SINH: MAP(R(sinh)(v));
-    case NAC_COSH: MAP(R(cosh)(v));
+    case NAC_LOG2: MAP(fast_log2(v));
+    case NAC_LOG10: MAP(fast_log10(v));
+    case NAC_SIN: MAP_WITHIN(FEW_TURNS(v), fast_sin(v), R(sin)(v));
+    case NAC_COS: MAP_WITHIN(FEW_TURNS(v), fast_cos(v), R(cos)(v));
+    case NAC_TAN: MAP_WITHIN(FEW_TURNS(v), fast_tan(v), R(tan)(v));
+    case NAC_ASIN: MAP(fast_asin(v));
+    case NAC_ACOS: MAP(fast_acos(v));
+    case NAC_ATAN: MAP(fast_atan(v));
+    case NAC_SINH: MAP(fast_sinh(v));
+    case NAC_COSH: MAP(fast_cosh(v));
     case NAC_TANH: MAP(fast_tanh(v));
-    case NAC_ASINH: MAP(R(asinh)(v));
-    case NAC_ACOSH: MAP(R(acosh)(v));
-    case NAC_ATANH: MAP(R(atanh)(v));
+    case NAC_ASINH: MAP(fast_asinh(v));
+    case NAC_ACOSH: MAP(fast_acosh(v));
+    case NAC_ATANH: MAP(fast_atanh(v));
     case NAC_SIGMOID: MAP(fast_sigmoid(v));
     case NAC_LOG_SIGMOID: MAP(-fast_softplus(-v));
     case NAC_SOFTPLUS: MAP(fast_softplus(v));
@@ -71,40 +85,71 @@ void NAC_K(unary)(nac_unary_kind kind, int64_t n, const void *x, void *y)
         unary_block(kind, LENGTH(n, b), (const real *)x + b * NAC_BLOCK, (real *)y + b * NAC_BLOCK);
 }
 
-static inline real floor_mod(real p, real q)
-{
-    real r = R(fmod)(p, q);
-    return r != 0 && (r < 0) != (q < 0) ? r + q : r;
-}
-
-#define ZIP_ROW(A, B, expr)                                                                                                          \
+#define ZIP_ROW(A, B, simd, what)                                                                                                    \
     {                                                                                                                                \
-        _Pragma("omp simd") for (int64_t i = 0; i < w->n; i++)                                                                       \
+        _Pragma(simd) for (int64_t i = 0; i < w->n; i++)                                                                             \
         {                                                                                                                            \
             const real p = (A), q = (B);                                                                                             \
-            y[i] = (expr);                                                                                                           \
+            what;                                                                                                                    \
         }                                                                                                                            \
     }
-/* `first` may do a row and end with else. */
-#define ZIP_UNLESS(first, expr)                                                                                                      \
+#define ZIP_EACH(simd, what)                                                                                                         \
+    if (!w->step[0])                                                                                                                 \
+        ZIP_ROW(one_a, b[i], simd, what)                                                                                             \
+    else if (!w->step[1])                                                                                                            \
+        ZIP_ROW(a[i], one_b, simd, what)                                                                                             \
+    else                                                                                                                             \
+        ZIP_ROW(a[i], b[i], simd, what)
+#define ZIP(expr)                                                                                                                    \
     for (int64_t r = 0; r < w->rows; r++, a += w->row[0], b += w->row[1], y += w->n) {                                               \
         const real one_a = *a, one_b = *b;                                                                                           \
-        first if (!w->step[0])                                                                                                       \
-            ZIP_ROW(one_a, b[i], expr)                                                                                               \
-        else if (!w->step[1])                                                                                                        \
-            ZIP_ROW(a[i], one_b, expr)                                                                                               \
-        else                                                                                                                         \
-            ZIP_ROW(a[i], b[i], expr)                                                                                                \
+        ZIP_EACH("omp simd", y[i] = (expr))                                                                                          \
     }                                                                                                                                \
     break
-#define ZIP(expr) ZIP_UNLESS(, expr)
+/* As MAP_WITHIN, for the rows that are not `done`. */
+#define ZIP_WITHIN(done, within, fast, exact)                                                                                        \
+    for (int64_t r = 0; r < w->rows; r++, a += w->row[0], b += w->row[1], y += w->n) {                                               \
+        const real one_a = *a, one_b = *b;                                                                                           \
+        int beyond = 0;                                                                                                              \
+        if (done)                                                                                                                    \
+            continue;                                                                                                                \
+        ZIP_EACH("omp simd reduction(| : beyond)", beyond |= !(within))                                                              \
+        if (beyond) {                                                                                                                \
+            ZIP_EACH("omp simd", y[i] = within ? fast : exact)                                                                       \
+        } else {                                                                                                                     \
+            ZIP_EACH("omp simd", y[i] = fast)                                                                                        \
+        }                                                                                                                            \
+    }                                                                                                                                \
+    break
 
-/* Powers of 1/2, which of -0 and -inf are not roots. */
-static void roots(int64_t n, const real *x, real *y)
+/* The powers that are products, and 1/2, which of -0 and -inf is no root. */
+NAC_INLINE real power_of(real x, real exponent, real otherwise)
 {
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        y[i] = x[i] == 0 || x[i] == -(real)INFINITY ? x[i] * x[i] : R(sqrt)(x[i]);
+    real square = x * x, root = x == 0 || x == -(real)INFINITY ? square : R(sqrt)(x), y = exponent == (real)0.5 ? root : otherwise;
+    y = exponent == 3 ? square * x : y;
+    return exponent == 2 ? square : y;
+}
+
+static bool plain_powers(int64_t n, const real *x, real exponent, real *y)
+{
+    const bool plain = exponent == 2 || exponent == 3 || exponent == (real)0.5;
+    if (exponent == 2)
+        MAP_EACH("omp simd", y[i] = power_of(v, 2, v))
+    else if (exponent == 3)
+        MAP_EACH("omp simd", y[i] = power_of(v, 3, v))
+    else if (plain)
+        MAP_EACH("omp simd", y[i] = power_of(v, (real)0.5, v))
+    return plain;
+}
+
+static inline real floor_mod(real rest, real q)
+{
+    return rest != 0 && (rest < 0) != (q < 0) ? rest + q : rest;
+}
+
+static inline real floor_quotient(real p, real q, real mod)
+{
+    return R(floor)((p - mod) / q + (real)0.5);
 }
 
 void NAC_K(binary)(nac_binary_kind kind, const nac_walk *w, const void *a_, const void *b_, void *y_)
@@ -116,13 +161,14 @@ void NAC_K(binary)(nac_binary_kind kind, const nac_walk *w, const void *a_, cons
     case NAC_SUB: ZIP(p - q);
     case NAC_MUL: ZIP(p *q);
     case NAC_DIV: ZIP(p / q);
-    case NAC_FLOOR_DIV: ZIP(R(floor)((p - floor_mod(p, q)) / q + (real)0.5));
-    case NAC_MOD: ZIP(floor_mod(p, q));
+    case NAC_FLOOR_DIV:
+        ZIP_WITHIN(false, SMALL_QUOTIENT(p, q), floor_quotient(p, q, floor_mod(fast_fmod(p, q), q)), floor_quotient(p, q, floor_mod(R(fmod)(p, q), q)));
+    case NAC_MOD: ZIP_WITHIN(false, SMALL_QUOTIENT(p, q), floor_mod(fast_fmod(p, q), q), floor_mod(R(fmod)(p, q), q));
     case NAC_POW:
-        ZIP_UNLESS(if (!w->step[1] && one_b == (real)0.5) roots(w->n, a, y); else, q == 2 ? p * p : R(pow)(p, q));
+        ZIP_WITHIN(!w->step[1] && plain_powers(w->n, a, one_b, y), PLAIN_POWER(p, q), power_of(p, q, fast_pow(p, q)), power_of(p, q, R(pow)(p, q)));
     case NAC_MAX: ZIP(p > q || p != p ? p : q);
     case NAC_MIN: ZIP(p < q || p != p ? p : q);
-    case NAC_ATAN2: ZIP(R(atan2)(p, q));
+    case NAC_ATAN2: ZIP(fast_atan2(p, q));
     case NAC_RELU_GRAD: ZIP(q > 0 ? p : 0);
     case NAC_RELU6_GRAD: ZIP(q > 0 && q < 6 ? p : 0);
     case NAC_SIGMOID_GRAD: ZIP(p *q * (1 - q));

@@ -1,4 +1,5 @@
 /* Softmax and the normalizations: a few passes over each row while it is in cache. */
+#include "kernels/functions.h"
 #include "kernels/vector.h"
 
 /* Of a row in which some are no numbers, one of them or the largest of others. */

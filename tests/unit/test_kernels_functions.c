@@ -1,5 +1,5 @@
 /* The vectorised functions of float against the C library's of double, for every instruction set of this machine: no error is larger than
-   src/kernels/real.h and vector.h say. Softmax, axes that change places, steps of Adam. Normal numbers, which every one draws alike. */
+   src/kernels/functions.h and vector.h say. Softmax, axes that change places, steps of Adam. Normal numbers, which every one draws alike. */
 #include <check.h>
 #include <float.h>
 #include <math.h>
@@ -32,6 +32,13 @@ static const struct {
     {"log", NAC_LOG, log, 0, FLT_MAX, 1},       {"log1p", NAC_LOG1P, log1p, -0.9999, 1e30, 2},
     {"tanh", NAC_TANH, tanh, -12, 12, 6},       {"erf", NAC_ERF, erf, -5, 5, 6},
     {"sigmoid", NAC_SIGMOID, sigmoid, -80, 80, 3}, {"softplus", NAC_SOFTPLUS, softplus, -80, 80, 2},
+    {"log2", NAC_LOG2, log2, 0, FLT_MAX, 2},    {"log10", NAC_LOG10, log10, 0, FLT_MAX, 2},
+    {"sin", NAC_SIN, sin, -100, 100, 2},        {"cos", NAC_COS, cos, -100, 100, 2},         {"tan", NAC_TAN, tan, -100, 100, 4},
+    {"sin", NAC_SIN, sin, -1e6, 1e6, 2},        {"cos", NAC_COS, cos, -1e6, 1e6, 2},         {"tan", NAC_TAN, tan, -1e6, 1e6, 4},
+    {"sin", NAC_SIN, sin, -1e7, 1e30, 2},       {"cos", NAC_COS, cos, -1e7, 1e30, 2},        {"tan", NAC_TAN, tan, -1e7, 1e30, 4},
+    {"arcsin", NAC_ASIN, asin, -1, 1, 3},       {"arccos", NAC_ACOS, acos, -1, 1, 2},        {"arctan", NAC_ATAN, atan, -20, FLT_MAX, 3},
+    {"sinh", NAC_SINH, sinh, -91, 91, 3},       {"cosh", NAC_COSH, cosh, -91, 91, 2},
+    {"arcsinh", NAC_ASINH, asinh, -20, FLT_MAX, 4}, {"arccosh", NAC_ACOSH, acosh, -2, FLT_MAX, 4}, {"arctanh", NAC_ATANH, atanh, -1.1, 1.1, 4},
 };
 
 /* In units of the last place that a float near the exact number has, or one near `least` where that is larger. */
@@ -102,17 +109,66 @@ START_TEST(gates)
 }
 END_TEST
 
-START_TEST(powers)
+static double floor_mod(double p, double q)
+{
+    const double rest = fmod(p, q);
+    return rest != 0 && (rest < 0) != (q < 0) ? (float)(rest + q) : rest;
+}
+
+static const float odd[] = {0, -0.0f, 1, -1, 2, -2, 0.5f, 3, -3, 2.5f, 1e-30f, -1e-30f, 3e38f, 1e-42f, INFINITY, -INFINITY, NAN, 16777216, 7, 0.1f};
+enum { ODD = sizeof odd / sizeof *odd, PAIRS = 1 << 18 };
+
+/* Pairs of all odd numbers, then of two to the powers -20 to 20, either sign and some whole: as two arrays, with one number beside many, and in rows. */
+START_TEST(pairs)
+{
+    static const struct {
+        const char     *name;
+        nac_binary_kind kind;
+        double (*exact)(double, double);
+        double ulp;
+    } binaries[] = {{"power", NAC_POW, pow, 2}, {"mod", NAC_MOD, floor_mod, 0}, {"arctan2", NAC_ATAN2, atan2, 3}};
+    const nac_kernels *kernels = nac_kernels_get(isas[_i], false);
+    static float a[PAIRS], b[PAIRS], y[PAIRS], one[PAIRS];
+    uint32_t state = 1;
+    for (int i = 0; i < PAIRS; i++) {
+        float *to[] = {a + i, b + i};
+        for (int k = 0; k < 2; k++) {
+            state = state * 1664525u + 1013904223u;
+            float size = ldexpf((float)(state >> 8) / 16777216, (int)(state % 41) - 20);
+            *to[k] = (state >> 5 & 1 ? -1.0f : 1.0f) * (state >> 6 & 1 ? ceilf(size) : size);
+        }
+        if (i < ODD * ODD)
+            a[i] = odd[i / ODD], b[i] = odd[i % ODD];
+    }
+    for (size_t f = 0; kernels && f < sizeof binaries / sizeof *binaries; f++) {
+        kernels->binary(binaries[f].kind, &(nac_walk){1, PAIRS, {1, 1}, {0}}, a, b, y);
+        for (int i = 0; i < PAIRS; i++) {
+            const double exact = binaries[f].exact(a[i], b[i]), error = error_of(y[i], exact, 0);
+            ck_assert_msg(error <= binaries[f].ulp && (y[i] != 0 || binaries[f].kind == NAC_MOD || !signbit(y[i]) == !signbit(exact)),
+                          "%s: %s(%.9g, %.9g) is %.9g, %.9g in double", isas[_i], binaries[f].name, a[i], b[i], y[i], exact);
+        }
+        kernels->binary(binaries[f].kind, &(nac_walk){PAIRS / 8, 8, {1, 1}, {8, 8}}, a, b, one);        /* whoever its neighbours are */
+        ck_assert_int_eq(memcmp(one, y, sizeof y), 0);
+        for (int i = 0; i < PAIRS; i += i < ODD * ODD ? 1 : 97) {
+            kernels->binary(binaries[f].kind, &(nac_walk){1, 1, {1, 0}, {0}}, a + i, b + i, one);
+            kernels->binary(binaries[f].kind, &(nac_walk){1, 1, {0, 1}, {0}}, a + i, b + i, one + 1);
+            ck_assert(memcmp(one, y + i, sizeof *y) == 0 && memcmp(one + 1, y + i, sizeof *y) == 0);
+        }
+    }
+}
+END_TEST
+
+/* Squares, cubes and roots are to the bit what a product or a root is. */
+START_TEST(plain_powers)
 {
     const nac_kernels *kernels = nac_kernels_get(isas[_i], false);
-    const float x[] = {0, -0.0f, 1, 2, -1, 1e-30f, 3e38f, INFINITY, -INFINITY, NAN, 0.25f}, exponents[] = {0.5f, 2, -0.5f, 3};
-    enum { N = sizeof x / sizeof *x };
-    float y[N];
-    for (int e = 0; kernels && e < 4; e++) {
-        kernels->binary(NAC_POW, &(nac_walk){1, N, {1, 0}, {0}}, x, exponents + e, y);
-        for (int i = 0; i < N; i++) {
-            const float exact = powf(x[i], exponents[e]);
-            ck_assert_msg(isnan(exact) ? isnan(y[i]) : y[i] == exact && signbit(y[i]) == signbit(exact), "%s: %g to %g is %g", isas[_i], x[i], exponents[e], y[i]);
+    float y[ODD];
+    for (int e = 0; kernels && e < 3; e++) {
+        const float exponents[] = {0.5f, 2, 3};
+        kernels->binary(NAC_POW, &(nac_walk){1, ODD, {1, 0}, {0}}, odd, exponents + e, y);
+        for (int i = 0; i < ODD; i++) {
+            const float x = odd[i], exact = e == 1 ? x * x : e == 2 ? x * x * x : x == 0 ? 0 : x == -INFINITY ? INFINITY : sqrtf(x);
+            ck_assert_msg(isnan(exact) ? isnan(y[i]) : y[i] == exact && signbit(y[i]) == signbit(exact), "%s: %g to %g is %g", isas[_i], x, exponents[e], y[i]);
         }
     }
 }
@@ -261,7 +317,8 @@ int main(void)
     tcase_set_timeout(tests, 300);
     tcase_add_loop_test(tests, elementwise, 0, 3);
     tcase_add_loop_test(tests, gates, 0, 3);
-    tcase_add_loop_test(tests, powers, 0, 3);
+    tcase_add_loop_test(tests, pairs, 0, 3);
+    tcase_add_loop_test(tests, plain_powers, 0, 3);
     tcase_add_loop_test(tests, softmax_rows, 0, 3);
     tcase_add_test(tests, axes_that_change_places);
     tcase_add_loop_test(tests, adam_quotients, 0, 3);
