@@ -275,24 +275,12 @@ int64_t nac_batches_count(const nac_batches *b)
     return (b->data->size + b->batch_size - 1) / b->batch_size;
 }
 
-/* Fisher and Yates, from a stream of (seed, epoch) alone. */
+/* Of (seed, epoch) alone. */
 static bool draw_order(nac_batches *b, uint64_t seed, uint64_t epoch)
 {
-    int64_t n = b->data->size;
-    uint32_t *bits = nac_malloc((size_t)(2 * n) * sizeof *bits);
-    if (!bits || (!b->order && !(b->order = nac_malloc((size_t)n * sizeof *b->order)))) {
-        nac_free(bits);
+    if (!b->order && !(b->order = nac_malloc((size_t)b->data->size * sizeof *b->order)))
         return false;
-    }
-    nac_random_bits(seed, epoch, 2 * n, bits);
-    for (int64_t i = 0; i < n; i++)
-        b->order[i] = i;
-    for (int64_t i = n - 1; i > 0; i--) {
-        int64_t k = (int64_t)(((uint64_t)bits[2 * i] << 32 | bits[2 * i + 1]) % (uint64_t)(i + 1)), t = b->order[i];
-        b->order[i] = b->order[k];
-        b->order[k] = t;
-    }
-    nac_free(bits);
+    nac_random_order(seed, epoch, b->data->size, b->order);
     return true;
 }
 

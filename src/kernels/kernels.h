@@ -291,7 +291,7 @@ void nac_gather(int64_t count, size_t bytes, int64_t limit, const int64_t *ids, 
 
 /* Counter-based random numbers (Philox 4x32-10): element i of stream (key, counter) is the same on every machine, for every number of
    threads and instruction set. Floats in [0, 1) have 24 random bits, doubles 53. */
-void nac_random_bits(uint64_t key, uint64_t counter, int64_t n, uint32_t *y);
+void nac_random_order(uint64_t key, uint64_t counter, int64_t n, int64_t *y);        /* 0 .. n - 1, by Fisher and Yates */
 void nac_random_uniform_f32(uint64_t key, uint64_t counter, int64_t n, float lo, float hi, float *y);
 void nac_random_uniform_f64(uint64_t key, uint64_t counter, int64_t n, double lo, double hi, double *y);
 void nac_random_normal_f32(uint64_t key, uint64_t counter, int64_t n, float mean, float stddev, float *y);

@@ -43,9 +43,22 @@ static double unit_f64(uint32_t a, uint32_t b)
         }                                                                                                                            \
     }
 
-void nac_random_bits(uint64_t key, uint64_t counter, int64_t n, uint32_t *y)
+void nac_random_order(uint64_t key, uint64_t counter, int64_t n, int64_t *y)
 {
-    FOR_BITS(n, y[i] = bits)
+    const nac_kernels *kernels = nac_kernels_f32();
+    uint32_t r[NAC_PHILOX];
+    int64_t drawn = -1;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = i;
+    for (int64_t i = n - 1; i > 0; i--) {
+        const int64_t block = 2 * i / NAC_PHILOX, word = 2 * i % NAC_PHILOX;
+        if (block != drawn)
+            kernels->philox(key, counter, (uint64_t)(block * LANES), r);
+        drawn = block;
+        const int64_t k = (int64_t)(((uint64_t)r[word] << 32 | r[word + 1]) % (uint64_t)(i + 1)), t = y[i];
+        y[i] = y[k];
+        y[k] = t;
+    }
 }
 
 void nac_random_uniform_f32(uint64_t key, uint64_t counter, int64_t n, float lo, float hi, float *y)

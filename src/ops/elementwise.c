@@ -749,14 +749,15 @@ static bool cast_infer(nac_infer *i)
     case NAC_BOOL: for (int64_t i = 0; i < n; i++) ((uint8_t *)y)[i] = ((const S *)x)[i] != 0; break;                                \
     }
 #define CAST_LOOP(S, T)                                                                                                              \
-    for (int64_t i = 0; i < n; i++)                                                                                                  \
-        ((T *)y)[i] = (T)((const S *)x)[i];
+    _Pragma("omp simd") for (int64_t i = 0; i < n; i++) ((T *)y)[i] = (T)((const S *)x)[i];
 
-/* A float outside the integer's range has no value in C: it becomes the nearest bound, NaN 0. */
+/* A float outside the integer's range has no value in C: it becomes the nearest bound, NaN 0. Nothing to branch on. */
 #define CAST_CLAMPED(S, T, lo, hi)                                                                                                   \
-    for (int64_t i = 0; i < n; i++) {                                                                                                \
-        S v = ((const S *)x)[i];                                                                                                     \
-        ((T *)y)[i] = isnan(v) ? 0 : v <= (S)(lo) ? (T)(lo) : v >= (S)(hi) ? (T)(hi) : (T)v;                                         \
+    _Pragma("omp simd") for (int64_t i = 0; i < n; i++)                                                                              \
+    {                                                                                                                                \
+        const S v = ((const S *)x)[i], inner = v > (S)(lo) && v < (S)(hi) ? v : 0;                                                   \
+        const T from_below = v <= (S)(lo) ? (T)(lo) : (T)inner;                                                                      \
+        ((T *)y)[i] = v >= (S)(hi) ? (T)(hi) : from_below;                                                                           \
     }
 #define CAST_FLOAT(S)                                                                                                                \
     switch (to) {                                                                                                                    \

@@ -154,12 +154,23 @@ static bool along_infer(nac_infer *i)
     return along_fits(i->op, &i->in[0], &i->in[1], (int)((const nac_axis_attrs *)i->attrs)->axis);
 }
 
-/* Where element `id` of row (o, i) lies among n; -1 outside. */
-static int64_t along_at(int64_t id, int64_t n, int64_t o, int64_t inner, int64_t i)
+/* Where the element of `id` lies, or goes, among n of part (o, i); -1 outside. */
+static inline int64_t along_at(int64_t id, int64_t n, int64_t o, int64_t inner, int64_t i)
 {
     id += id < 0 ? n : 0;
     return id < 0 || id >= n ? -1 : (o * n + id) * inner + i;
 }
+
+/* `call` for each of the ids, r, of part (o, i) */
+#define ALONG(call)                                                                                                                  \
+    for (int64_t o = 0, r = 0; o < outer; o++)                                                                                       \
+        for (int64_t j = 0; j < k; j++)                                                                                              \
+            for (int64_t i = 0; i < inner; i++, r++) {                                                                               \
+                const int64_t at = along_at(ids[r], n, o, inner, i);                                                                 \
+                call;                                                                                                                \
+            }
+#define TAKE_ALONG(T) ALONG(((T *)e->out[0].data)[r] = at < 0 ? 0 : ((const T *)e->in[0].data)[at])
+#define SUM_ALONG(T) ALONG(if (at >= 0)((T *)e->out[0].data)[at] += ((const T *)e->in[0].data)[r])
 
 static void along_extents(const nac_type *ids, int64_t axis, int64_t *outer, int64_t *inner)
 {
@@ -173,15 +184,17 @@ static void along_eval(const nac_eval *e)
 {
     int64_t axis = ((const nac_axis_attrs *)e->attrs)->axis, outer, inner, n = e->in[0].type->dim[axis], k = e->in[1].type->dim[axis];
     const int64_t *ids = e->in[1].data;
-    size_t size = nac_dtype_size(e->in[0].type->dtype);
     along_extents(e->in[1].type, axis, &outer, &inner);
-    for (int64_t r = 0; r < outer * k * inner; r++) {
-        int64_t from = along_at(ids[r], n, r / inner / k, inner, r % inner);
-        char *to = (char *)e->out[0].data + (size_t)r * size;
-        if (from < 0)
-            memset(to, 0, size);
-        else
-            memcpy(to, (const char *)e->in[0].data + (size_t)from * size, size);
+    switch (nac_dtype_size(e->in[0].type->dtype)) {
+    case 1:
+        TAKE_ALONG(uint8_t)
+        break;
+    case 4:
+        TAKE_ALONG(uint32_t)
+        break;
+    default:
+        TAKE_ALONG(uint64_t)
+        break;
     }
 }
 
@@ -198,13 +211,10 @@ static void along_sum_eval(const nac_eval *e)
     const int64_t *ids = e->in[1].data;
     along_extents(e->in[1].type, axis, &outer, &inner);
     memset(e->out[0].data, 0, nac_type_bytes(e->out[0].type));
-    for (int64_t r = 0; r < outer * k * inner; r++) {
-        int64_t to = along_at(ids[r], n, r / inner / k, inner, r % inner);
-        if (to >= 0 && e->out[0].type->dtype == NAC_FLOAT32)
-            ((float *)e->out[0].data)[to] += ((const float *)e->in[0].data)[r];
-        else if (to >= 0)
-            ((double *)e->out[0].data)[to] += ((const double *)e->in[0].data)[r];
-    }
+    if (e->out[0].type->dtype == NAC_FLOAT32)
+        SUM_ALONG(float)
+    else
+        SUM_ALONG(double)
 }
 
 static bool along_vjp(nac_vjp *v);

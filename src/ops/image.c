@@ -33,19 +33,22 @@ static double weight_at(int64_t interpolation, double x)
     }
 }
 
-#define ADD_SCALED(T)                                                                                                                \
+#define SCALED(T)                                                                                                                    \
     {                                                                                                                                \
         const T *restrict x = (const T *)from + i, v = (T)w;                                                                         \
         T *restrict y = (T *)to + j;                                                                                                 \
-        _Pragma("omp simd") for (int64_t k = 0; k < n; k++) y[k] += v * x[k];                                                        \
+        if (adds)                                                                                                                    \
+            _Pragma("omp simd") for (int64_t k = 0; k < n; k++) y[k] += v * x[k];                                                    \
+        else                                                                                                                         \
+            _Pragma("omp simd") for (int64_t k = 0; k < n; k++) y[k] = v * x[k];                                                     \
     }
 
-static void add_scaled(nac_dtype dtype, int64_t n, double w, const void *from, int64_t i, void *to, int64_t j)
+static void scaled(nac_dtype dtype, bool adds, int64_t n, double w, const void *from, int64_t i, void *to, int64_t j)
 {
     if (dtype == NAC_FLOAT64)
-        ADD_SCALED(double)
+        SCALED(double)
     else
-        ADD_SCALED(float)
+        SCALED(float)
 }
 
 /* The old cells that a new one is made of, `first` and those after it, and what of each. */
@@ -90,12 +93,13 @@ static void resize_part(const resizing *r, int64_t b)
 {
     const nac_arg *x = &r->e->in[0], *y = &r->e->out[0];
     const size_t size = (size_t)((r->back ? r->n : r->m) * r->inner) * nac_dtype_size(y->type->dtype);
-    memset((char *)y->data + (size_t)b * size, 0, size);
+    if (r->back)
+        memset((char *)y->data + (size_t)b * size, 0, size);
     for (int64_t o = 0; o < r->m; o++) {
         const cell *c = (const cell *)((const char *)r->e->scratch + o * r->bytes);
         for (int64_t i = 0; i < c->count; i++) {
             int64_t old = (b * r->n + c->first + i) * r->inner, new = (b * r->m + o) * r->inner;
-            add_scaled(x->type->dtype, r->inner, c->weight[i], x->data, r->back ? new : old, y->data, r->back ? old : new);
+            scaled(x->type->dtype, r->back || i, r->inner, c->weight[i], x->data, r->back ? new : old, y->data, r->back ? old : new);
         }
     }
 }

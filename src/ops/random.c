@@ -147,19 +147,10 @@ static bool permutation_infer(nac_infer *i)
     return true;
 }
 
-static void permutation_eval(const nac_eval *e)     /* Fisher and Yates */
+static void permutation_eval(const nac_eval *e)
 {
     const int64_t *seed = e->in[0].data;
-    int64_t n = e->out[0].type->dim[0], *y = e->out[0].data;
-    for (int64_t i = 0; i < n; i++)
-        y[i] = i;
-    for (int64_t i = n - 1; i > 0; i--) {
-        uint32_t r[2];
-        nac_random_bits((uint64_t)seed[0] ^ (uint64_t)i << 20, (uint64_t)seed[1], 2, r);
-        int64_t k = (int64_t)((((uint64_t)r[0] << 32 | r[1]) >> 1) % (uint64_t)(i + 1)), t = y[i];
-        y[i] = y[k];
-        y[k] = t;
-    }
+    nac_random_order((uint64_t)seed[0], (uint64_t)seed[1], e->out[0].type->dim[0], e->out[0].data);
 }
 
 static const nac_op nac_op_permutation = {.name = "random_permutation", .n_in = 1, .n_out = 1, .attrs_size = sizeof(permutation_attrs),

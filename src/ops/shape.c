@@ -266,11 +266,15 @@ static void concatenate_eval(const nac_eval *e)
     size_t inner = nac_dtype_size(y->dtype), outer = 1, at = 0;
     for (int d = 0; d < y->rank; d++)
         *(d < axis ? &outer : &inner) *= d == axis ? 1 : (size_t)y->dim[d];
-    size_t row = inner * (size_t)y->dim[axis];
+    const size_t row = inner * (size_t)y->dim[axis], size = nac_dtype_size(y->dtype);
     for (int k = 0; k < e->n_in; k++) {
-        size_t part = inner * (size_t)e->in[k].type->dim[axis];
-        for (size_t o = 0; o < outer; o++)
-            memcpy((char *)e->out[0].data + o * row + at, (const char *)e->in[k].data + o * part, part);
+        const size_t part = inner * (size_t)e->in[k].type->dim[axis];
+        char *to = (char *)e->out[0].data + at;
+        if (part == size)
+            nac_copy_to_strided(1, (int64_t[]){(int64_t)outer}, (int64_t[]){(int64_t)(row / size)}, size, e->in[k].data, to);
+        else
+            for (size_t o = 0; o < outer; o++)
+                memcpy(to + o * row, (const char *)e->in[k].data + o * part, part);
         at += part;
     }
 }
@@ -545,8 +549,10 @@ static void repeat_eval(const nac_eval *e)
     int64_t rows = 1;
     for (int d = 0; d <= a->axis; d++)
         rows *= x->dim[d];
-    size_t bytes = rows ? nac_type_bytes(x) / (size_t)rows : 0;
-    for (int64_t r = 0; r < rows; r++, from += bytes)
+    const size_t bytes = rows ? nac_type_bytes(x) / (size_t)rows : 0, size = nac_dtype_size(x->dtype);
+    for (int64_t k = 0; bytes == size && k < a->repeats; k++)
+        nac_copy_to_strided(1, &rows, &a->repeats, size, from, to + (size_t)k * size);
+    for (int64_t r = 0; bytes != size && r < rows; r++, from += bytes)
         for (int64_t k = 0; k < a->repeats; k++, to += bytes)
             memcpy(to, from, bytes);
 }
