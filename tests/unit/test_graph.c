@@ -219,6 +219,26 @@ START_TEST(a_frozen_copy_of_a_model)
 }
 END_TEST
 
+/* What an integer cannot hold becomes the nearest that it can, what is no number 0; among as many as a vector holds, and after them. */
+START_TEST(casts_out_of_range)
+{
+    static const struct {
+        double x, i32, i64, u8;
+    } cases[] = {{NAN, 0, 0, 0}, {INFINITY, INT32_MAX, 0x1p63, 255}, {-INFINITY, INT32_MIN, -0x1p63, 0}, {1e30, INT32_MAX, 0x1p63, 255},
+                 {-1e30, INT32_MIN, -0x1p63, 0}, {0x1p31, INT32_MAX, 0x1p31, 255}, {-0x1p31, INT32_MIN, -0x1p31, 0}, {254.9, 254, 254, 254},
+                 {256, 256, 256, 255}, {-0.9, 0, 0, 0}, {-1.9, -1, -1, 0}, {0x1.fffffep30, 2147483520, 2147483520, 255}};
+    for (size_t i = 0; i < NAC_COUNT(cases); i++)
+        for (int wide = 0; wide < 2; wide++) {
+            nac_tensor *x = nac_full(wide ? NAC_FLOAT64 : NAC_FLOAT32, NAC_SHAPE(37), cases[i].x);
+            nac_tensor *y[] = {nac_cast(x, NAC_INT32), nac_cast(x, NAC_INT64), nac_cast(x, NAC_UINT8)};
+            const double expected[] = {cases[i].i32, cases[i].i64, cases[i].u8};
+            for (int t = 0; t < 3; t++)
+                ck_assert_msg(nac_item_at(y[t], 0) == expected[t] && nac_item_at(y[t], 36) == expected[t], "%g is %g, expected %g", cases[i].x,
+                              nac_item_at(y[t], 0), expected[t]);
+        }
+}
+END_TEST
+
 START_TEST(watching)
 {
     nac_tensor *x = nac_vector(1, 2), *z = nac_vector(3, 4), *other = nac_vector(9, 9), *y, *g;
@@ -1375,6 +1395,7 @@ int main(void)
     tcase_add_test(t, variables_that_change_on_the_way);
     tcase_add_test(t, variables_that_share_a_value);
     tcase_add_test(t, a_frozen_copy_of_a_model);
+    tcase_add_test(t, casts_out_of_range);
     tcase_add_test(t, watching);
     tcase_add_test(t, weighted_gradients);
     tcase_add_test(t, higher_orders);
