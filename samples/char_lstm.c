@@ -154,5 +154,5 @@ int main(int argc, char **argv)
     write_text(stepping(restored, units), &c, units, given, small ? 200 : 600, again, &last_again);
     bool same = nac_ok() && strcmp(text, again) == 0;
     printf("restored from %s, it writes %s\n", path, same ? "the same" : "something else");
-    return nac_report() || !same || !(apart < 1e-4) || !(cost < (small ? 0.8 : 0.4) * c.entropy);
+    return nac_report() || !same || !(apart < 1e-4) || !(cost < (small ? 0.85 : 0.4) * c.entropy);
 }

@@ -269,8 +269,9 @@ typedef struct nac_kernels {
 
     /* NAC_PHILOX words of the stream (key, hi): the four of counter lo, of lo + 1, .. */
     void (*philox)(uint64_t key, uint64_t hi, uint64_t lo, uint32_t *y);
-    /* NAC_PHILOX / 4 standard normal numbers, by Box and Muller: one of the four words of counter lo, of lo + 1, .. The same for every build. */
-    void (*normal)(uint64_t key, uint64_t hi, uint64_t lo, double *y);
+    /* NAC_PHILOX standard normal numbers of the same words, by Box and Muller, two of two. The same for every build, and but for roundings for floats
+       and doubles. */
+    void (*normal)(uint64_t key, uint64_t hi, uint64_t lo, void *y);
     /* Inverted dropout: y = keep ? x / (1 - rate) : 0, where element i is kept when its uniform number (of 24 bits) is >= rate; y may be x. */
     void (*dropout)(uint64_t key, uint64_t counter, int64_t n, double rate, const void *x, void *y);
 } nac_kernels;

@@ -3,7 +3,7 @@
 #ifdef __AVX2__
 #include <immintrin.h>
 #endif
-#include "kernels/real.h"
+#include "kernels/functions.h"
 
 #define LANES (NAC_PHILOX / 4)          /* counters at once: 16, a vector of AVX-512 */
 
@@ -86,14 +86,29 @@ void NAC_K(philox)(uint64_t key, uint64_t hi, uint64_t lo, uint32_t *y)
     }
 }
 
-/* In [0, 1), of 53 bits. There are vectors of conversions from int32 alone. */
-static inline double unit(uint32_t a, uint32_t b)
+#ifdef NAC_REAL_FLOAT
+/* Of x in (0, 1]: log (1 + m) = 2 artanh s, s = m / (2 + m), as a series. */
+static inline float log_unit(float x)
 {
-    double high = (double)(int32_t)(a ^ 0x80000000u) + 0x1p31;
-    return (high * 0x1p21 + (double)(int32_t)(b >> 11)) * 0x1p-53;
+    float k, m = parts_of(x, &k), s = m / (2 + m), z = s * s, p = 2.0f / 9;
+    p = p * z + 2.0f / 7;
+    p = p * z + 2.0f / 5;
+    p = p * z + 2.0f / 3;
+    return k * 0.693147181f + (p * z * s + 2 * s);
 }
 
-/* Of x in [2^-53, 1]: x = 2^e m, m in [sqrt 1/2, sqrt 2), and log m = 2 artanh s, s = (m - 1) / (m + 1), as a series. */
+/* sin(2 pi t) within a quarter of a turn, as a series. */
+static inline float sin_turns(float t)
+{
+    float x = t * 6.28318531f, z = x * x, p = -1 / 39916800.0f;
+    p = p * z + 1 / 362880.0f;
+    p = p * z - 1 / 5040.0f;
+    p = p * z + 1 / 120.0f;
+    p = p * z - 1 / 6.0f;
+    return p * z * x + x;
+}
+#else
+/* Of x in (0, 1]: x = 2^e m, m in [sqrt 1/2, sqrt 2), and log m = 2 artanh s, s = (m - 1) / (m + 1), as a series. */
 static inline double log_unit(double x)
 {
     uint64_t bits, of_e, of_m;
@@ -118,10 +133,10 @@ static inline double log_unit(double x)
     return e * 0.693147180559945309417 + (p * z * s + 2 * s);
 }
 
-/* cos(2 pi v) for v in [0, 1): the sine of an angle within a quarter of a turn, as a series. */
-static inline double cos_turns(double v)
+/* sin(2 pi t) within a quarter of a turn, as a series. */
+static inline double sin_turns(double t)
 {
-    double t = v < 0.5 ? 0.25 - v : v - 0.75, x = t * 6.283185307179586477, z = x * x, p = 1 / 51090942171709440000.0;
+    double x = t * 6.283185307179586477, z = x * x, p = 1 / 51090942171709440000.0;
     p = p * z - 1 / 121645100408832000.0;
     p = p * z + 1 / 355687428096000.0;
     p = p * z - 1 / 1307674368000.0;
@@ -133,14 +148,27 @@ static inline double cos_turns(double v)
     p = p * z - 1 / 6.0;
     return p * z * x + x;
 }
+#endif
 
-void NAC_K(normal)(uint64_t key, uint64_t hi, uint64_t lo, double *y)
+/* Two numbers, of a size that reaches 6.6 and an angle; the cosine and the sine of it as sines within a quarter of a turn. */
+static inline void box_muller(uint32_t size, uint32_t angle, real *a, real *b)
+{
+    const real half = (real)0.5, quarter = (real)0.25, unit = (real)0x1p-31;            /* there are vectors of conversions from int32 alone */
+    const real r = R(sqrt)(-2 * log_unit(((real)(int32_t)(size >> 1) + half) * unit)), v = (real)(int32_t)(angle >> 1) * unit;
+    *a = r * sin_turns(v < half ? quarter - v : v - 3 * quarter);
+    *b = r * sin_turns(v < quarter ? v : v < 3 * quarter ? half - v : v - 1);
+}
+
+void NAC_K(normal)(uint64_t key, uint64_t hi, uint64_t lo, void *y_)
 {
     words w;
+    real *y = y_;
     draw(key, hi, lo, &w);
 #pragma omp simd
-    for (int i = 0; i < LANES; i++)
-        y[i] = sqrt(-2 * log_unit(1 - unit(w.c0[i], w.c1[i]))) * cos_turns(unit(w.c2[i], w.c3[i]));
+    for (int i = 0; i < LANES; i++) {
+        box_muller(w.c0[i], w.c1[i], y + i, y + LANES + i);
+        box_muller(w.c2[i], w.c3[i], y + 2 * LANES + i, y + 3 * LANES + i);
+    }
 }
 
 /* Without a branch, which would be taken at random. */

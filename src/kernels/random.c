@@ -33,7 +33,7 @@ static double unit_f64(uint32_t a, uint32_t b)
 /* The same with the four words of counter i in `r`. */
 #define FOR_WORDS(n, body)                                                                                                           \
     const nac_kernels *kernels = nac_kernels_f32();                                                                                  \
-    _Pragma("omp parallel for schedule(static) if (n > 16384)") for (int64_t b = 0; b < GROUPS(n, LANES); b++)                        \
+    _Pragma("omp parallel for schedule(static) if (n > 16384)") for (int64_t b = 0; b < GROUPS(n, LANES); b++)                       \
     {                                                                                                                                \
         uint32_t words[NAC_PHILOX];                                                                                                  \
         kernels->philox(key, counter, (uint64_t)(b * LANES), words);                                                                 \
@@ -71,46 +71,36 @@ void nac_random_uniform_f64(uint64_t key, uint64_t counter, int64_t n, double lo
     FOR_WORDS((n + 1) / 2, for (int64_t k = 0; k < 2 && 2 * i + k < n; k++) y[2 * i + k] = lo + (hi - lo) * unit_f64(r[2 * k], r[2 * k + 1]))
 }
 
-/* The same with a standard normal number of counter i in `v`. */
-#define FOR_NORMALS(n, body)                                                                                                         \
-    const nac_kernels *kernels = nac_kernels_f32();                                                                                  \
-    _Pragma("omp parallel for schedule(static) if (n > 16384)") for (int64_t b = 0; b < GROUPS(n, LANES); b++)                       \
-    {                                                                                                                                \
-        double normals[LANES];                                                                                                       \
-        kernels->normal(key, counter, (uint64_t)(b * LANES), normals);                                                               \
-        for (int64_t i = b * LANES, end = END(n, b, LANES); i < end; i++) {                                                          \
-            double v = normals[i - b * LANES];                                                                                       \
-            body;                                                                                                                    \
-        }                                                                                                                            \
-    }
-
-void nac_random_normal_f64(uint64_t key, uint64_t counter, int64_t n, double mean, double stddev, double *y)
-{
-    FOR_NORMALS(n, y[i] = mean + stddev * v)
-}
-
-void nac_random_normal_f32(uint64_t key, uint64_t counter, int64_t n, float mean, float stddev, float *y)
-{
-    FOR_NORMALS(n, y[i] = (float)(mean + stddev * v))
-}
-
 /* Further tries of element i take counters far beyond any element. */
-static double truncated(const nac_kernels *kernels, uint64_t key, uint64_t counter, uint64_t i, double v)
-{
-    double again[LANES];
-    for (uint64_t attempt = 1; fabs(v) > 2; attempt++) {
-        kernels->normal(key, counter, i + (attempt << 48), again);
-        v = *again;
+#define DEFINE_NORMAL(f, real, kernels)                                                                                              \
+    static real truncated_##f(uint64_t key, uint64_t counter, uint64_t i, real v)                                                    \
+    {                                                                                                                                \
+        real again[NAC_PHILOX];                                                                                                      \
+        for (uint64_t attempt = 1; fabs((double)v) > 2; attempt++) {                                                                 \
+            kernels()->normal(key, counter, i + (attempt << 48), again);                                                             \
+            v = *again;                                                                                                              \
+        }                                                                                                                            \
+        return v;                                                                                                                    \
+    }                                                                                                                                \
+    static void normals_##f(uint64_t key, uint64_t counter, int64_t n, bool bounded, real mean, real stddev, real *y)                \
+    {                                                                                                                                \
+        _Pragma("omp parallel for schedule(static) if (n > 16384)") for (int64_t b = 0; b < GROUPS(n, NAC_PHILOX); b++)              \
+        {                                                                                                                            \
+            real normals[NAC_PHILOX];                                                                                                \
+            kernels()->normal(key, counter, (uint64_t)(b * LANES), normals);                                                         \
+            for (int64_t i = b * NAC_PHILOX, end = END(n, b, NAC_PHILOX); i < end; i++) {                                            \
+                real v = normals[i - b * NAC_PHILOX];                                                                                \
+                y[i] = mean + stddev * (bounded ? truncated_##f(key, counter, (uint64_t)i, v) : v);                                  \
+            }                                                                                                                        \
+        }                                                                                                                            \
+    }                                                                                                                                \
+    void nac_random_normal_##f(uint64_t key, uint64_t counter, int64_t n, real mean, real stddev, real *y)                           \
+    {                                                                                                                                \
+        normals_##f(key, counter, n, false, mean, stddev, y);                                                                        \
+    }                                                                                                                                \
+    void nac_random_truncated_normal_##f(uint64_t key, uint64_t counter, int64_t n, real mean, real stddev, real *y)                 \
+    {                                                                                                                                \
+        normals_##f(key, counter, n, true, mean, stddev, y);                                                                         \
     }
-    return v;
-}
-
-void nac_random_truncated_normal_f64(uint64_t key, uint64_t counter, int64_t n, double mean, double stddev, double *y)
-{
-    FOR_NORMALS(n, y[i] = mean + stddev * truncated(kernels, key, counter, (uint64_t)i, v))
-}
-
-void nac_random_truncated_normal_f32(uint64_t key, uint64_t counter, int64_t n, float mean, float stddev, float *y)
-{
-    FOR_NORMALS(n, y[i] = (float)(mean + stddev * truncated(kernels, key, counter, (uint64_t)i, v)))
-}
+DEFINE_NORMAL(f32, float, nac_kernels_f32)
+DEFINE_NORMAL(f64, double, nac_kernels_f64)

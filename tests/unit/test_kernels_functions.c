@@ -284,28 +284,57 @@ START_TEST(adam_steps)
 }
 END_TEST
 
-static double unit(uint32_t a, uint32_t b)
-{
-    return (double)(((uint64_t)a << 32 | b) >> 11) * 0x1p-53;
-}
-
 /* The same bits from every build, and Box and Muller's numbers by the C library. */
 START_TEST(normals)
 {
     const nac_kernels *kernels = nac_kernels_get(isas[_i], false), *baseline = nac_kernels_get("baseline", false);
+    const nac_kernels *wide = nac_kernels_get(isas[_i], true), *wide_baseline = nac_kernels_get("baseline", true);
     enum { N = NAC_PHILOX / 4 };
     for (uint64_t lo = 0; kernels && lo < 20000 * N; lo += N) {
         uint32_t r[NAC_PHILOX], words[NAC_PHILOX];
-        double y[N], same[N];
+        double y[4 * N], same[4 * N];
+        float  f[4 * N], same_f[4 * N];
         kernels->philox(1234567890123, 5, lo, r);
         baseline->philox(1234567890123, 5, lo, words);
-        kernels->normal(1234567890123, 5, lo, y);
-        baseline->normal(1234567890123, 5, lo, same);
-        ck_assert(memcmp(r, words, sizeof r) == 0 && memcmp(y, same, sizeof y) == 0);
-        for (int i = 0; i < N; i++) {
-            double expected = sqrt(-2 * log(1 - unit(r[4 * i], r[4 * i + 1]))) * cos(6.283185307179586477 * unit(r[4 * i + 2], r[4 * i + 3]));
-            ck_assert_double_le(fabs(y[i] - expected), 1e-14);
+        wide->normal(1234567890123, 5, lo, y);
+        wide_baseline->normal(1234567890123, 5, lo, same);
+        kernels->normal(1234567890123, 5, lo, f);
+        baseline->normal(1234567890123, 5, lo, same_f);
+        ck_assert(memcmp(r, words, sizeof r) == 0 && memcmp(y, same, sizeof y) == 0 && memcmp(f, same_f, sizeof f) == 0);
+        for (int i = 0; i < 4 * N; i++) {
+            const uint32_t *w = r + 4 * (i % N) + 2 * (i / (2 * N));
+            const double radius = sqrt(-2 * log(((w[0] >> 1) + 0.5) * 0x1p-31)), angle = 6.283185307179586477 * (w[1] >> 1) * 0x1p-31;
+            const double exact = radius * (i / N % 2 ? sin(angle) : cos(angle)), slack = 2e-6 + 1e-7 / radius;  /* what is near 1 is rounded before its logarithm is taken */
+            ck_assert_double_le(fabs(y[i] - exact), 1e-14 + 1e-15 / radius);
+            ck_assert_double_le(fabs(f[i] - exact), slack);
         }
+    }
+}
+END_TEST
+
+/* The moments of a million, and their tails. */
+START_TEST(normals_are_normal)
+{
+    enum { N = 1 << 20 };
+    static float x[N];
+    static double y[N];
+    nac_random_normal_f32(3, 9, N, 0, 1, x);
+    nac_random_normal_f64(3, 9, N, 0, 1, y);
+    for (int wide = 0; wide < 2; wide++) {
+        double sum[5] = {0}, beside = 0, beyond = 0;
+        for (int i = 0; i < N; i++) {
+            const double v = wide ? y[i] : x[i], next = wide ? y[(i + 16) % N] : x[(i + 16) % N];
+            for (int k = 1; k < 5; k++)
+                sum[k] += pow(v, k) / N;
+            beside += v * next / N;
+            beyond += fabs(v) > 3;
+        }
+        ck_assert_double_le(fabs(sum[1]), 0.005);
+        ck_assert_double_le(fabs(sum[2] - 1), 0.007);
+        ck_assert_double_le(fabs(sum[3]), 0.02);
+        ck_assert_double_le(fabs(sum[4] - 3), 0.05);
+        ck_assert_double_le(fabs(beside), 0.005);
+        ck_assert_double_le(fabs(beyond / N - 0.0027), 0.0003);
     }
 }
 END_TEST
@@ -324,6 +353,7 @@ int main(void)
     tcase_add_loop_test(tests, adam_quotients, 0, 3);
     tcase_add_loop_test(tests, adam_steps, 0, 3);
     tcase_add_loop_test(tests, normals, 0, 3);
+    tcase_add_test(tests, normals_are_normal);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
