@@ -1,4 +1,5 @@
 /* Gathering, scattering, sorting. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "ops/ops.h"
@@ -319,19 +320,52 @@ static double at(const nac_arg *x, int64_t i)
     return x->type->dtype == NAC_FLOAT32 ? ((const float *)x->data)[i] : ((const double *)x->data)[i];
 }
 
-/* A stable merge sort of ids by descending value, in scratch. */
-static void sort_ids(const nac_arg *x, int64_t row, int64_t n, int64_t *ids, int64_t *other)
+typedef struct {
+    uint64_t key;
+    int64_t  id;
+} ranked;
+
+/* Ascends where numbers descend; what is none comes last. */
+static uint64_t key_of(double v)
 {
-    for (int64_t i = 0; i < n; i++)
-        ids[i] = i;
-    for (int64_t width = 1; width < n; width *= 2) {
-        for (int64_t lo = 0; lo < n; lo += 2 * width) {
-            int64_t mid = lo + width < n ? lo + width : n, hi = lo + 2 * width < n ? lo + 2 * width : n, a = lo, b = mid;
-            for (int64_t k = lo; k < hi; k++)
-                other[k] = b >= hi || (a < mid && !(at(x, row + ids[b]) > at(x, row + ids[a]))) ? ids[a++] : ids[b++];
-        }
-        memcpy(ids, other, (size_t)n * sizeof *ids);
+    uint64_t bits, sign = (uint64_t)1 << 63;
+    v += 0.0;                           /* the zeros are equal */
+    memcpy(&bits, &v, sizeof bits);
+    return isnan(v) ? UINT64_MAX : bits & sign ? bits : ~(bits | sign);
+}
+
+/* By the bytes of their keys, the lowest first; bytes that all have alike, as the last ones of floats, take no pass. */
+static void sort_ids(const nac_arg *x, int64_t row, int64_t n, int64_t k, ranked *from, int64_t *ids)
+{
+    int64_t count[8][256] = {{0}};
+    ranked *to = from + n;
+    for (int64_t i = 0; i < n; i++) {
+        from[i] = (ranked){key_of(at(x, row + i)), i};
+        for (int byte = 0; byte < 8; byte++)
+            count[byte][from[i].key >> 8 * byte & 255]++;
     }
+    for (int byte = 0; byte < 8; byte++) {
+        int64_t *place = count[byte], before = 0;
+        if (place[from[0].key >> 8 * byte & 255] == n)
+            continue;
+        for (int v = 0; v < 256; v++) {
+            const int64_t here = place[v];
+            place[v] = before;
+            before += here;
+        }
+        for (int64_t i = 0; i < n; i++)
+            to[place[from[i].key >> 8 * byte & 255]++] = from[i];
+        ranked *t = from;
+        from = to;
+        to = t;
+    }
+    for (int64_t i = 0; i < k; i++)
+        ids[i] = from[i].id;
+}
+
+static bool comes_before(double v, double w)
+{
+    return v > w || (isnan(w) && !isnan(v));
 }
 
 /* The first k alone, each put where it belongs among those before. */
@@ -342,10 +376,10 @@ static void first_ids(const nac_arg *x, int64_t row, int64_t n, int64_t k, int64
     double least = 0;
     for (int64_t i = 0; i < n; i++) {
         const double v = at(x, row + i);
-        if (found == k && !(v > least))
+        if (found == k && !comes_before(v, least))
             continue;
         int64_t to = found < k ? found++ : k - 1;
-        for (; to > 0 && v > at(x, row + ids[to - 1]); to--)
+        for (; to > 0 && comes_before(v, at(x, row + ids[to - 1])); to--)
             ids[to] = ids[to - 1];
         ids[to] = i;
         least = at(x, row + ids[found - 1]);
@@ -355,20 +389,18 @@ static void first_ids(const nac_arg *x, int64_t row, int64_t n, int64_t k, int64
 static size_t order_scratch(const nac_eval *e)
 {
     const nac_type *x = e->in[0].type;
-    return 2 * (size_t)x->dim[x->rank - 1] * sizeof(int64_t);
+    return ((const nac_sort_attrs *)e->attrs)->k <= FEW_IDS ? 0 : 2 * (size_t)x->dim[x->rank - 1] * sizeof(ranked);
 }
 
 static void order_eval(const nac_eval *e)
 {
     const nac_type *x = e->in[0].type;
-    int64_t n = x->dim[x->rank - 1], k = ((const nac_sort_attrs *)e->attrs)->k, rows = n ? nac_type_size(x) / n : 0, *ids = e->scratch;
-    for (int64_t r = 0; r < rows; r++) {
+    int64_t n = x->dim[x->rank - 1], k = ((const nac_sort_attrs *)e->attrs)->k, rows = n ? nac_type_size(x) / n : 0, *ids = e->out[0].data;
+    for (int64_t r = 0; r < rows; r++, ids += k)
         if (k <= FEW_IDS)
             first_ids(&e->in[0], r * n, n, k, ids);
         else
-            sort_ids(&e->in[0], r * n, n, ids, ids + n);
-        memcpy((int64_t *)e->out[0].data + r * k, ids, (size_t)k * sizeof *ids);
-    }
+            sort_ids(&e->in[0], r * n, n, k, e->scratch, ids);
 }
 
 static const nac_op nac_op_order = {.name = "top_k_ids", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_sort_attrs), .infer = order_infer,

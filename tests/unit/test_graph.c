@@ -239,6 +239,34 @@ START_TEST(casts_out_of_range)
 }
 END_TEST
 
+/* The first few and all of a row are found in two ways; both put equal numbers, the zeros too, in their order and what is no number last. */
+START_TEST(orders_of_rows)
+{
+    enum { N = 300 };
+    const double odd[] = {NAN, 0, -0.0, INFINITY, -INFINITY, 1e-40, -1e-40, NAN, 3, -3};
+    for (int wide = 0; wide < 2; wide++) {
+        double v[N];
+        nac_tensor *x = nac_zeros(wide ? NAC_FLOAT64 : NAC_FLOAT32, NAC_SHAPE(2, N));
+        for (int i = 0; i < N; i++) {
+            v[i] = i % 3 ? (i * 37 % 101 - 50) / (wide ? 3.0 : 4.0) : odd[i / 3 % 10];
+            for (int r = 0; r < 2; r++)
+                if (wide)
+                    ((double *)nac_tensor_data(x))[r * N + i] = v[i];
+                else
+                    ((float *)nac_tensor_data(x))[r * N + i] = (float)v[i];
+        }
+        nac_tensor *few = nac_at(nac_top_k(x, 20), 1), *all = nac_at(nac_top_k(x, N), 1), *sorted = nac_sort(x, -1);
+        for (int i = 0; i < N; i++) {
+            const int id = (int)nac_item_at(all, N + i), next = i + 1 < N ? (int)nac_item_at(all, N + i + 1) : -1;
+            ck_assert(i >= 20 || nac_item_at(few, 20 + i) == id);
+            ck_assert(next < 0 || v[id] > v[next] || (isnan(v[next]) && !isnan(v[id])) || ((v[id] == v[next] || isnan(v[id])) && id < next));
+            const double a = nac_item_at(sorted, i), b = i + 1 < N ? nac_item_at(sorted, i + 1) : NAN;
+            ck_assert(a <= b || isnan(b));
+        }
+    }
+}
+END_TEST
+
 START_TEST(watching)
 {
     nac_tensor *x = nac_vector(1, 2), *z = nac_vector(3, 4), *other = nac_vector(9, 9), *y, *g;
@@ -1396,6 +1424,7 @@ int main(void)
     tcase_add_test(t, variables_that_share_a_value);
     tcase_add_test(t, a_frozen_copy_of_a_model);
     tcase_add_test(t, casts_out_of_range);
+    tcase_add_test(t, orders_of_rows);
     tcase_add_test(t, watching);
     tcase_add_test(t, weighted_gradients);
     tcase_add_test(t, higher_orders);
