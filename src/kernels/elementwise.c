@@ -230,15 +230,3 @@ void NAC_K(clip)(int64_t n, double lo, double hi, const void *x_, void *y_)
         y[i] = above > h ? h : above;
     }
 }
-
-void NAC_K(axpby)(int64_t n, double a_, const void *x_, double b_, const void *y_, void *z_)
-{
-    const real *x = x_, *y = y_;
-    real *z = z_, a = (real)a_, b = (real)b_;
-    if (!y)
-        for (int64_t i = 0; i < n; i++)
-            z[i] = a * x[i];
-    else
-        for (int64_t i = 0; i < n; i++)
-            z[i] = a * x[i] + b * y[i];
-}

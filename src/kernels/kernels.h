@@ -160,7 +160,6 @@ typedef struct nac_kernels {
     void (*compare)(nac_compare_kind kind, const nac_walk *w, const void *a, const void *b, uint8_t *y);
     void (*select)(const nac_walk *w, const uint8_t *c, const void *a, const void *b, void *y);    /* c ? a : b; c has a number for each of a row */
     void (*clip)(int64_t n, double lo, double hi, const void *x, void *y);
-    void (*axpby)(int64_t n, double a, const void *x, double b, const void *y, void *z);   /* z = a x + b y; y may be NULL */
 
     /* x (outer, n, inner) -> y (outer, inner). Sums are pairwise or in blocks, at least as accurate as 8 partial sums. */
     void (*reduce)(nac_reduce_kind kind, int64_t outer, int64_t n, int64_t inner, const void *x, void *y);
@@ -173,10 +172,8 @@ typedef struct nac_kernels {
     /* Rows of n numbers. */
     void (*softmax)(bool log, int64_t rows, int64_t n, const void *x, void *y);
     void (*softmax_grad)(bool log, int64_t rows, int64_t n, const void *dy, const void *y, void *dx);
-    void (*logsumexp)(int64_t rows, int64_t n, const void *x, void *y);
     /* Softmax cross-entropy of logits against class ids: loss (rows), probabilities p (rows, n). An id out of range gives NaN. */
     void (*sparse_xent)(int64_t rows, int64_t n, const void *logits, const int64_t *ids, void *loss, void *p);
-    void (*sparse_xent_grad)(int64_t rows, int64_t n, const void *dloss, const void *p, const int64_t *ids, void *dlogits);
 
     /* y = (x - mean) / sqrt(var + epsilon) * gamma + beta over rows; gamma, beta (n) or NULL; mean, rstd (rows) are outputs. */
     void (*layer_norm)(int64_t rows, int64_t n, double epsilon, const void *x, const void *gamma, const void *beta, void *y, void *mean,

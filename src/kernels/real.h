@@ -23,13 +23,13 @@ typedef NAC_REAL real;
 #define NAC_BLOCK 8192
 
 #define NAC_TABLE(O)                                                                                                                 \
-    O(unary) O(binary) O(compare) O(select) O(clip) O(axpby) O(reduce) O(reduce_parts) O(argmax) O(cumsum) O(softmax) O(softmax_grad) O(logsumexp)   \
-    O(sparse_xent) O(sparse_xent_grad) O(layer_norm) O(layer_norm_grad) O(layer_norm_grad_scratch) O(moments) O(moments_scratch)     \
-    O(scale_shift) O(batch_norm_grad) O(batch_norm_grad_scratch) O(gemm) O(gemm_batch) O(gemm_pack) O(gemm_packed) O(conv)              \
-    O(conv_pack) O(conv_finish) O(conv_max_pool) O(conv_depthwise) O(conv_grad_x)                                                                                                  \
-    O(conv_grad_w) O(conv_scratch) O(conv_grad_x_scratch) O(conv_grad_w_scratch) O(max_pool) O(max_pool_grad) O(avg_pool) O(avg_pool_grad)   \
-    O(lstm) O(lstm_grad) O(lstm_scratch) O(lstm_grad_scratch) O(gru) O(gru_grad) O(gru_scratch) O(gru_grad_scratch) O(adam) O(sgd)              \
-    O(attention) O(attention_grad) O(scatter_add) O(philox) O(normal) O(dropout)
+    O(unary) O(binary) O(compare) O(select) O(clip) O(reduce) O(reduce_parts) O(argmax) O(cumsum) O(softmax) O(softmax_grad)         \
+    O(sparse_xent) O(layer_norm) O(layer_norm_grad) O(layer_norm_grad_scratch) O(moments) O(moments_scratch) O(scale_shift)          \
+    O(batch_norm_grad) O(batch_norm_grad_scratch) O(gemm) O(gemm_batch) O(gemm_pack) O(gemm_packed) O(conv) O(conv_pack)             \
+    O(conv_finish) O(conv_max_pool) O(conv_depthwise) O(conv_grad_x) O(conv_grad_w) O(conv_scratch) O(conv_grad_x_scratch)           \
+    O(conv_grad_w_scratch) O(max_pool) O(max_pool_grad) O(avg_pool) O(avg_pool_grad) O(lstm) O(lstm_grad) O(lstm_scratch)            \
+    O(lstm_grad_scratch) O(gru) O(gru_grad) O(gru_scratch) O(gru_grad_scratch) O(adam) O(sgd) O(attention) O(attention_grad)         \
+    O(scatter_add) O(philox) O(normal) O(dropout)
 
 /* Each function has the type of its place in the table. */
 #define NAC_DECLARE_KERNEL(name) extern __typeof__(*((nac_kernels *)0)->name) NAC_K(name);

@@ -94,18 +94,6 @@ void NAC_K(softmax_grad)(bool logarithm, int64_t rows, int64_t n, const void *dy
               softmax_grad_row(logarithm, n, (const real *)dy + r * n, (const real *)y + r * n, (real *)dx + r * n));
 }
 
-void NAC_K(logsumexp)(int64_t rows, int64_t n, const void *x_, void *y_)
-{
-    for (int64_t r = 0; r < rows; r++) {
-        const real *x = (const real *)x_ + r * n;
-        real m = row_max(n, x), s = 0;
-        m = m - m == 0 ? m : 0;
-        for (int64_t i = 0; i < n; i++)
-            s += fast_exp(x[i] - m);
-        ((real *)y_)[r] = fast_log(s) + m;
-    }
-}
-
 void NAC_K(sparse_xent)(int64_t rows, int64_t n, const void *logits, const int64_t *ids, void *loss, void *p_)
 {
     for (int64_t r = 0; r < rows; r++) {
@@ -114,16 +102,6 @@ void NAC_K(sparse_xent)(int64_t rows, int64_t n, const void *logits, const int64
         real s = exp_row(n, x, m, p);
         scale_row(n, 1 / s, p);
         ((real *)loss)[r] = ids[r] >= 0 && ids[r] < n ? fast_log(s) + m - x[ids[r]] : (real)NAN;
-    }
-}
-
-void NAC_K(sparse_xent_grad)(int64_t rows, int64_t n, const void *dloss, const void *p_, const int64_t *ids, void *dlogits)
-{
-    for (int64_t r = 0; r < rows; r++) {
-        const real *p = (const real *)p_ + r * n;
-        real *dx = (real *)dlogits + r * n, d = ((const real *)dloss)[r];
-        for (int64_t i = 0; i < n; i++)
-            dx[i] = d * (p[i] - (i == ids[r]));
     }
 }
 
