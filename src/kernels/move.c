@@ -13,17 +13,19 @@
     default: MOVE(uint64_t, to, from) break;                                                                                         \
     }
 
-static void row_from(int64_t n, int64_t stride, size_t size, const char *x, char *y)
+enum { SHORT = 16 };                    /* fewer elements are moved one by one */
+
+static inline void row_from(int64_t n, int64_t stride, size_t size, const char *x, char *y)
 {
-    if (stride == 1)
+    if (stride == 1 && n >= SHORT)
         memcpy(y, x, (size_t)n * size);
     else
         MOVE_ROW(i, i * stride)
 }
 
-static void row_to(int64_t n, int64_t stride, size_t size, const char *x, char *y)
+static inline void row_to(int64_t n, int64_t stride, size_t size, const char *x, char *y)
 {
-    if (stride == 1)
+    if (stride == 1 && n >= SHORT)
         memcpy(y, x, (size_t)n * size);
     else
         MOVE_ROW(i * stride, i)
@@ -102,26 +104,37 @@ static void turn_block(const turning *t, int64_t q, const uint32_t *x, uint32_t 
     turn(last - j < TURNED ? last - j : TURNED, t->dim[t->side], x + from, step, y + to, y_step);
 }
 
-static void walk_row(int64_t o, int r, const int64_t *d, const int64_t *s, size_t size, const void *x, void *y, bool gather)
+/* An array whose rows are moved some at a time. */
+typedef struct {
+    int            rank;                /* at least 2 */
+    const int64_t *dim, *stride;
+    size_t         size;
+    int64_t        rows, pieces;        /* at a time; of the axis before the last */
+} strides;
+
+static void walk_rows(const strides *t, int64_t o, const char *x, char *y, bool gather)
 {
-    int64_t at = 0, rest = o, n = d[r - 1];
-    for (int i = r - 2; i >= 0; i--) {
-        at += rest % d[i] * s[i];
-        rest /= d[i];
+    const int     r = t->rank;
+    const int64_t n = t->dim[r - 1], down = t->stride[r - 2], first = o % t->pieces * t->rows, last = first + t->rows, end = last < t->dim[r - 2] ? last : t->dim[r - 2];
+    int64_t       rest = o / t->pieces, dense = (rest * t->dim[r - 2] + first) * n, at = first * down;
+    for (int i = r - 3; i >= 0; i--) {
+        at += rest % t->dim[i] * t->stride[i];
+        rest /= t->dim[i];
     }
-    if (gather)
-        row_from(n, s[r - 1], size, (const char *)x + at * (int64_t)size, (char *)y + (size_t)(o * n) * size);
-    else
-        row_to(n, s[r - 1], size, (const char *)x + (size_t)(o * n) * size, (char *)y + at * (int64_t)size);
+    for (int64_t row = first; row < end; row++, at += down, dense += n)
+        if (gather)
+            row_from(n, t->stride[r - 1], t->size, x + at * (int64_t)t->size, y + dense * (int64_t)t->size);
+        else
+            row_to(n, t->stride[r - 1], t->size, x + dense * (int64_t)t->size, y + at * (int64_t)t->size);
 }
 
 static void walk(int rank, const int64_t *dim, const int64_t *stride, size_t size, const void *x, void *y, bool gather)
 {
-    int64_t d[8], s[8], outer = 1;
+    int64_t d[9] = {1}, s[9] = {0}, outer = 1;
     for (int i = 0; i < rank; i++)
         if (dim[i] == 0)
             return;
-    int r = merge(rank, dim, stride, d, s);
+    int r = 1 + merge(rank, dim, stride, d + 1, s + 1);
     int64_t n = d[r - 1];
     turning t = {r, -1, d, s, (n + TURNED - 1) / TURNED};
     for (int i = 0; i < r - 1; i++) {
@@ -134,7 +147,9 @@ static void walk(int rank, const int64_t *dim, const int64_t *stride, size_t siz
         NAC_SHARE(all > 1 && outer * n > 65536, q, all, turn_block(&t, q, x, y));
         return;
     }
-    NAC_SHARE(outer > 1 && outer * n > 65536, o, outer, walk_row(o, r, d, s, size, x, y, gather));
+    const int64_t rows = n < SHORT ? 1024 : 1, pieces = (d[r - 2] + rows - 1) / rows, all = outer / d[r - 2] * pieces;
+    const strides w = {r, d, s, size, rows, pieces};
+    NAC_SHARE(all > 1 && outer * n > 65536, o, all, walk_rows(&w, o, x, y, gather));
 }
 
 void nac_copy_strided(int rank, const int64_t *dim, const int64_t *x_stride, size_t size, const void *x, void *y)

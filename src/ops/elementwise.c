@@ -147,7 +147,8 @@ nac_tensor *nac_gelu(nac_tensor *x, bool approximate)
 
 enum {
     OPERANDS = 3,
-    PARALLEL = 131072, BLOCK = 8192     /* results from which on several threads work, on pieces of that many */
+    PARALLEL = 131072, BLOCK = 8192,    /* results from which on several threads work, on pieces of that many */
+    SHORT_ROW = 32, LAID = 1024         /* rows of fewer are laid out side by side, that many numbers at a time */
 };
 
 typedef void (*walk_loop)(const void *kernel, const nac_walk *w, const char *const *in, char *y);
@@ -195,6 +196,49 @@ typedef struct {
     int64_t         down, across;       /* pieces of a plane of two loops */
 } pieces;
 
+#define LAY(T)                                                                                                                       \
+    for (int64_t r = 0; r < rows; r++)                                                                                               \
+        for (int64_t i = 0; i < w->n; i++)                                                                                           \
+            ((T *)to)[r * w->n + i] = ((const T *)x)[r * w->row[k] + i * w->step[k]];
+
+static void lay_rows(const nac_walk *w, int k, int64_t rows, size_t size, const char *x, char *to)
+{
+    if (size == 1)
+        LAY(uint8_t)
+    else if (size == 4)
+        LAY(uint32_t)
+    else
+        LAY(uint64_t)
+}
+
+/* A row costs a kernel as much as tens of numbers: of short ones, operands that are not as dense as the results are laid out, once if all are alike. */
+static void walk_rows(const nac_eval *e, const nac_walk *w, const char *const *in, char *y, walk_loop walk, const void *kernel)
+{
+    if (w->rows == 1 || w->n >= SHORT_ROW) {
+        walk(kernel, w, in, y);
+        return;
+    }
+    uint64_t laid[OPERANDS][LAID];
+    const int64_t most = LAID / w->n;
+    for (int64_t r = 0; r < w->rows; r += most) {
+        const int64_t rows = w->rows - r < most ? w->rows - r : most;
+        nac_walk one = {.rows = 1, .n = rows * w->n};
+        const char *from[OPERANDS] = {NULL};
+        for (int k = 0; k < e->n_in; k++) {
+            const size_t size = nac_dtype_size(e->in[k].type->dtype);
+            const bool number = !w->step[k] && !w->row[k], dense = w->step[k] && w->row[k] == w->n;
+            from[k] = in[k] + (size_t)(r * w->row[k]) * size;
+            one.step[k] = !number;
+            if (number || dense)
+                continue;
+            if (w->row[k] || r == 0)
+                lay_rows(w, k, rows, size, from[k], (char *)laid[k]);
+            from[k] = (const char *)laid[k];
+        }
+        walk(kernel, &one, from, y + (size_t)(r * w->n) * nac_dtype_size(e->out[0].type->dtype));
+    }
+}
+
 static void run_piece(const pieces *p, int64_t i, walk_loop walk, const void *kernel)
 {
     const loops *l = &p->l;
@@ -210,7 +254,7 @@ static void run_piece(const pieces *p, int64_t i, walk_loop walk, const void *ke
         w.row[k] = l->step[1][k];
         in[k] = (const char *)p->e->in[k].data + (size_t)at * nac_dtype_size(p->e->in[k].type->dtype);
     }
-    walk(kernel, &w, in, (char *)p->e->out[0].data + (size_t)at_y * nac_dtype_size(p->e->out[0].type->dtype));
+    walk_rows(p->e, &w, in, (char *)p->e->out[0].data + (size_t)at_y * nac_dtype_size(p->e->out[0].type->dtype), walk, kernel);
 }
 
 /* How operand t is walked beside y where that is one loop: 1, like y; 0, it is one number; -1, otherwise. */
@@ -256,7 +300,7 @@ static void broadcast(const nac_eval *e, walk_loop walk, const void *kernel)
     if (n == 0)
         return;
     if (n <= PARALLEL && is_simple(e, &w)) {
-        walk(kernel, &w, in, e->out[0].data);
+        walk_rows(e, &w, in, e->out[0].data, walk, kernel);
         return;
     }
     pieces p = {e, collapse(e), 0, 0, 0, 0};
