@@ -115,13 +115,13 @@ typedef struct {
 static void walk_rows(const strides *t, int64_t o, const char *x, char *y, bool gather)
 {
     const int     r = t->rank;
-    const int64_t n = t->dim[r - 1], down = t->stride[r - 2], first = o % t->pieces * t->rows, last = first + t->rows, end = last < t->dim[r - 2] ? last : t->dim[r - 2];
+    const int64_t n = t->dim[r - 1], down = t->stride[r - 2], first = o % t->pieces * t->rows, left = t->dim[r - 2] - first;
     int64_t       rest = o / t->pieces, dense = (rest * t->dim[r - 2] + first) * n, at = first * down;
     for (int i = r - 3; i >= 0; i--) {
         at += rest % t->dim[i] * t->stride[i];
         rest /= t->dim[i];
     }
-    for (int64_t row = first; row < end; row++, at += down, dense += n)
+    for (int64_t row = 0; row < left && row < t->rows; row++, at += down, dense += n)
         if (gather)
             row_from(n, t->stride[r - 1], t->size, x + at * (int64_t)t->size, y + dense * (int64_t)t->size);
         else
