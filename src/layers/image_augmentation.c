@@ -2,6 +2,7 @@
    image of a batch has random numbers of its own, but in RandomCrop. */
 #include <string.h>
 #include "layers/image.h"
+#include "ops/ops.h"
 
 /* When nobody says otherwise, as in Keras. */
 static bool trains(const nac_layer_call *c)
@@ -124,56 +125,17 @@ static bool crop_call(nac_layer *self, nac_layer_call *c)
 
 /* ---- rotation, zoom, translation: each pixel is looked up where a linear map says ---- */
 
-typedef struct {
-    const char *fill_mode, *interpolation;
-    double      fill_value;
-} lookup;
-
-/* Floats that are whole numbers, brought into 0 .. n - 1. */
-static nac_tensor *inside(nac_tensor *i, double n, const char *fill_mode)
+static const nac_look_up_attrs *how_of(nac_look_up_attrs *how, const char *fill_mode, const char *interpolation)
 {
-    if (strcmp(fill_mode, "wrap") == 0)
-        return nac_mod(i, nac_scalar_of(nac_dtype_of(i), n));
-    if (strcmp(fill_mode, "reflect") != 0)
-        return nac_clip(i, 0, n - 1);
-    nac_tensor *odd = nac_add_scalar(nac_mul_scalar(i, 2), 1 + 2 * n);          /* a triangle wave that turns between two pixels */
-    odd = nac_abs(nac_add_scalar(nac_mod(odd, nac_scalar_of(nac_dtype_of(i), 4 * n)), -2 * n));
-    return nac_floor(nac_mul_scalar(nac_add_scalar(odd, -1), 0.5));
-}
-
-/* Pixels (n h w, c) of whole coordinates (n, h, w); where there are none, the fill value. */
-static nac_tensor *pixels(nac_tensor *flat, nac_tensor *row, nac_tensor *column, const int64_t *dim, const lookup *how)
-{
-    nac_tensor *image = nac_reshape(nac_arange(NAC_FLOAT64, 0, (double)dim[0], 1), -1, 1, 1);
-    nac_tensor *r = nac_cast(inside(row, (double)dim[1], how->fill_mode), NAC_FLOAT64), *k = nac_cast(inside(column, (double)dim[2], how->fill_mode), NAC_FLOAT64);
-    nac_tensor *id = nac_add(nac_mul_scalar(nac_add(nac_mul_scalar(image, (double)dim[1]), r), (double)dim[2]), k);
-    nac_tensor *found = nac_take(flat, nac_cast(id, NAC_INT64), 0);
-    if (strcmp(how->fill_mode, "constant") != 0)
-        return found;
-    nac_tensor *there = nac_logical_and(nac_equal(row, nac_clip(row, 0, (double)(dim[1] - 1))), nac_equal(column, nac_clip(column, 0, (double)(dim[2] - 1))));
-    return nac_where(nac_expand_dims(there, -1), found, nac_scalar_of(nac_dtype_of(flat), how->fill_value));
-}
-
-/* x (n, h, w, c) looked up at rows and columns (n, h, w). */
-static nac_tensor *looked_up(nac_tensor *x, nac_tensor *row, nac_tensor *column, const lookup *how)
-{
-    int64_t dim[4];
-    for (int d = 0; d < 4; d++)
-        dim[d] = nac_dim(x, d);
-    nac_tensor *flat = nac_reshape(x, -1, dim[3]), *y = NULL;
-    if (strcmp(how->interpolation, "nearest") == 0)
-        return pixels(flat, nac_round(row), nac_round(column), dim, how);
-    nac_tensor *r = nac_floor(row), *k = nac_floor(column), *below = nac_subtract(row, r), *right = nac_subtract(column, k);
-    for (int corner = 0; corner < 4; corner++) {
-        nac_tensor *weight = nac_multiply(corner & 1 ? below : nac_rsub_scalar(below, 1), corner & 2 ? right : nac_rsub_scalar(right, 1));
-        nac_tensor *of = nac_multiply(pixels(flat, nac_add_scalar(r, corner & 1), nac_add_scalar(k, corner >> 1), dim, how), nac_expand_dims(weight, -1));
-        y = corner ? nac_add(y, of) : of;
-    }
-    return y;
+    static const char *const modes[] = {"constant", "nearest", "wrap", "reflect"};      /* as NAC_FILL_.. */
+    while (strcmp(modes[how->fill], fill_mode) != 0)
+        how->fill++;
+    how->nearest = strcmp(interpolation, "nearest") == 0;
+    return how;
 }
 
 /* Row = xr x + yr y + r and column = xc x + yc y + k, from the middle of the image; each (n, 1, 1). */
-static bool mapped(nac_layer_call *c, nac_tensor *x, const char *data_format, nac_tensor *const m[6], const lookup *how)
+static bool mapped(nac_layer_call *c, nac_tensor *x, const char *data_format, nac_tensor *const m[6], const nac_look_up_attrs *how)
 {
     bool one = nac_rank(x) == 3, first = strcmp(data_format, "channels_first") == 0;
     x = one ? nac_expand_dims(x, 0) : x;
@@ -187,7 +149,7 @@ static bool mapped(nac_layer_call *c, nac_tensor *x, const char *data_format, na
     j = nac_add_scalar(j, -0.5 * (double)(w - 1));
     nac_tensor *row = nac_add(nac_add(nac_multiply(m[0], j), nac_multiply(m[1], i)), nac_add_scalar(m[2], 0.5 * (double)(h - 1)));
     nac_tensor *column = nac_add(nac_add(nac_multiply(m[3], j), nac_multiply(m[4], i)), nac_add_scalar(m[5], 0.5 * (double)(w - 1)));
-    x = looked_up(x, row, column, how);
+    x = nac_look_up(x, row, column, how);
     x = first ? nac_transpose(x, 0, 3, 1, 2) : x;
     return nac_return(c, one ? nac_squeeze(x, 0) : x);
 }
@@ -218,7 +180,7 @@ static bool rotation_call(nac_layer *self, nac_layer_call *c)
     nac_tensor *angle = numbers(self, x, o->seed, o->factor.v[0] * 2 * acos(-1), o->factor.v[1] * 2 * acos(-1));
     nac_tensor *cosine = nac_cos(angle), *sine = nac_sin(angle), *zero = nac_zeros_like(angle);
     nac_tensor *m[6] = {sine, cosine, zero, cosine, nac_neg(sine), zero};
-    return cosine && sine && mapped(c, x, o->data_format, m, &(lookup){o->fill_mode, o->interpolation, o->fill_value});
+    return cosine && sine && mapped(c, x, o->data_format, m, how_of(&(nac_look_up_attrs){.value = o->fill_value}, o->fill_mode, o->interpolation));
 }
 
 /* Two numbers of an option, or its number on both sides of 0. */
@@ -263,7 +225,7 @@ static bool zoom_call(nac_layer *self, nac_layer_call *c)
     if (o->width_factor.n)
         width = numbers(self, x, o->seed, 1 + low, 1 + high);
     nac_tensor *m[6] = {zero, height, zero, width, zero, zero};
-    return height && width && mapped(c, x, o->data_format, m, &(lookup){o->fill_mode, o->interpolation, o->fill_value});
+    return height && width && mapped(c, x, o->data_format, m, how_of(&(nac_look_up_attrs){.value = o->fill_value}, o->fill_mode, o->interpolation));
 }
 
 static bool translation_call(nac_layer *self, nac_layer_call *c)
@@ -280,7 +242,7 @@ static bool translation_call(nac_layer *self, nac_layer_call *c)
     ends(&o->width_factor, &low, &high);
     nac_tensor *right = numbers(self, x, o->seed, low * w, high * w), *zero = nac_zeros_like(down), *one = nac_ones_like(down);
     nac_tensor *m[6] = {zero, one, nac_neg(down), one, zero, nac_neg(right)};
-    return down && right && mapped(c, x, o->data_format, m, &(lookup){o->fill_mode, o->interpolation, o->fill_value});
+    return down && right && mapped(c, x, o->data_format, m, how_of(&(nac_look_up_attrs){.value = o->fill_value}, o->fill_mode, o->interpolation));
 }
 
 #define RANDOM(id, LIST, NAME, CALL, ...) NAC_DEFINE_LAYER(id, LIST, (.name = NAME, .size = sizeof(nac_layer), __VA_ARGS__), .call = CALL, .stateless = true)

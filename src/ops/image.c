@@ -196,3 +196,140 @@ nac_tensor *nac_resize(nac_tensor *x, nac_size size, const char *interpolation, 
     a.size = nac_size_at(&size, 1);
     return NAC_APPLY(&nac_op_resize, &a, y);
 }
+
+/* ---- images looked up at any places ---- */
+
+/* Which pixel stands there, of n; -1: the fill value. */
+static int64_t brought_inside(int64_t i, int64_t n, int64_t fill)
+{
+    if (i >= 0 && i < n)
+        return i;
+    if (fill == NAC_FILL_CONSTANT)
+        return -1;
+    if (fill == NAC_FILL_NEAREST)
+        return i < 0 ? 0 : n - 1;
+    int64_t period = fill == NAC_FILL_WRAP ? n : 2 * n, at = (i % period + period) % period;
+    return at < n ? at : period - 1 - at;
+}
+
+/* The pixels that place (row, column) is made of, and what of each. */
+typedef struct {
+    int     count;
+    int64_t pixel[4];                   /* -1: the fill value */
+    double  weight[4];
+} corners;
+
+static corners corners_at(const nac_look_up_attrs *a, double row, double column)
+{
+    const double far = 1e15;            /* where whole numbers are floats */
+    corners c = {.count = a->nearest ? 1 : 4};
+    row = fmax(-far, fmin(far, row));
+    column = fmax(-far, fmin(far, column));
+    const double r = a->nearest ? rint(row) : floor(row), k = a->nearest ? rint(column) : floor(column), below = row - r, right = column - k;
+    for (int i = 0; i < c.count; i++) {
+        const int64_t at_r = brought_inside((int64_t)r + (i & 1), a->rows, a->fill), at_k = brought_inside((int64_t)k + (i >> 1), a->columns, a->fill);
+        c.pixel[i] = at_r < 0 || at_k < 0 ? -1 : at_r * a->columns + at_k;
+        c.weight[i] = a->nearest ? 1 : (i & 1 ? below : 1 - below) * (i & 2 ? right : 1 - right);
+    }
+    return c;
+}
+
+/* Image b: y of each place from x, or, back, dx of each pixel from dy. */
+#define LOOK_UP(T)                                                                                                                   \
+    {                                                                                                                                \
+        const T *row = (const T *)e->in[1].data + b * places, *column = (const T *)e->in[2].data + b * places;                       \
+        const T *from = (const T *)e->in[0].data + b * (back ? places : pixels) * channels;                                          \
+        T       *to = (T *)e->out[0].data + b * (back ? pixels : places) * channels;                                                 \
+        memset(to, 0, (size_t)((back ? pixels : places) * channels) * sizeof *to);                                                   \
+        for (int64_t p = 0; p < places; p++) {                                                                                       \
+            const corners c = corners_at(a, (double)row[p], (double)column[p]);                                                      \
+            for (int i = 0; i < c.count; i++)                                                                                        \
+                for (int64_t k = 0; k < channels; k++)                                                                               \
+                    if (!back)                                                                                                       \
+                        to[p * channels + k] += (T)c.weight[i] * (c.pixel[i] < 0 ? (T)a->value : from[c.pixel[i] * channels + k]);   \
+                    else if (c.pixel[i] >= 0)                                                                                        \
+                        to[c.pixel[i] * channels + k] += (T)c.weight[i] * from[p * channels + k];                                    \
+        }                                                                                                                            \
+    }
+
+static void look_up_image(const nac_eval *e, bool back, int64_t b)
+{
+    const nac_look_up_attrs *a = e->attrs;
+    const int64_t places = e->in[1].type->dim[1] * e->in[1].type->dim[2], pixels = a->rows * a->columns, channels = e->in[0].type->dim[3];
+    if (e->in[0].type->dtype == NAC_FLOAT64)
+        LOOK_UP(double)
+    else
+        LOOK_UP(float)
+}
+
+static void look_up_images(const nac_eval *e, bool back)
+{
+    const nac_type *at = e->in[1].type;
+    NAC_SHARE(at->dim[0] > 1 && nac_type_size(at) > 16384, b, at->dim[0], look_up_image(e, back, b));
+}
+
+static void look_up_eval(const nac_eval *e)
+{
+    look_up_images(e, false);
+}
+
+static void look_up_grad_eval(const nac_eval *e)
+{
+    look_up_images(e, true);
+}
+
+/* in[0] (n, .., channels); in[1], in[2]: the places (n, h, w) */
+static bool places_fit(nac_infer *i)
+{
+    const nac_type *x = &i->in[0], *row = &i->in[1], *column = &i->in[2];
+    return nac_need_float(i)
+           && ((x->rank == 4 && row->rank == 3 && row->dtype == x->dtype && nac_type_equal(row, column) && row->dim[0] == x->dim[0])
+               || nac_fail(NAC_E_SHAPE, "%s: expected images of rank 4, and a row and a column of their dtype for each place", i->op->name));
+}
+
+static bool look_up_infer(nac_infer *i)
+{
+    i->out[0] = i->in[0];
+    i->out[0].dim[1] = i->in[1].dim[1];
+    i->out[0].dim[2] = i->in[1].dim[2];
+    return places_fit(i);
+}
+
+static bool look_up_grad_infer(nac_infer *i)
+{
+    const nac_look_up_attrs *a = i->attrs;
+    i->out[0] = i->in[0];
+    i->out[0].dim[1] = a->rows;
+    i->out[0].dim[2] = a->columns;
+    return places_fit(i);
+}
+
+static bool look_up_vjp(nac_vjp *v);
+static const nac_op nac_op_look_up = {.name = "look_up", .n_in = 3, .n_out = 1, .attrs_size = sizeof(nac_look_up_attrs), .infer = look_up_infer,
+                                      .eval = look_up_eval, .vjp = look_up_vjp};
+
+/* Linear but for the fill value, which the derivative does not have. */
+static bool look_up_grad_vjp(nac_vjp *v)
+{
+    nac_look_up_attrs a = *(const nac_look_up_attrs *)v->attrs;
+    a.value = 0;
+    return (v->din[0] = NAC_APPLY(&nac_op_look_up, &a, v->dout[0], v->in[1], v->in[2]));
+}
+
+static const nac_op nac_op_look_up_grad = {.name = "look_up_grad", .n_in = 3, .n_out = 1, .attrs_size = sizeof(nac_look_up_attrs), .infer = look_up_grad_infer,
+                                           .eval = look_up_grad_eval, .vjp = look_up_grad_vjp};
+
+static bool look_up_vjp(nac_vjp *v)
+{
+    return !v->need[0] || (v->din[0] = NAC_APPLY(&nac_op_look_up_grad, v->attrs, v->dout[0], v->in[1], v->in[2]));
+}
+
+nac_tensor *nac_look_up(nac_tensor *x, nac_tensor *row, nac_tensor *column, const nac_look_up_attrs *how)
+{
+    if (!x || !row || !column)
+        return NULL;
+    nac_look_up_attrs a = *how;
+    a.rows = nac_dim(x, 1);
+    a.columns = nac_dim(x, 2);
+    return NAC_APPLY(&nac_op_look_up, &a, x, nac_stop_gradient(row), nac_stop_gradient(column));
+}

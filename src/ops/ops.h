@@ -87,6 +87,12 @@ typedef struct {
 typedef struct {
     int64_t axis, size, interpolation, antialias;   /* size: the result's, along the axis */
 } nac_resize_attrs;
+enum { NAC_FILL_CONSTANT, NAC_FILL_NEAREST, NAC_FILL_WRAP, NAC_FILL_REFLECT };   /* beyond an image: a number; its edge; itself again; it mirrored */
+typedef struct {
+    int64_t nearest, fill;              /* the nearest pixel, or four weighted */
+    double  value;                      /* of NAC_FILL_CONSTANT */
+    int64_t rows, columns;              /* of the images */
+} nac_look_up_attrs;
 typedef struct {
     double  scale;
     int64_t causal;
@@ -133,6 +139,8 @@ nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type);
 bool        nac_promote(int n, nac_tensor **t);                         /* casts all to the widest dtype among them; leaves lists alone */
 nac_tensor *nac_mul_mask(nac_tensor *x, nac_tensor *condition);         /* condition ? x : 0 */
 const char *nac_interpolation_name(int64_t interpolation);               /* of resize */
+/* Images x (n, rows, columns, c) at places row, column (n, h, w), which get no gradient: (n, h, w, c). how->rows and columns are x's. */
+nac_tensor *nac_look_up(nac_tensor *x, nac_tensor *row, nac_tensor *column, const nac_look_up_attrs *how);
 bool nac_need_float(nac_infer *i);      /* input 0 is a float; else an error that names the op */
 int  nac_axis_of(const char *op, int axis, int rank);   /* from 0; -1 with an error */
 nac_tensor *nac_contiguous_rows(nac_tensor *x, int axis, int *back);    /* axis moved last */

@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <link.h>
 #include "conformance.h"
+#include "ops/ops.h"
 
 enum {
     ONCE = 0,
@@ -25,6 +26,13 @@ typedef struct {
 #define SPREAD "f 331x499; f 499"
 
 static const int64_t pads3[3][2] = {{0, 1}, {2, 0}, {1, 3}};
+
+/* x[1] and x[2] are places in steps of 0.7. */
+static nac_tensor *look_up(nac_tensor *const *x, nac_look_up_attrs how)
+{
+    nac_dtype dtype = nac_dtype_of(x[0]);
+    return nac_look_up(x[0], nac_mul_scalar(nac_cast(x[1], dtype), 0.7), nac_mul_scalar(nac_cast(x[2], dtype), 0.7), &how);
+}
 
 static nac_tensor *convolve(nac_tensor *const *x, bool bias, nac_conv_spec spec)
 {
@@ -310,6 +318,11 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
     C(resize_lanczos, "f n2x2x3x4", NULL, SMOOTH, nac_resize(x[0], (nac_size){{7, 2}}, "lanczos3", true, "channels_first"))          \
     C(resize_one, "f 3x7x2", NULL, SMOOTH, nac_resize(x[0], (nac_size){{2, 5}}, "lanczos5", true, NULL))                             \
     C(resize_nearest, "f n2x3x4x2", NULL, SMOOTH, nac_resize(x[0], (nac_size){{5, 2}}, "nearest", false, NULL))                      \
+    C(look_up, "f n2x3x4x2; i n2x5x2 -9..9; i n2x5x2 -9..9", "f 4x20x20x16; i 4x70x60 -30..60; i 4x70x60 -30..60", SMOOTH | PEEKS,   \
+      nac_square(look_up(x, (nac_look_up_attrs){.fill = NAC_FILL_REFLECT})))                                                         \
+    C(look_up_constant, "f n2x3x4x2; i n2x5x2 -9..9; i n2x5x2 -9..9", NULL, SMOOTH | PEEKS, look_up(x, (nac_look_up_attrs){.value = 0.5}))\
+    C(look_up_nearest, "f n2x3x4x2; i n2x5x2 -9..9; i n2x5x2 -9..9", NULL, SMOOTH | PEEKS,                                           \
+      look_up(x, (nac_look_up_attrs){.nearest = 1, .fill = NAC_FILL_WRAP}))                                                          \
     C(layer_norm, "f n3x5; f 5; f 5", "f 331x499; f 499; f 499", SMOOTH, nac_layer_norm(x[0], x[1], x[2], 1e-3))                     \
     C(layer_norm_plain, "f n2x3x5", WIDE, SMOOTH, nac_layer_norm(x[0], NULL, NULL, 1e-3))                                            \
     C(batch_norm, "f 6x3; f 3; f 3", "f 4000x64; f 64; f 64", SMOOTH, first(nac_batch_norm(x[0], x[1], x[2], -1, 1e-3)))             \
