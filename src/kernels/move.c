@@ -176,7 +176,9 @@ void nac_permute_axes(int rank, const int64_t *x_dim, const int *perm, size_t si
 
 void nac_gather(int64_t count, size_t bytes, int64_t limit, const int64_t *ids, const void *x, void *y)
 {
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; bytes == 4 && i < count; i++)
+        ((uint32_t *)y)[i] = ids[i] >= 0 && ids[i] < limit ? ((const uint32_t *)x)[ids[i]] : 0;
+    for (int64_t i = 0; bytes != 4 && i < count; i++)
         if (ids[i] >= 0 && ids[i] < limit)
             memcpy((char *)y + (size_t)i * bytes, (const char *)x + (size_t)ids[i] * bytes, bytes);
         else

@@ -235,11 +235,6 @@ static bool write_repeat(writing *w)
     return cJSON_AddItemToObject(w->config, "axis", nac_json_int(a->axis));
 }
 
-static bool write_take(writing *w)
-{
-    return cJSON_AddItemToObject(w->config, "axis", nac_json_int(0));
-}
-
 static void add_end(cJSON *slice, const char *name, int64_t n)
 {
     cJSON_AddItemToObject(slice, name, n == NAC_NONE ? cJSON_CreateNull() : nac_json_int(n));
@@ -415,7 +410,7 @@ static const struct {
     PLAIN(PLAIN_ROW) REDUCTIONS(REDUCTION_ROW)
     {"argmax", "Argmax", write_along}, {"argmin", "Argmin", write_along}, {"cumsum", "Cumsum", write_along}, {"cumprod", "Cumprod", write_along},
     {"concatenate", "Concatenate", write_concatenate}, {"reshape", "Reshape", write_reshape}, {"transpose", "Transpose", write_transpose},
-    {"slice", "GetItem", write_slice}, {"take", "Take", write_take}, {"clip", "Clip", write_clip}, {"cast", "Cast", write_cast},
+    {"slice", "GetItem", write_slice}, {"take", "Take", write_axis}, {"clip", "Clip", write_clip}, {"cast", "Cast", write_cast},
     {"one_hot", "OneHot", write_one_hot}, {"softmax", "Softmax", write_softmax}, {"gelu_exact", "Gelu", write_gelu}, {"gelu_tanh", "Gelu", write_gelu},
     {"pad", "Pad", write_pad}, {"repeat", "Repeat", write_repeat}, {"round", "Round", write_round},
     {"top_k_ids", "TopK", write_top_k}, {"take_along_axis", "TakeAlongAxis", write_axis}, {"segment_sum", "SegmentSum", write_segment_sum},

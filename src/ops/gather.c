@@ -40,18 +40,28 @@ nac_tensor *nac_checked_ids(nac_tensor *ids, int64_t limit, int64_t ignored, con
     return nac_apply(&nac_op_checked_ids, 1, &ids, &a);
 }
 
-/* ---- take along the first axis; other axes come first by transposition ---- */
+/* How many parts lie before the axis, and how many numbers after it. */
+static void along_extents(const nac_type *t, int64_t axis, int64_t *outer, int64_t *inner)
+{
+    *outer = *inner = 1;
+    for (int d = 0; d < t->rank; d++)
+        if (d != axis)
+            *(d < axis ? outer : inner) *= t->dim[d];
+}
+
+/* ---- take: the axes of the ids stand where the axis was ---- */
 
 static bool take_infer(nac_infer *i)
 {
     const nac_type *x = &i->in[0], *ids = &i->in[1];
+    const int axis = (int)((const nac_axis_attrs *)i->attrs)->axis;
     if (ids->dtype != NAC_INT64 || x->rank < 1)
         return nac_fail(NAC_E_TYPE, "take: expected integer ids and a tensor of rank 1 or more");
     nac_type y = {.dtype = x->dtype, .rank = ids->rank + x->rank - 1};
     if (y.rank > NAC_MAX_RANK)
         return nac_fail(NAC_E_SHAPE, "take: a result of rank %d, at most %d", y.rank, NAC_MAX_RANK);
     for (int d = 0; d < y.rank; d++)
-        y.dim[d] = d < ids->rank ? ids->dim[d] : x->dim[d - ids->rank + 1];
+        y.dim[d] = d < axis ? x->dim[d] : d < axis + ids->rank ? ids->dim[d - axis] : x->dim[d - ids->rank + 1];
     i->out[0] = y;
     return true;
 }
@@ -59,42 +69,41 @@ static bool take_infer(nac_infer *i)
 static void take_eval(const nac_eval *e)
 {
     const nac_type *x = e->in[0].type;
-    int64_t rows = x->dim[0];
-    size_t bytes = rows ? nac_type_bytes(x) / (size_t)rows : 0;
-    nac_gather(nac_type_size(e->in[1].type), bytes, rows, e->in[1].data, e->in[0].data, e->out[0].data);
+    const int64_t axis = ((const nac_axis_attrs *)e->attrs)->axis, rows = x->dim[axis], n = nac_type_size(e->in[1].type);
+    int64_t outer, inner;
+    along_extents(x, axis, &outer, &inner);
+    const size_t bytes = (size_t)inner * nac_dtype_size(x->dtype);
+    for (int64_t o = 0; o < outer; o++)
+        nac_gather(n, bytes, rows, e->in[1].data, (const char *)e->in[0].data + (size_t)(o * rows) * bytes, (char *)e->out[0].data + (size_t)(o * n) * bytes);
 }
 
+/* The rows that were taken are added up, with their axis before the others. */
 static bool take_vjp(nac_vjp *v)
 {
-    const nac_type *x = &v->in[0]->type, *ids = &v->in[1]->type;
-    int64_t n = nac_type_size(ids), dim[NAC_MAX_RANK] = {n};
-    memcpy(dim + 1, x->dim + 1, (size_t)(x->rank - 1) * sizeof *dim);
-    return !v->need[0] || (v->din[0] = nac_segment_sum(nac_reshape_to(v->dout[0], nac_shape_of(x->rank, dim)), nac_reshape(v->in[1], n), x->dim[0]));
+    const nac_type *x = &v->in[0]->type;
+    const int64_t axis = ((const nac_axis_attrs *)v->attrs)->axis, rows = x->dim[axis], n = nac_type_size(&v->in[1]->type);
+    int64_t outer, inner;
+    if (!v->need[0])
+        return true;
+    along_extents(x, axis, &outer, &inner);
+    nac_tensor *dy = nac_reshape(v->dout[0], outer, n, inner), *ids = nac_reshape(v->in[1], n);
+    nac_tensor *sum = nac_segment_sum(axis ? nac_transpose(dy, 1, 0, 2) : nac_reshape(dy, n, inner), ids, rows);
+    return (v->din[0] = nac_reshape_to(axis ? nac_transpose(sum, 1, 0, 2) : sum, nac_shape_of(x->rank, x->dim)));
 }
 
-static const nac_op nac_op_take = {.name = "take", .n_in = 2, .n_out = 1, .infer = take_infer, .eval = take_eval, .vjp = take_vjp};
+static const nac_op nac_op_take = {.name = "take", .n_in = 2, .n_out = 1, .attrs_size = sizeof(nac_axis_attrs), .infer = take_infer, .eval = take_eval,
+                                   .vjp = take_vjp};
 
 nac_tensor *nac_take(nac_tensor *x, nac_tensor *ids, int axis)
 {
     if (!x || !ids)
         return NULL;
-    int a = nac_axis_of("take", axis, x->type.rank), rank = x->type.rank;
-    if (a < 0)
+    nac_axis_attrs a = {nac_axis_of("take", axis, x->type.rank)};
+    if (a.axis < 0)
         return NULL;
     if (nac_is_float(ids->type.dtype))
         return nac_fail(NAC_E_TYPE, "take: ids: expected integers, found %s", nac_dtype_name(ids->type.dtype));
-    int id_rank = ids->type.rank;
-    ids = nac_cast(ids, NAC_INT64);
-    if (a == 0)
-        return NAC_APPLY(&nac_op_take, NULL, x, ids);
-    int64_t perm[NAC_MAX_RANK], back[NAC_MAX_RANK];
-    perm[0] = a;
-    for (int d = 1; d < rank; d++)
-        perm[d] = d - (d <= a);
-    nac_tensor *y = NAC_APPLY(&nac_op_take, NULL, nac_transpose_by(x, nac_shape_of(rank, perm)), ids);
-    for (int d = 0; y && d < y->type.rank; d++)
-        back[d] = d < a ? id_rank + d : d < a + id_rank ? d - a : d;
-    return y ? nac_transpose_by(y, nac_shape_of(y->type.rank, back)) : NULL;
+    return NAC_APPLY(&nac_op_take, &a, x, nac_cast(ids, NAC_INT64));
 }
 
 /* in[0] (count, ...), in[1] ids (count); out (rows, ...) */
@@ -172,14 +181,6 @@ static inline int64_t along_at(int64_t id, int64_t n, int64_t o, int64_t inner, 
             }
 #define TAKE_ALONG(T) ALONG(((T *)e->out[0].data)[r] = at < 0 ? 0 : ((const T *)e->in[0].data)[at])
 #define SUM_ALONG(T) ALONG(if (at >= 0)((T *)e->out[0].data)[at] += ((const T *)e->in[0].data)[r])
-
-static void along_extents(const nac_type *ids, int64_t axis, int64_t *outer, int64_t *inner)
-{
-    *outer = *inner = 1;
-    for (int d = 0; d < ids->rank; d++)
-        if (d != axis)
-            *(d < axis ? outer : inner) *= ids->dim[d];
-}
 
 static void along_eval(const nac_eval *e)
 {
