@@ -174,13 +174,19 @@ void nac_permute_axes(int rank, const int64_t *x_dim, const int *perm, size_t si
     nac_copy_strided(rank, dim, from, size, x, y);
 }
 
+static inline void gather(int64_t count, size_t bytes, int64_t limit, const int64_t *ids, const char *x, char *y)
+{
+    for (int64_t i = 0; i < count; i++, y += bytes)
+        if (ids[i] >= 0 && ids[i] < limit)
+            memcpy(y, x + (size_t)ids[i] * bytes, bytes);
+        else
+            memset(y, 0, bytes);
+}
+
 void nac_gather(int64_t count, size_t bytes, int64_t limit, const int64_t *ids, const void *x, void *y)
 {
-    for (int64_t i = 0; bytes == 4 && i < count; i++)
-        ((uint32_t *)y)[i] = ids[i] >= 0 && ids[i] < limit ? ((const uint32_t *)x)[ids[i]] : 0;
-    for (int64_t i = 0; bytes != 4 && i < count; i++)
-        if (ids[i] >= 0 && ids[i] < limit)
-            memcpy((char *)y + (size_t)i * bytes, (const char *)x + (size_t)ids[i] * bytes, bytes);
-        else
-            memset((char *)y + (size_t)i * bytes, 0, bytes);
+    if (bytes == 4)                     /* a move, and not a call */
+        gather(count, 4, limit, ids, x, y);
+    else
+        gather(count, bytes, limit, ids, x, y);
 }
