@@ -1,5 +1,6 @@
 /* Dot: products along an axis of each input, sample by sample. */
 #include "layers/layer.h"
+#include "ops/ops.h"
 
 /* Which axes, from 0; the batch cannot be one. */
 static bool axes_of(const nac_layer *self, const nac_type *x, const nac_type *y, int *a, int *b)
@@ -32,13 +33,6 @@ static bool build(nac_layer *self, int n_in, const nac_type *in)
                        nac_dims_text(in[0].rank, in[0].dim, x, sizeof x), b, nac_dims_text(in[1].rank, in[1].dim, y, sizeof y));
 }
 
-/* The bound stands before the root, so that the derivative of a vector of zeros is a number. */
-static nac_tensor *unit(nac_tensor *x, int axis)
-{
-    nac_tensor *squares = nac_sum(nac_square(x), .axis = axis, .keepdims = true);
-    return nac_multiply(x, nac_rsqrt(nac_maximum(squares, nac_scalar_of(nac_dtype_of(x), 1e-14))));
-}
-
 /* An einsum of its own: a is the batch, z what is summed over. */
 static bool call(nac_layer *self, nac_layer_call *c)
 {
@@ -57,7 +51,7 @@ static bool call(nac_layer *self, nac_layer_call *c)
                 out[n_out++] = equation[n - 1];
         }
         equation[n++] = ',';
-        x[i] = o->normalize ? unit(x[i], axis[i]) : x[i];
+        x[i] = o->normalize ? nac_unit_vectors(x[i], (nac_axes){{axis[i]}}, 1e-7) : x[i];
     }
     snprintf(equation + n - 1, sizeof equation - (size_t)n + 1, "->%.*s", n_out, out);
     nac_tensor *y = nac_einsum(equation, x[0], x[1]);

@@ -734,7 +734,7 @@ static nac_tensor *Normalize(const nac_operation_call *c)
         return NULL;
     o.keepdims = true;
     if (order == 2)
-        return nac_multiply(x, nac_rsqrt(nac_maximum(nac_sum_with(&o), like(x, epsilon * epsilon))));
+        return nac_unit_vectors(x, o.axis, epsilon);
     if (axes.rank != 1)
         return nac_fail(NAC_E_UNSUPPORTED, "op \"%s\": order: only 2 is supported over several axes", c->name);
     o.x = order == 1 ? o.x : nac_pow_scalar(o.x, order);

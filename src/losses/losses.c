@@ -40,7 +40,7 @@ nac_tensor *nac_logarithmic_error(const nac_instance *self, nac_tensor *t, nac_t
 
 static nac_tensor *unit(nac_tensor *x, int axis)
 {
-    return nac_multiply(x, nac_rsqrt(at_least(nac_sum(nac_square(x), .axis = axis, .keepdims = true), EPSILON * EPSILON)));
+    return nac_unit_vectors(x, (nac_axes){{axis}}, EPSILON);
 }
 
 nac_tensor *nac_cosine_values(nac_tensor *t, nac_tensor *p, int axis)

@@ -137,6 +137,8 @@ const nac_op *nac_conv_takes_depthwise(const nac_conv_attrs *a, const nac_type *
 /* Sums t down to the shape it was broadcast from. */
 nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type);
 bool        nac_promote(int n, nac_tensor **t);                         /* casts all to the widest dtype among them; leaves lists alone */
+/* x over its Euclidean norm along the axes, or over epsilon where that is larger: the slope of a vector of zeros is a number. */
+nac_tensor *nac_unit_vectors(nac_tensor *x, nac_axes axis, double epsilon);
 nac_tensor *nac_mul_mask(nac_tensor *x, nac_tensor *condition);         /* condition ? x : 0 */
 const char *nac_interpolation_name(int64_t interpolation);               /* of resize */
 /* Images x (n, rows, columns, c) at places row, column (n, h, w), which get no gradient: (n, h, w, c). how->rows and columns are x's. */

@@ -306,6 +306,12 @@ nac_tensor *nac_norm_with(const nac_reduce_options *o)
     return nac_where(none, zero, nac_sqrt(nac_where(none, one, sum)));
 }
 
+nac_tensor *nac_unit_vectors(nac_tensor *x, nac_axes axis, double epsilon)
+{
+    nac_tensor *squares = nac_sum_with(&(nac_reduce_options){nac_square(x), axis, true});
+    return squares ? nac_multiply(x, nac_rsqrt(nac_maximum(squares, nac_scalar_of(squares->type.dtype, epsilon * epsilon)))) : NULL;
+}
+
 nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type)
 {
     if (!t)
