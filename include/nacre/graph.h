@@ -37,8 +37,9 @@ typedef nac_tensor *(*nac_function_body)(void *context, nac_tensor *input);
    signatures. Keras: tf.function. */
 NAC_API nac_function *nac_function_new(nac_function_body body, void *context);
 /* In what precision it computes: "float32", as at first, or "bfloat16". Then matrix products and convolutions of float32, forward and backward, round what
-   they multiply to bfloat16 and add in float32; all else, every tensor and every variable stays float32. Depthwise convolutions and the recurrent layers'
-   ops do not round. Faster with AMX (Intel) or AVX512-BF16 (AMD), not elsewhere. Before the first call. Within another function it computes as that one. */
+   they multiply to bfloat16 and add in float32; all else, every tensor and every variable stays float32. Convolutions in groups, those from or to fewer than
+   32 channels, and the recurrent layers' ops do not round. Faster with AMX (Intel) or AVX512-BF16 (AMD), not elsewhere. Before the first call. Within
+   another function it computes as that one. */
 NAC_API bool nac_function_set_compute_dtype(nac_function *f, const char *compute_dtype);
 /* Calls it with a tensor or a list (NULL: no input) and returns what body returned for this signature: a tensor or a list. Re-entrant
    when body updates no variable. A function that updates variables must not be called by two threads at once. */

@@ -136,10 +136,10 @@ static bool at_once(const context *c, nac_graph_node *next)
     nac_graph *g = c->g;
     bool follows = next->op == &nac_op_conv || next->op == &nac_op_max_pool || next->op == nac_op_max_pool.alone;
     int from = follows && next->attrs ? producer(c, next->in[0]) : -1;         /* without attributes it is dead */
-    const nac_graph_node *conv = from >= 0 && g->nodes[from].op == &nac_op_conv && !g->bfloat16 ? &g->nodes[from] : NULL;
-    if (!conv)
+    const nac_graph_node *conv = from >= 0 && g->nodes[from].op == &nac_op_conv ? &g->nodes[from] : NULL;
+    const nac_type *x = conv ? &g->values[conv->in[0]].type : NULL, *w = conv ? &g->values[conv->in[1]].type : NULL;
+    if (!conv || (g->bfloat16 && nac_conv_in_bfloat16(conv->attrs, x, w)))
         return true;
-    const nac_type *x = &g->values[conv->in[0]].type, *w = &g->values[conv->in[1]].type;
     if (next->op == &nac_op_conv) {
         const nac_op *both = conv->n_in + next->n_in > NAC_MAX_IO ? NULL : nac_conv_takes_depthwise(conv->attrs, x, w, next->attrs, &g->values[next->in[1]].type);
         return !both || join(next, conv, both, &(nac_conv_pair_attrs){*(const nac_conv_attrs *)conv->attrs, *(const nac_conv_attrs *)next->attrs, conv->n_in});

@@ -16,7 +16,7 @@ typedef struct {
     size_t (*gemm_scratch)(int64_t m, int64_t n, int64_t k);
     void (*gemm_batch)(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t stride_a, const float *b,
                        int64_t stride_b, float *c);
-    /* As in nac_kernels; not depthwise. */
+    /* As in nac_kernels; of one group. */
     void (*conv)(const nac_conv *s, const float *x, const float *w, const nac_ending *finish, float *y, void *scratch);
     void (*conv_grad_x)(const nac_conv *s, const float *dy, const float *w, float *dx, void *scratch);
     void (*conv_grad_w)(const nac_conv *s, const float *dy, const float *x, float *dw, void *scratch);

@@ -22,11 +22,10 @@ static int64_t w_size(const nac_conv *s)
     return cells(s->k) * (s->c_in / s->groups) * s->c_out;
 }
 
-/* Gathering few channels at a time takes longer than multiplying them. */
 static bool is_product(const nac_conv *s)
 {
 #if defined __AVX512BF16__
-    return s->groups == 1 && s->c_in >= 32 && s->c_out >= 32 && x_size(s) > 0 && y_size(s) > 0;
+    return x_size(s) > 0 && y_size(s) > 0;
 #else
     (void)s;
     return false;

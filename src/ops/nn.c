@@ -245,10 +245,21 @@ static bool conv_infer(nac_infer *i)
     return true;
 }
 
-/* Depthwise convolutions multiply too little for bfloat16 to gain anything. */
-static bool conv_rounds(const nac_eval *e)
+/* Groups and few channels multiply too little of what they read for bfloat16 to gain anything. */
+static bool worth_rounding(const nac_conv *s)
 {
-    return nac_rounds(e) && !((const nac_conv_attrs *)e->attrs)->depthwise;
+    return s->groups == 1 && s->c_in >= 32 && s->c_out >= 32;
+}
+
+static bool conv_rounds(const nac_eval *e, const nac_conv *s)
+{
+    return nac_rounds(e) && worth_rounding(s);
+}
+
+bool nac_conv_in_bfloat16(const nac_conv_attrs *a, const nac_type *x, const nac_type *w)
+{
+    nac_conv s = conv_shape(a, x, w);
+    return x->dtype == NAC_FLOAT32 && worth_rounding(&s);
 }
 
 static void conv_eval(const nac_eval *e)
@@ -256,7 +267,7 @@ static void conv_eval(const nac_eval *e)
     const nac_conv_attrs *a = e->attrs;
     nac_conv s = conv_shape(a, e->in[0].type, e->in[1].type);
     nac_ending f = nac_ending_of(&a->end, e);
-    if (conv_rounds(e))
+    if (conv_rounds(e, &s))
         nac_kernels_bf16()->conv(&s, e->in[0].data, e->in[1].data, &f, e->out[0].data, e->scratch);
     else
         nac_kernels_for(e->in[0].type->dtype)->conv(&s, e->in[0].data, e->in[1].data, e->packed, &f, e->out[0].data, e->scratch);
@@ -267,7 +278,7 @@ static size_t pack_for(const nac_conv_attrs *a, const nac_eval *e, int *layout, 
 {
     nac_conv s = conv_shape(a, e->in[0].type, e->in[1].type);
     *layout = (int)(2 * s.groups + nac_is_depthwise(&s));
-    return nac_rounds(e) ? 0 : nac_kernels_for(e->in[0].type->dtype)->conv_pack(&s, e->in[1].data, to);
+    return conv_rounds(e, &s) ? 0 : nac_kernels_for(e->in[0].type->dtype)->conv_pack(&s, e->in[1].data, to);
 }
 
 static size_t conv_pack(const nac_eval *e, int *layout, void *to)
@@ -278,7 +289,7 @@ static size_t conv_pack(const nac_eval *e, int *layout, void *to)
 static size_t conv_scratch(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->in[0].type, e->in[1].type);
-    return conv_rounds(e) ? nac_kernels_bf16()->conv_scratch(&s) : nac_kernels_for(e->in[0].type->dtype)->conv_scratch(&s);
+    return conv_rounds(e, &s) ? nac_kernels_bf16()->conv_scratch(&s) : nac_kernels_for(e->in[0].type->dtype)->conv_scratch(&s);
 }
 
 /* Two for each number of y and each weight of its channel; a bias is not counted. */
@@ -350,7 +361,7 @@ static bool grad_x_infer(nac_infer *i)
 static void grad_x_eval(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->out[0].type, e->in[1].type);
-    if (conv_rounds(e))
+    if (conv_rounds(e, &s))
         nac_kernels_bf16()->conv_grad_x(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
     else
         nac_kernels_for(e->in[0].type->dtype)->conv_grad_x(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
@@ -359,7 +370,7 @@ static void grad_x_eval(const nac_eval *e)
 static size_t grad_x_scratch(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->out[0].type, e->in[1].type);
-    return conv_rounds(e) ? nac_kernels_bf16()->conv_grad_x_scratch(&s) : nac_kernels_for(e->in[0].type->dtype)->conv_grad_x_scratch(&s);
+    return conv_rounds(e, &s) ? nac_kernels_bf16()->conv_grad_x_scratch(&s) : nac_kernels_for(e->in[0].type->dtype)->conv_grad_x_scratch(&s);
 }
 
 static double grad_x_work(const nac_eval *e)
@@ -381,7 +392,7 @@ static bool grad_w_infer(nac_infer *i)
 static void grad_w_eval(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->in[1].type, e->out[0].type);
-    if (conv_rounds(e))
+    if (conv_rounds(e, &s))
         nac_kernels_bf16()->conv_grad_w(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
     else
         nac_kernels_for(e->in[0].type->dtype)->conv_grad_w(&s, e->in[0].data, e->in[1].data, e->out[0].data, e->scratch);
@@ -390,7 +401,7 @@ static void grad_w_eval(const nac_eval *e)
 static size_t grad_w_scratch(const nac_eval *e)
 {
     nac_conv s = conv_shape(e->attrs, e->in[1].type, e->out[0].type);
-    return conv_rounds(e) ? nac_kernels_bf16()->conv_grad_w_scratch(&s) : nac_kernels_for(e->in[0].type->dtype)->conv_grad_w_scratch(&s);
+    return conv_rounds(e, &s) ? nac_kernels_bf16()->conv_grad_w_scratch(&s) : nac_kernels_for(e->in[0].type->dtype)->conv_grad_w_scratch(&s);
 }
 
 static double grad_w_work(const nac_eval *e)

@@ -127,6 +127,8 @@ bool nac_is_reduction(const nac_op *op);        /* sum, mean, max, min, prod, an
 nac_ending nac_ending_of(const nac_end_attrs *a, const nac_eval *e);
 /* May a product with n_in inputs and results of type y, which does that at its end, do `next` as well, which reads `operand`? Then it is noted. */
 bool nac_end_takes(nac_end_attrs *a, int n_in, const nac_op *next, const nac_type *operand, const nac_type *y);
+/* Whether a function that computes in bfloat16 does so in a convolution of x with w. */
+bool nac_conv_in_bfloat16(const nac_conv_attrs *a, const nac_type *x, const nac_type *w);
 /* Whether a convolution of x, as it is before that pad, can do without it; changes attrs so that it does. */
 bool nac_conv_takes_pad(void *attrs, const nac_type *x, const nac_type *w, const nac_pad_attrs *pad);
 /* The op, with nac_conv_pool_attrs, that is a convolution of x and `next`, max pooling of its results, at once; NULL: there is none. */

@@ -288,8 +288,8 @@ enum { SAMPLES = 96, SIDE = 10, CLASSES = 4, STEPS = 40 };
 static nac_model *make_model(bool eager, const char *compute_dtype)
 {
     nac_set_random_seed(7);
-    nac_model *m = nac_sequential(nac_input_layer(SIDE, SIDE, 1), nac_conv2d(8, 3, .activation = "relu"), nac_depthwise_conv2d(3),
-                                  nac_conv2d(12, 3, .strides = 2, .padding = "same"), nac_flatten(), nac_dense(40, .activation = "tanh"),
+    nac_model *m = nac_sequential(nac_input_layer(SIDE, SIDE, 1), nac_conv2d(32, 3, .activation = "relu"), nac_depthwise_conv2d(3),
+                                  nac_conv2d(40, 3, .strides = 2, .padding = "same"), nac_flatten(), nac_dense(40, .activation = "tanh"),
                                   nac_dense(CLASSES, .activation = "softmax"));
     ck_assert(nac_compile(m, .optimizer = nac_adam(.learning_rate = 3e-3), .loss = "sparse_categorical_crossentropy", .run_eagerly = eager,
                           .compute_dtype = compute_dtype));
@@ -385,6 +385,38 @@ START_TEST(compute_dtype_of_models)
 }
 END_TEST
 
+static nac_model *few_channels_model(bool and_many)
+{
+    nac_set_random_seed(7);
+    nac_model *m = nac_sequential_of(NULL, 0, NULL);
+    ck_assert(nac_model_add(m, nac_input_layer(SIDE, SIDE, 1)));
+    ck_assert(nac_model_add(m, nac_conv2d(40, 3, .activation = "relu")));
+    ck_assert(nac_model_add(m, nac_max_pooling2d(2)));
+    ck_assert(nac_model_add(m, nac_conv2d(40, 1, .groups = 2)));
+    ck_assert(nac_model_add(m, nac_conv2d(31, 3, .activation = "relu")));
+    ck_assert(nac_model_add(m, nac_conv2d_transpose(40, 3)));
+    ck_assert(!and_many || nac_model_add(m, nac_conv2d(32, 3)));
+    return m;
+}
+
+/* Convolutions from or to fewer than 32 channels, or in groups, are float32's. */
+START_TEST(few_channels)
+{
+    NAC_SCOPE
+    {
+        nac_tensor *x = pictures(labels()), *p[4];
+        for (int i = 0; i < 4; i++) {
+            nac_model *m = few_channels_model(i > 1);
+            ck_assert(nac_model_set_compute_dtype(m, i % 2 ? "bfloat16" : "float32"));
+            ck_assert((p[i] = nac_predict(m, x)));
+        }
+        same_numbers(p[0], p[1]);
+        ck_assert(differ(p[2], p[3]));
+    }
+    ck_assert_int_eq(nac_report(), 0);
+}
+END_TEST
+
 static nac_tensor *square(void *context, nac_tensor *x)
 {
     (void)context;
@@ -440,6 +472,7 @@ int main(void)
     tcase_add_loop_test(t, not_numbers, 0, ISAS);
     tcase_add_test(t, training);
     tcase_add_test(t, compute_dtype_of_models);
+    tcase_add_test(t, few_channels);
     tcase_add_test(t, compute_dtype_of_functions);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
