@@ -152,6 +152,15 @@ static inline real floor_quotient(real p, real q, real mod)
     return R(floor)((p - mod) / q + (real)0.5);
 }
 
+static const real least_p = (real)NAC_KEPT_FROM_0_AND_1, most_p = (real)(1 - NAC_KEPT_FROM_0_AND_1);
+
+NAC_INLINE real binary_crossentropy(real t, real p)
+{
+    p = p < least_p ? least_p : p;
+    p = p > most_p ? most_p : p;
+    return -(t * fast_log(p) + (1 - t) * fast_log(1 - p));
+}
+
 void NAC_K(binary)(nac_binary_kind kind, const nac_walk *w, const void *a_, const void *b_, void *y_)
 {
     const real *a = a_, *b = b_;
@@ -175,6 +184,8 @@ void NAC_K(binary)(nac_binary_kind kind, const nac_walk *w, const void *a_, cons
     case NAC_TANH_GRAD: ZIP(p *(1 - q * q));
     case NAC_GELU_GRAD:
         ZIP(p * ((real)0.5 * (1 + fast_erf(q * (real)0.70710678118654752440)) + q * (real)0.39894228040143267794 * fast_exp((real)-0.5 * q * q)));
+    case NAC_BINARY_CROSSENTROPY: ZIP(binary_crossentropy(p, q));
+    case NAC_BINARY_CROSSENTROPY_SLOPE: ZIP(q >= least_p && q <= most_p ? (q - p) / (q * (1 - q)) : 0);
     case NAC_BINARY_COUNT: break;
     }
 }

@@ -36,8 +36,12 @@ typedef enum {
     NAC_SIGMOID_GRAD,               /* (dy, y) -> dy y (1 - y) */
     NAC_TANH_GRAD,                  /* (dy, y) -> dy (1 - y y) */
     NAC_GELU_GRAD,                  /* (dy, x) -> dy (cdf(x) + x pdf(x)) */
+    NAC_BINARY_CROSSENTROPY,        /* (t, p) -> -t log p - (1 - t) log(1 - p); p is kept from 0 and 1 by NAC_KEPT_FROM_0_AND_1 */
+    NAC_BINARY_CROSSENTROPY_SLOPE,  /* (t, p) -> (p - t) / (p (1 - p)); 0 where p is kept */
     NAC_BINARY_COUNT
 } nac_binary_kind;                  /* MOD and FLOOR_DIV have Python's signs; ROUND above is half to even */
+
+#define NAC_KEPT_FROM_0_AND_1 1e-7
 
 typedef enum { NAC_EQ, NAC_NE, NAC_LT, NAC_LE, NAC_GT, NAC_GE, NAC_COMPARE_COUNT } nac_compare_kind;
 

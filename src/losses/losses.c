@@ -116,16 +116,10 @@ static nac_tensor *agreement(nac_tensor *t, nac_tensor *p)
     return nac_add(nac_multiply(t, p), nac_multiply(nac_rsub_scalar(t, 1), nac_rsub_scalar(p, 1)));
 }
 
-static nac_tensor *binary_terms(nac_tensor *t, nac_tensor *p)
-{
-    p = nac_clip(p, EPSILON, 1 - EPSILON);
-    return nac_neg(nac_add(nac_multiply(t, nac_log(p)), nac_multiply(nac_rsub_scalar(t, 1), nac_log(nac_rsub_scalar(p, 1)))));
-}
-
 nac_tensor *nac_binary_values(nac_tensor *t, nac_tensor *p, bool from_logits, double smoothing, int axis)
 {
     t = smoothed(t, smoothing, true);
-    return nac_mean(from_logits ? nac_subtract(nac_softplus(p), nac_multiply(t, p)) : binary_terms(t, p), .axis = axis);
+    return nac_mean(from_logits ? nac_subtract(nac_softplus(p), nac_multiply(t, p)) : nac_binary_crossentropy_of(t, p), .axis = axis);
 }
 
 static nac_tensor *probabilities(nac_tensor *p, int axis)
@@ -203,7 +197,7 @@ static nac_tensor *binary_focal(const nac_instance *self, nac_tensor *t, nac_ten
     const nac_binary_focal_crossentropy_options *o = self->options;
     t = smoothed(t, o->label_smoothing, true);
     p = o->from_logits ? nac_sigmoid(p) : p;
-    nac_tensor *x = nac_multiply(nac_pow_scalar(nac_rsub_scalar(agreement(t, p), 1), o->gamma), binary_terms(t, p));
+    nac_tensor *x = nac_multiply(nac_pow_scalar(nac_rsub_scalar(agreement(t, p), 1), o->gamma), nac_binary_crossentropy_of(t, p));
     if (o->apply_class_balancing)       /* alpha t + (1 - alpha)(1 - t) */
         x = nac_multiply(nac_add_scalar(nac_mul_scalar(t, 2 * o->alpha - 1), 1 - o->alpha), x);
     return nac_mean(x, .axis = (int)o->axis);

@@ -495,6 +495,27 @@ static nac_tensor *gelu_slope_slope(nac_tensor *x)      /* (2 - x^2) pdf(x) */
     return nac_multiply(nac_rsub_scalar(x2, 2), pdf);
 }
 
+static nac_tensor *within(nac_tensor *x, double lo, double hi)
+{
+    nac_dtype dtype = x->type.dtype;
+    return nac_logical_and(nac_greater_equal(x, nac_scalar_of(dtype, lo)), nac_less_equal(x, nac_scalar_of(dtype, hi)));
+}
+
+/* Of binary_crossentropy's slope, where p is not kept from 0 and 1: by t -1 / q, by p (q - (p - t) (1 - 2 p)) / q^2; q = p (1 - p). */
+static nac_tensor *slope_of_slope(const nac_vjp *v, bool by_t)
+{
+    const double least = NAC_KEPT_FROM_0_AND_1;
+    nac_tensor *t = v->in[0], *p = nac_clip(v->in[1], least, 1 - least), *q = nac_multiply(p, nac_rsub_scalar(p, 1));
+    nac_tensor *dy = nac_divide(nac_mul_mask(v->dout[0], within(v->in[1], least, 1 - least)), q);
+    return by_t ? nac_neg(dy) : nac_multiply(dy, nac_rsub_scalar(nac_divide(nac_multiply(nac_subtract(p, t), nac_rsub_scalar(nac_mul_scalar(p, 2), 1)), q), 1));
+}
+
+static nac_tensor *log_odds(nac_tensor *p)
+{
+    p = nac_clip(p, NAC_KEPT_FROM_0_AND_1, 1 - NAC_KEPT_FROM_0_AND_1);
+    return nac_subtract(nac_log(p), nac_log(nac_rsub_scalar(p, 1)));
+}
+
 /* Derivatives of activations, as one pass over (dy, y), that of gelu over (dy, x). */
 #define GRADS(O)                                                                                                                     \
     O(relu_grad, NAC_RELU_GRAD, grad_of(DY, B, NAC_RELU_GRAD), nac_zeros_like(B))                                                    \
@@ -506,6 +527,15 @@ static nac_tensor *gelu_slope_slope(nac_tensor *x)      /* (2 - x^2) pdf(x) */
     O(gelu_grad, NAC_GELU_GRAD, grad_of(DY, B, NAC_GELU_GRAD), nac_multiply(nac_multiply(DY, A), gelu_slope_slope(B)))
 #define DEFINE_GRAD(opname, kind, da, db) DEFINE_BINARY(opname, kind, infer_floats, da, db)
 GRADS(DEFINE_GRAD)
+
+DEFINE_BINARY(binary_crossentropy_slope, NAC_BINARY_CROSSENTROPY_SLOPE, infer_floats, slope_of_slope(v, true), slope_of_slope(v, false))
+DEFINE_BINARY(binary_crossentropy, NAC_BINARY_CROSSENTROPY, infer_floats, nac_neg(nac_multiply(DY, log_odds(B))),
+              nac_multiply(DY, NAC_APPLY(&nac_op_binary_crossentropy_slope, NULL, A, B)))
+
+nac_tensor *nac_binary_crossentropy_of(nac_tensor *t, nac_tensor *p)
+{
+    return promoted(&nac_op_binary_crossentropy, t, p);
+}
 
 static nac_tensor *grad_of(nac_tensor *dy, nac_tensor *y, nac_binary_kind kind)
 {
@@ -570,9 +600,7 @@ static void clip_eval(const nac_eval *e)
 static bool clip_vjp(nac_vjp *v)
 {
     const nac_clip_attrs *c = v->attrs;
-    nac_dtype dtype = X->type.dtype;
-    nac_tensor *keep = nac_logical_and(nac_greater_equal(X, nac_scalar_of(dtype, c->lo)), nac_less_equal(X, nac_scalar_of(dtype, c->hi)));
-    return (v->din[0] = nac_mul_mask(DY, keep));
+    return (v->din[0] = nac_mul_mask(DY, within(X, c->lo, c->hi)));
 }
 
 static const nac_op nac_op_clip = {.name = "clip", .n_in = 1, .n_out = 1, .attrs_size = sizeof(nac_clip_attrs),

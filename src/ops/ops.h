@@ -141,6 +141,7 @@ nac_tensor *nac_sum_to(nac_tensor *t, const nac_type *type);
 bool        nac_promote(int n, nac_tensor **t);                         /* casts all to the widest dtype among them; leaves lists alone */
 /* x over its Euclidean norm along the axes, or over epsilon where that is larger: the slope of a vector of zeros is a number. */
 nac_tensor *nac_unit_vectors(nac_tensor *x, nac_axes axis, double epsilon);
+nac_tensor *nac_binary_crossentropy_of(nac_tensor *t, nac_tensor *p);   /* of each number; probabilities p are kept from 0 and 1 by 1e-7 */
 nac_tensor *nac_mul_mask(nac_tensor *x, nac_tensor *condition);         /* condition ? x : 0 */
 const char *nac_interpolation_name(int64_t interpolation);               /* of resize */
 /* Images x (n, rows, columns, c) at places row, column (n, h, w), which get no gradient: (n, h, w, c). how->rows and columns are x's. */

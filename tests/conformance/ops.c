@@ -277,6 +277,9 @@ static nac_tensor *from_constant(nac_tensor *made, nac_tensor *x)       /* what 
     C(softmax, "f n3x4", WIDE, SMOOTH, nac_softmax_op(x[0], -1))                                                                     \
     C(softmax_middle, "f n3x4x2", "f 60x70x80", SMOOTH, nac_softmax_op(x[0], 1))                                                     \
     C(log_softmax, "f n3x4", WIDE, SMOOTH, nac_log_softmax(x[0], -1))                                                                \
+    C(binary_crossentropy, "f n3x4 -1..2; f n3x4 0.2..0.8", "f 331x499; f 331x499 0..1", SMOOTH, nac_binary_crossentropy_of(x[0], x[1])) \
+    C(binary_crossentropy_row, "f 4; f n3x4 0.2..0.8", NULL, SMOOTH, nac_square(nac_binary_crossentropy_of(x[0], x[1])))             \
+    C(binary_crossentropy_kept, "g n3x4 0..1; f n3x4 -1..2 k", NULL, SMOOTH, nac_binary_crossentropy_of(x[0], x[1]))                 \
     C(sparse_softmax_crossentropy, "i n3 0..4; f n3x5", "i 331 0..498; f 331x499", SMOOTH, nac_sparse_softmax_crossentropy(x[0], x[1])) \
     C(sparse_softmax_crossentropy_grid, "j n3x2 0..4; f n3x2x5", NULL, SMOOTH, nac_square(nac_sparse_softmax_crossentropy(x[0], x[1]))) \
     C(conv1d, "f n2x7x2; f 3x2x3; f 3", "f 16x120x20; f 3x20x30; f 30", SMOOTH, convolve(x, true, (nac_conv_spec){.strides = {{2}}, .padding = "same"})) \

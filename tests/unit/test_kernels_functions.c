@@ -190,6 +190,30 @@ START_TEST(plain_powers)
 }
 END_TEST
 
+/* Probabilities, kept from 0 and 1, and what float32 makes of 1 - p, against double. */
+START_TEST(binary_crossentropy)
+{
+    const nac_kernels *kernels = nac_kernels_get(isas[_i], false);
+    const float        least = 1e-7f, most = (float)(1 - 1e-7), edges[] = {0, 1, 1e-8f, least, most, 0.5f, 2, -1, INFINITY, 1e-6f};
+    static float       t[PAIRS], p[PAIRS], y[2][PAIRS];
+    for (int i = 0; i < PAIRS; i++) {
+        const int at = i / 8, edge = at % 16;
+        t[i] = i % 8 < 2 ? (float)(i % 8) : (float)(at * 31 % 1000) / 999;
+        p[i] = edge < (int)(sizeof edges / sizeof *edges) ? edges[edge] : (float)(at + 1) / (PAIRS / 8 + 1);
+    }
+    p[PAIRS - 1] = NAN;
+    for (int k = 0; kernels && k < 2; k++)
+        kernels->binary(k ? NAC_BINARY_CROSSENTROPY_SLOPE : NAC_BINARY_CROSSENTROPY, &(nac_walk){1, PAIRS, {1, 1}, {0}}, t, p, y[k]);
+    for (int i = 0; kernels && i < PAIRS - 1; i++) {
+        const float  q = p[i] < least ? least : p[i] > most ? most : p[i], rest = 1 - q;
+        const double exact = -(double)t[i] * log(q) - (1 - (double)t[i]) * log(rest), slope = p[i] == q ? ((double)q - (double)t[i]) / ((double)q * (double)rest) : 0;
+        ck_assert_msg(error_of(y[0][i], exact, 0) <= 3, "%s: of %.9g and %.9g %.9g, not %.9g", isas[_i], t[i], p[i], y[0][i], exact);
+        ck_assert_msg(error_of(y[1][i], slope, 0) <= 4, "%s: slope at %.9g and %.9g %.9g, not %.9g", isas[_i], t[i], p[i], y[1][i], slope);
+    }
+    ck_assert(!kernels || (isnan(y[0][PAIRS - 1]) && y[1][PAIRS - 1] == 0));
+}
+END_TEST
+
 /* Rows of all lengths against double; what a row with an infinity or with what is no number must be. */
 START_TEST(softmax_rows)
 {
@@ -365,6 +389,7 @@ int main(void)
     tcase_add_loop_test(tests, powers, 0, 3);
     tcase_add_loop_test(tests, pairs, 0, 3);
     tcase_add_loop_test(tests, plain_powers, 0, 3);
+    tcase_add_loop_test(tests, binary_crossentropy, 0, 3);
     tcase_add_loop_test(tests, softmax_rows, 0, 3);
     tcase_add_test(tests, axes_that_change_places);
     tcase_add_loop_test(tests, adam_quotients, 0, 3);
