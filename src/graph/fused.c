@@ -330,7 +330,7 @@ static void eval(const nac_eval *e)
     if (n == 0)
         return;
     tiling t = cut(p);
-    int64_t parts = n * p->n_steps > PARALLEL ? nac_threads() : 1;
+    int64_t parts = nac_parts(n * p->n_steps > PARALLEL);
     NAC_SHARE(parts > 1 && t.count > 1, i, parts, run_tiles(p, e, &t, t.count * i / parts, t.count * (i + 1) / parts));
     for (int64_t s = 0; s < p->n_steps && p->reduced > TILE; s++)
         if (nac_is_reduction(p->step[s].op))

@@ -136,8 +136,11 @@ void NAC_K(attention)(const nac_attention_shape *s, const void *q, const void *k
     const int64_t pairs = s->batch * s->kv_heads;
     const int     team = nac_team((double)s->batch * (double)s->heads * (double)s->t * (double)s->s * (double)(s->d + s->dv));
     const int64_t parts = pairs >= team ? 1 : nac_min(nac_ceil_div(team, pairs), nac_ceil_div(s->t, QUERIES));
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int64_t i = 0; i < pairs * parts; i++) {
+    nac_tasks tasks;
+    nac_set_tasks(&tasks, pairs * parts, team);
+#pragma omp parallel num_threads(team) if (team > 1)
+    for (nac_worker self = nac_join_team(&tasks); nac_next_task(&self);) {
+        const int64_t i = self.task;
         const int64_t pair = i / parts, part = i % parts;
         attend(s, pair / s->kv_heads, pair % s->kv_heads, nac_cut(s->t, parts, part), nac_cut(s->t, parts, part + 1), q, k, v, mask, o, stats);
     }
@@ -254,7 +257,6 @@ void NAC_K(attention_grad)(const nac_attention_shape *s, const void *dy, const v
 {
     const int64_t pairs = s->batch * s->kv_heads;
     const int     team = nac_team((double)s->batch * (double)s->heads * (double)s->t * (double)s->s * (double)(3 * s->d + 2 * s->dv));
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int64_t i = 0; i < pairs; i++)
-        attend_back(s, i / s->kv_heads, i % s->kv_heads, dy, q, k, v, mask, o, stats, dq, dk, dv);
+    NAC_SHARE(team > 1, i, pairs,
+              attend_back(s, i / s->kv_heads, i % s->kv_heads, dy, q, k, v, mask, o, stats, dq, dk, dv));
 }

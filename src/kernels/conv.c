@@ -380,21 +380,21 @@ static void regular_pixels(const forward_job *j, int64_t p0, int64_t p1)
     }
 }
 
-/* All of y, in as many parts as there are threads. */
+static void forward_tiles(const forward_job *j, int64_t from, int64_t to)
+{
+    const int64_t p0 = from * NAC_MR, p1 = nac_min(to * NAC_MR, j->s->n * pixels(j->s));
+    if (is_regular(j->s))
+        regular_pixels(j, p0, p1);
+    else
+        forward_pixels(j, p0, p1);
+}
+
+/* All of y. */
 static void run_forward(const forward_job *j)
 {
-    const nac_conv *s = j->s;
-    const int       team = nac_team(work_of(s));
-    const bool      regular = is_regular(s);
-    const int64_t   all = s->n * pixels(s), tiles = nac_ceil_div(all, NAC_MR);
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int t = 0; t < team; t++) {
-        const int64_t p0 = nac_cut(tiles, team, t) * NAC_MR, p1 = nac_min(nac_cut(tiles, team, t + 1) * NAC_MR, all);
-        if (regular)
-            regular_pixels(j, p0, p1);
-        else
-            forward_pixels(j, p0, p1);
-    }
+    const int     team = nac_team(work_of(j->s));
+    const int64_t tiles = nac_ceil_div(j->s->n * pixels(j->s), NAC_MR), parts = team > 1 ? nac_min(4 * team, tiles) : 1;
+    NAC_SHARE(team > 1, t, parts, forward_tiles(j, nac_cut(tiles, parts, t), nac_cut(tiles, parts, t + 1)));
 }
 
 /* Numbers of w, packed. */
@@ -599,8 +599,11 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
         return;
     }
     const int64_t parts = s->n >= 4 * team ? 1 : all;
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int64_t i = 0; i < s->n * parts; i++) {
+    nac_tasks tasks;
+    nac_set_tasks(&tasks, s->n * parts, team);
+#pragma omp parallel num_threads(team) if (team > 1)
+    for (nac_worker self = nac_join_team(&tasks); nac_next_task(&self);) {
+        const int64_t i = self.task;
         const int64_t q = i % parts;
         grad_x_image(s, (const real *)dy + i / parts * dy_image, packed, (real *)dx + i / parts * image, nac_cut(all, parts, q),
                      nac_cut(all, parts, q + 1));
@@ -706,6 +709,15 @@ static void add_taps(const weight_step *e, int64_t t0, int64_t t1)
     }
 }
 
+/* n numbers of all copies, from i0 on. */
+static void add_copies(int64_t parts, int64_t size, int64_t i0, int64_t n, const real *sums, real *dw)
+{
+    memcpy(dw + i0, sums + i0, (size_t)n * sizeof(real));
+    for (int64_t part = 1; part < parts; part++)
+        for (int64_t i = i0; i < i0 + n; i++)
+            dw[i] += sums[part * size + i];
+}
+
 void NAC_K(conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *dw, void *scratch)
 {
     const int     team = nac_team(work_of(s));
@@ -714,34 +726,23 @@ void NAC_K(conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *
     /* Where dw is too large for many copies, its taps are shared out too. */
     const int64_t slices = nac_min(taps(s), PARTS / parts);
     real         *sums = parts > 1 ? scratch : dw;
+    nac_tasks tasks;
+    nac_set_tasks(&tasks, parts * slices, team);
 #pragma omp parallel num_threads(team) if (team > 1)
-    {
-#pragma omp for schedule(static)
-        for (int64_t i = 0; i < parts * slices; i++) {
-            const int64_t part = i / slices, t0 = nac_cut(taps(s), slices, i % slices), t1 = nac_cut(taps(s), slices, i % slices + 1);
-            const int64_t tap_size = size / taps(s);
-            real         *sum = sums + part * size;
-            memset(sum + t0 * tap_size, 0, (size_t)((t1 - t0) * tap_size) * sizeof(real));
-            for (int64_t step = nac_cut(all, parts, part); step < nac_cut(all, parts, part + 1); step++) {
-                const int64_t image = step / per_image, p0 = nac_cut(pixels(s), per_image, step % per_image),
-                              p1 = nac_cut(pixels(s), per_image, step % per_image + 1);
-                const real *xi = (const real *)x + image * in_pixels(s) * s->c_in, *dyi = (const real *)dy + image * pixels(s) * s->c_out;
-                if (depthwise)
-                    NAC_K(depthwise_grad_w)(s, xi, dyi, p0, p1, t0, t1, sum);
-                else
-                    add_taps(&(weight_step){s, xi, dyi, p0, p1, sum}, t0, t1);
-            }
-        }
-        if (parts > 1) {
-#pragma omp for schedule(static)
-            for (int64_t i0 = 0; i0 < size; i0 += SLICE) {
-                const int64_t n = nac_min(size - i0, SLICE);
-                real         *to = (real *)dw + i0;
-                memcpy(to, sums + i0, (size_t)n * sizeof(real));
-                for (int64_t part = 1; part < parts; part++)
-                    for (int64_t i = 0; i < n; i++)
-                        to[i] += sums[part * size + i0 + i];
-            }
+    for (nac_worker self = nac_join_team(&tasks); nac_next_task(&self);) {
+        const int64_t part = self.task / slices, slice = self.task % slices, t0 = nac_cut(taps(s), slices, slice), t1 = nac_cut(taps(s), slices, slice + 1);
+        const int64_t tap_size = size / taps(s);
+        real         *sum = sums + part * size;
+        memset(sum + t0 * tap_size, 0, (size_t)((t1 - t0) * tap_size) * sizeof(real));
+        for (int64_t step = nac_cut(all, parts, part); step < nac_cut(all, parts, part + 1); step++) {
+            const int64_t image = step / per_image, p0 = nac_cut(pixels(s), per_image, step % per_image), p1 = nac_cut(pixels(s), per_image, step % per_image + 1);
+            const real   *xi = (const real *)x + image * in_pixels(s) * s->c_in, *dyi = (const real *)dy + image * pixels(s) * s->c_out;
+            if (depthwise)
+                NAC_K(depthwise_grad_w)(s, xi, dyi, p0, p1, t0, t1, sum);
+            else
+                add_taps(&(weight_step){s, xi, dyi, p0, p1, sum}, t0, t1);
         }
     }
+    if (parts > 1)
+        NAC_SHARE(team > 1, i, nac_ceil_div(size, SLICE), add_copies(parts, size, i * SLICE, nac_min(size - i * SLICE, SLICE), sums, dw));
 }

@@ -80,9 +80,7 @@ void NAC_K(unary)(nac_unary_kind kind, int64_t n, const void *x, void *y)
         unary_block(kind, n, x, y);
         return;
     }
-#pragma omp parallel for schedule(static)
-    for (int64_t b = 0; b < BLOCKS(n); b++)
-        unary_block(kind, LENGTH(n, b), (const real *)x + b * NAC_BLOCK, (real *)y + b * NAC_BLOCK);
+    NAC_SHARE(true, b, BLOCKS(n), unary_block(kind, LENGTH(n, b), (const real *)x + b * NAC_BLOCK, (real *)y + b * NAC_BLOCK));
 }
 
 #define ZIP_ROW(A, B, simd, what)                                                                                                    \

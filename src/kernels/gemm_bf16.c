@@ -359,23 +359,24 @@ static void multiply(int team, const nac_product *g, packed *packed_a, packed *p
         across = nac_min(2 * across, column_panels);
     while (team > 1 && down * across < 2 * team && down < row_panels)
         down = nac_min(2 * down, row_panels);
+    nac_tasks tasks[3];
+    nac_set_tasks(&tasks[0], packed_a ? row_panels : 0, team);
+    nac_set_tasks(&tasks[1], packed_b ? column_panels : 0, team);
+    nac_set_tasks(&tasks[2], down * across, team);
 #pragma omp parallel num_threads(team) if (team > 1)
     {
         begin();
-        if (packed_a) {
-#pragma omp for schedule(static) nowait
-            for (int64_t t = 0; t < row_panels; t++)
-                pack(true, is_far(&g->a, g->m, g->k), &g->a, t * PM, nac_min(t * PM + PM, g->m), 0, g->k, packed_a + t * A_WIDTH * whole, 0);
+        for (nac_worker self = nac_join_team(&tasks[0]); nac_next_task(&self);) {
+            const int64_t t = self.task;
+            pack(true, is_far(&g->a, g->m, g->k), &g->a, t * PM, nac_min(t * PM + PM, g->m), 0, g->k, packed_a + t * A_WIDTH * whole, 0);
         }
-        if (packed_b) {
-#pragma omp for schedule(static) nowait
-            for (int64_t t = 0; t < column_panels; t++)
-                pack(false, is_far(&g->b, g->n, g->k), &g->b, t * PN, nac_min(t * PN + PN, g->n), 0, g->k, packed_b + t * PN * whole, 0);
+        for (nac_worker self = nac_join_team(&tasks[1]); nac_next_task(&self);) {
+            const int64_t t = self.task;
+            pack(false, is_far(&g->b, g->n, g->k), &g->b, t * PN, nac_min(t * PN + PN, g->n), 0, g->k, packed_b + t * PN * whole, 0);
         }
 #pragma omp barrier
-#pragma omp for schedule(static)
-        for (int64_t t = 0; t < down * across; t++) {
-            const int64_t i = t % down, j = t / down;
+        for (nac_worker self = nac_join_team(&tasks[2]); nac_next_task(&self);) {
+            const int64_t i = self.task % down, j = self.task / down;
             block(g, packed_a, packed_b, nac_cut(row_panels, down, i) * PM, nac_min(nac_cut(row_panels, down, i + 1) * PM, g->m),
                   nac_cut(column_panels, across, j) * PN, nac_min(nac_cut(column_panels, across, j + 1) * PN, g->n));
         }
@@ -410,9 +411,8 @@ static void gemm_batch(int64_t batch, bool ta, bool tb, int64_t m, int64_t n, in
 {
     const int  team = nac_team((double)batch * (double)m * (double)n * (double)k);
     const bool across = team > 1 && batch >= team;
-#pragma omp parallel for num_threads(team) if (across) schedule(static)
-    for (int64_t i = 0; i < batch; i++)
-        gemm(ta, tb, m, n, k, 1, a + i * stride_a, ta ? m : k, b + i * stride_b, tb ? k : n, 0, c + i * m * n, n, NULL, false, NULL);
+    NAC_SHARE(across, i, batch,
+              gemm(ta, tb, m, n, k, 1, a + i * stride_a, ta ? m : k, b + i * stride_b, tb ? k : n, 0, c + i * m * n, n, NULL, false, NULL));
 }
 
 void NAC_K(bf16_round)(int64_t n, const float *x, float *y)

@@ -9,18 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* call for each i from 0 to n - 1, by several threads if `shared`. Work that is not shared goes round OpenMP, which makes a team, with memory for
-   it, for a region of one thread too: half a microsecond, much in a step of a small model. */
-#define NAC_SHARE(shared, i, n, call)                                                                                                \
-    do {                                                                                                                             \
-        if (shared) {                                                                                                                \
-            _Pragma("omp parallel for schedule(static)") for (int64_t i = 0; i < (n); i++) call;                                     \
-        } else {                                                                                                                     \
-            for (int64_t i = 0; i < (n); i++)                                                                                        \
-                call;                                                                                                                \
-        }                                                                                                                            \
-    } while (0)
+#include "kernels/share.h"
 
 typedef enum {
     NAC_NEG, NAC_ABS, NAC_SIGN, NAC_SQUARE, NAC_SQRT, NAC_RSQRT, NAC_RECIPROCAL, NAC_EXP, NAC_EXPM1, NAC_LOG,

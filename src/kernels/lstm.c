@@ -66,8 +66,11 @@ void NAC_K(lstm)(const nac_recurrent *s, const void *x, const void *wx, const vo
 
     const int     team = nac_team(step_work(s));
     const int64_t groups = groups_of(s, team);
-#pragma omp parallel for num_threads(team) if (team > 1 && groups > 1) schedule(static)
-    for (int64_t g = 0; g < groups; g++) {
+    nac_tasks tasks;
+    nac_set_tasks(&tasks, groups, team);
+#pragma omp parallel num_threads(team) if (team > 1 && groups > 1)
+    for (nac_worker self = nac_join_team(&tasks); nac_next_task(&self);) {
+        const int64_t g = self.task;
         const int64_t b0 = group_start(s, team, groups, g), rows = group_start(s, team, groups, g + 1) - b0;
         const real   *from[GROUP];
         real         *z[GROUP];
@@ -149,8 +152,11 @@ void NAC_K(lstm_grad)(const nac_recurrent *s, const void *x, const void *wx, con
 
     const int     team = nac_team(step_work(s));
     const int64_t groups = groups_of(s, team);
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int64_t g = 0; g < groups; g++) {
+    nac_tasks tasks;
+    nac_set_tasks(&tasks, groups, team);
+#pragma omp parallel num_threads(team) if (team > 1)
+    for (nac_worker self = nac_join_team(&tasks); nac_next_task(&self);) {
+        const int64_t g = self.task;
         const int64_t b0 = group_start(s, team, groups, g), rows = group_start(s, team, groups, g + 1) - b0;
         for (int64_t r = b0; r < b0 + rows; r++)
             states_before(s, r, h0, hs, before);

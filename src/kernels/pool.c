@@ -223,8 +223,11 @@ void NAC_K(max_pool)(const nac_pool *s, const void *x, void *y, int32_t *where)
 {
     const int     team = team_of(s);
     const int64_t per_image = s->out[0] * s->out[1], lines = s->n * per_image;
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int64_t line = 0; line < lines; line++) {
+    nac_tasks tasks;
+    nac_set_tasks(&tasks, lines, team);
+#pragma omp parallel num_threads(team) if (team > 1)
+    for (nac_worker self = nac_join_team(&tasks); nac_next_task(&self);) {
+        const int64_t line = self.task;
         const int64_t p0 = line % per_image * s->out[2], row = line * s->out[2] * s->c;
         pool_walk     k;
         start_walk(s, p0, &k);
@@ -243,8 +246,11 @@ void NAC_K(avg_pool)(const nac_pool *s, const void *x, void *y)
 {
     const int     team = team_of(s);
     const int64_t per_image = s->out[0] * s->out[1], lines = s->n * per_image;
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int64_t line = 0; line < lines; line++) {
+    nac_tasks tasks;
+    nac_set_tasks(&tasks, lines, team);
+#pragma omp parallel num_threads(team) if (team > 1)
+    for (nac_worker self = nac_join_team(&tasks); nac_next_task(&self);) {
+        const int64_t line = self.task;
         const int64_t p0 = line % per_image * s->out[2];
         pool_walk     k;
         start_walk(s, p0, &k);
@@ -259,8 +265,11 @@ void NAC_K(max_pool_grad)(const nac_pool *s, const void *dy, const int32_t *wher
     const int     team = team_of(s);
     const int64_t pixels = pixels_of(s), line = s->in[2] * s->c, plane = s->in[1] * line;
     const bool    by_channel = cells_of(s) > FEW || s->c < NAC_W / 2;
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int64_t image = 0; image < s->n; image++) {
+    nac_tasks tasks;
+    nac_set_tasks(&tasks, s->n, team);
+#pragma omp parallel num_threads(team) if (team > 1)
+    for (nac_worker self = nac_join_team(&tasks); nac_next_task(&self);) {
+        const int64_t image = self.task;
         real     *to = (real *)dx + image * in_size(s);
         pool_walk k;
         memset(to, 0, (size_t)in_size(s) * sizeof(real));
@@ -294,8 +303,11 @@ void NAC_K(avg_pool_grad)(const nac_pool *s, const void *dy, void *dx)
 {
     const int     team = team_of(s);
     const int64_t pixels = pixels_of(s);
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int64_t image = 0; image < s->n; image++) {
+    nac_tasks tasks;
+    nac_set_tasks(&tasks, s->n, team);
+#pragma omp parallel num_threads(team) if (team > 1)
+    for (nac_worker self = nac_join_team(&tasks); nac_next_task(&self);) {
+        const int64_t image = self.task;
         real     *to = (real *)dx + image * in_size(s);
         pool_walk k;
         memset(to, 0, (size_t)in_size(s) * sizeof(real));

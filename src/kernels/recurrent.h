@@ -87,9 +87,11 @@ static inline void sum_columns(int64_t rows, int64_t n, const real *x, real *y)
 {
     enum { BLOCK = 64 };
     const int team = nac_team((double)rows * (double)n);
-#pragma omp parallel for num_threads(team) if (team > 1) schedule(static)
-    for (int64_t j = 0; j < n; j += NAC_W) {
-        const int64_t w = nac_min(n - j, NAC_W);
+    nac_tasks tasks;
+    nac_set_tasks(&tasks, nac_ceil_div(n, NAC_W), team);
+#pragma omp parallel num_threads(team) if (team > 1)
+    for (nac_worker self = nac_join_team(&tasks); nac_next_task(&self);) {
+        const int64_t j = self.task * NAC_W, w = nac_min(n - j, NAC_W);
         vec           sum = {0};
         for (int64_t r0 = 0; r0 < rows; r0 += BLOCK) {
             vec part = {0};

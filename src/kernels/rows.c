@@ -172,17 +172,20 @@ static void normalize_back(int64_t n, const real *dy, const real *x, const real 
     }
 }
 
+static void rows_back(int64_t from, int64_t end, int64_t n, const real *dy, const real *x, const real *gamma, const real *mean, const real *rstd, real *dx,
+                      real *dg, real *db)
+{
+    for (int64_t r = from; r < end; r++)
+        normalize_back(n, dy + r * n, x + r * n, gamma, mean[r], rstd[r], dx + r * n, dg, db);
+}
+
 void NAC_K(layer_norm_grad)(int64_t rows, int64_t n, const void *dy, const void *x, const void *gamma, const void *mean, const void *rstd,
                             void *dx, void *dgamma, void *dbeta, void *scratch)
 {
     int64_t blocks = ROW_BLOCKS(rows);
     real *dg = scratch, *db = dg + blocks * n;
     memset(dg, 0, NAC_K(layer_norm_grad_scratch)(rows, n));
-#pragma omp parallel for schedule(static) if (blocks > 1)
-    for (int64_t k = 0; k < blocks; k++)
-        for (int64_t r = k * ROW_BLOCK; r < nac_min(rows, (k + 1) * ROW_BLOCK); r++)
-            normalize_back(n, (const real *)dy + r * n, (const real *)x + r * n, gamma, ((const real *)mean)[r], ((const real *)rstd)[r],
-                           (real *)dx + r * n, dg + k * n, db + k * n);
+    NAC_SHARE(blocks > 1, k, blocks, rows_back(k * ROW_BLOCK, nac_min(rows, (k + 1) * ROW_BLOCK), n, dy, x, gamma, mean, rstd, dx, dg + k * n, db + k * n));
     if (dgamma)
         NAC_K(reduce)(NAC_RSUM, 1, blocks, n, dg, dgamma);
     if (dbeta)
@@ -364,12 +367,9 @@ void NAC_K(moments)(int64_t outer, int64_t c, int64_t inner, const void *x_, voi
     int64_t blocks = stat_blocks(outer), done = 0;
     if (outer * inner == 0)
         blocks = 0;
-#pragma omp parallel for schedule(static) if (outer * c * inner > NAC_PARALLEL)
-    for (int64_t k = 0; k < blocks; k++) {
-        int64_t from = outer * k / blocks;
-        real   *at = work + 5 * k * c;
-        moments_of(outer * (k + 1) / blocks - from, c, inner, x + from * c * inner, x, at, at + c, at + 2 * c);
-    }
+    NAC_SHARE(blocks > 1 && outer * c * inner > NAC_PARALLEL, k, blocks,
+              moments_of(outer * (k + 1) / blocks - outer * k / blocks, c, inner, x + outer * k / blocks * c * inner, x, work + 5 * k * c,
+                         work + 5 * k * c + c, work + 5 * k * c + 2 * c));
     memset(mean, 0, (size_t)c * sizeof(real));
     memset(var, 0, (size_t)c * sizeof(real));
     for (int64_t k = 0; k < blocks; k++) {
@@ -453,6 +453,13 @@ static void grad_some(int64_t n, int64_t c, int64_t inner, const real *dy, const
     }
 }
 
+static void sum_block(int64_t from, int64_t end, int64_t c, int64_t inner, const real *dy, const real *x, const real *mean, real *a, real *b)
+{
+    const int64_t step = near_rows(c, inner);
+    for (int64_t r = from; r < end; r += step)
+        sum_channels(nac_min(step, end - r), c, inner, dy + r * c * inner, x + r * c * inner, mean, a, b);
+}
+
 void NAC_K(batch_norm_grad)(int64_t outer, int64_t c, int64_t inner, const void *dy_, const void *x_, const void *gamma, const void *mean_,
                             const void *rstd_, void *dx_, void *dgamma_, void *dbeta_, void *scratch)
 {
@@ -461,10 +468,7 @@ void NAC_K(batch_norm_grad)(int64_t outer, int64_t c, int64_t inner, const void 
     real *a = scratch, *b = a + blocks * c, *k = b + blocks * c, *slope = k + c, *rest = slope + c, *dx = dx_, *dgamma = dgamma_, *dbeta = dbeta_;
     real count = (real)(outer * inner);
     memset(a, 0, (size_t)(2 * blocks * c) * sizeof(real));
-#pragma omp parallel for schedule(static) if (n > NAC_PARALLEL)
-    for (int64_t j = 0; j < blocks; j++)
-        for (int64_t r = outer * j / blocks, end = outer * (j + 1) / blocks, step = near_rows(c, inner); r < end; r += step)
-            sum_channels(nac_min(step, end - r), c, inner, dy + r * c * inner, x + r * c * inner, mean, a + j * c, b + j * c);
+    NAC_SHARE(blocks > 1 && n > NAC_PARALLEL, j, blocks, sum_block(outer * j / blocks, outer * (j + 1) / blocks, c, inner, dy, x, mean, a + j * c, b + j * c));
     NAC_K(reduce)(NAC_RSUM, 1, blocks, c, a, dbeta);
     NAC_K(reduce)(NAC_RSUM, 1, blocks, c, b, dgamma);
     for (int64_t i = 0; i < c; i++) {

@@ -4,7 +4,6 @@
 #ifndef NAC_TILE_H
 #define NAC_TILE_H
 
-#include <omp.h>
 #include "kernels/real.h"
 
 #if defined __AVX2__

@@ -78,7 +78,7 @@ void NAC_K(adam)(const nac_adam_step *s, int64_t n, void *w_, void *m_, void *v_
     real *w = w_, *m = m_, *v = v_, *vhat = vhat_, b1 = (real)s->beta_1, b2 = (real)s->beta_2, t = (real)s->step;
     const real *g = g_;
     adam_rates r = {(real)s->lr * R(sqrt)(1 - R(pow)(b2, t)) / (1 - R(pow)(b1, t)), (real)(1 - s->beta_1), (real)(1 - s->beta_2), (real)s->epsilon};
-    const int parts = n > SHARED ? nac_threads() : 1;
+    const int parts = nac_parts(n > SHARED);
     NAC_SHARE(parts > 1, p, parts, adam_some(&r, part_at(n, parts, p), part_at(n, parts, p + 1), w, m, v, vhat, g));
 }
 
@@ -106,7 +106,7 @@ void NAC_K(sgd)(const nac_sgd_step *s, int64_t n, void *w_, void *m_, const void
 {
     real *w = w_, *m = m_, lr = (real)s->lr, mu = (real)s->momentum;
     const real *g = g_;
-    const int parts = n > SHARED ? nac_threads() : 1;
+    const int parts = nac_parts(n > SHARED);
     NAC_SHARE(parts > 1, p, parts, sgd_some(lr, mu, s->nesterov, part_at(n, parts, p), part_at(n, parts, p + 1), w, m, g));
 }
 

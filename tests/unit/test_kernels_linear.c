@@ -2,6 +2,7 @@
    plain loops in double, derivatives against central differences, and one thread against two to the bit. */
 #include <check.h>
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/kernels.h"
@@ -1038,11 +1039,50 @@ START_TEST(gru_differences)
 }
 END_TEST
 
+/* Each task is done once, by however many threads. */
+START_TEST(tasks_are_shared)
+{
+    static const int threads[] = {1, 2, 3, 7, NAC_MOST_SHARES + 6};
+    static const int64_t counts[] = {0, 1, 2, 5, 64, 131};
+    const int before = nac_threads();
+    for (size_t t = 0; t < sizeof threads / sizeof *threads; t++)
+        for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+            _Atomic int done[131] = {0};
+            nac_set_threads(threads[t]);
+            NAC_SHARE(true, i, counts[c], done[i]++);
+            for (int64_t i = 0; i < 131; i++)
+                ck_assert_int_eq(done[i], i < counts[c]);
+        }
+    nac_set_threads(before);
+}
+END_TEST
+
+/* The first task ends when all others are done: those of its thread's share, too. */
+static void wait_for_others(int64_t i, int64_t n, _Atomic int64_t *done)
+{
+    while (i == 0 && omp_get_num_threads() > 1 && *done < n - 1)
+        sched_yield();
+    ++*done;
+}
+
+START_TEST(shares_of_slow_threads_are_taken)
+{
+    const int       before = nac_threads();
+    _Atomic int64_t done = 0;
+    nac_set_threads(2);
+    NAC_SHARE(true, i, 40, wait_for_others(i, 40, &done));
+    ck_assert_int_eq(done, 40);
+    nac_set_threads(before);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("kernels_linear");
     TCase *tests = tcase_create("all");
     tcase_set_timeout(tests, 300);
+    tcase_add_test(tests, tasks_are_shared);
+    tcase_add_test(tests, shares_of_slow_threads_are_taken);
     tcase_add_loop_test(tests, products, 0, 6);
     tcase_add_loop_test(tests, large_products, 0, 6);
     tcase_add_loop_test(tests, product_batches, 0, 6);
