@@ -683,6 +683,13 @@ static void row_times(int team, const row_product *g)
     NAC_SHARE(team > 1, t, nac_ceil_div(g->n, chunk), row_chunk(g, far, t * chunk, nac_min(t * chunk + chunk, g->n)));
 }
 
+/* A product of one row reads a number for each multiply-add, and takes some times as long as others with as many. */
+static int team_of(int64_t m, int64_t n, int64_t k)
+{
+    enum { READING = 4 };
+    return nac_team((double)m * (double)n * (double)k * (m == 1 || n == 1 ? READING : 1));
+}
+
 static void finish_zeros(const product *g)
 {
     for (int64_t i = 0; i < g->m; i++)
@@ -713,12 +720,12 @@ void NAC_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha
     product g = {ta, tb, m, n, k, a, b, NULL, lda, ldb, ldc, c, nac_finish_of(ending, c), false};
     g.finish.alpha = (real)alpha;
     g.finish.beta = (real)beta;
-    gemm_team(nac_team((double)m * (double)n * (double)k), &g);
+    gemm_team(team_of(m, n, k), &g);
 }
 
 void NAC_K(gemm_finish)(int64_t m, int64_t n, int64_t k, const real *a, const real *b, const real *packed, real *c, const nac_finish *finish)
 {
-    gemm_team(nac_team((double)m * (double)n * (double)k), &(product){false, false, m, n, k, a, b, packed, k, n, n, c, *finish, false});
+    gemm_team(team_of(m, n, k), &(product){false, false, m, n, k, a, b, packed, k, n, n, c, *finish, false});
 }
 
 size_t NAC_K(gemm_pack)(bool tb, int64_t m, int64_t n, int64_t k, const void *b, int64_t ldb, void *to)

@@ -59,6 +59,42 @@ static void update(int64_t u, bool masked, real *gates, real *h, real *hs)
     NAC_VECTORS(i, n, u, update_some(n, u, masked, gates + i, h + i, hs + i));
 }
 
+typedef struct {
+    const nac_recurrent *s;
+    state_matrix   by_zr, by_candidate;
+    real          *h;               /* of each sequence */
+    const real    *inner;
+    const uint8_t *mask;
+    real          *hs, *gates;
+} forward;
+
+/* All steps of sequences b0 to b1 - 1. */
+static void run_forward(const forward *f, int64_t b0, int64_t b1)
+{
+    const nac_recurrent *s = f->s;
+    const int64_t        u = s->units, rows = b1 - b0;
+    const real          *from[GROUP], *kept[GROUP];
+    real                *z[GROUP], *taken[GROUP], *last[GROUP];
+    for (int64_t r = 0; r < rows; r++)
+        from[r] = f->h + (b0 + r) * u;
+    for (int64_t t = 0; t < s->time; t++) {
+        for (int64_t r = 0; r < rows; r++) {
+            z[r] = f->gates + (t * s->batch + b0 + r) * 4 * u;
+            taken[r] = z[r] + 2 * u;
+            kept[r] = last[r] = z[r] + 3 * u;
+        }
+        times_state(rows, from, &f->by_zr, 1, NULL, z);
+        if (s->reset_after)
+            times_state(rows, from, &f->by_candidate, 0, NULL, last);
+        for (int64_t r = 0; r < rows; r++)
+            reset(u, s->reset_after, f->inner, from[r], z[r]);
+        if (!s->reset_after)
+            times_state(rows, kept, &f->by_candidate, 1, NULL, taken);
+        for (int64_t b = b0; b < b1; b++)
+            update(u, is_masked(s, f->mask, b, t), z[b - b0], f->h + b * u, f->hs + (b * s->time + t) * u);
+    }
+}
+
 void NAC_K(gru)(const nac_recurrent *s, const void *x, const void *wx, const void *wh, const void *bias, const void *h0, const uint8_t *mask, void *hs,
                 void *gates, void *scratch)
 {
@@ -73,36 +109,10 @@ void NAC_K(gru)(const nac_recurrent *s, const void *x, const void *wx, const voi
     const state_matrix by_candidate = pack_state_matrix(s, u, u, (const real *)wh + 2 * u, 3 * u, candidate);
     by_steps(s, s->in, false, x, x_by_steps);
     NAC_K(gemm)(false, false, steps, 3 * u, s->in, 1, x_by_steps, s->in, wx, 3 * u, 0, gates, 4 * u, &(nac_ending){.bias = outer});
-
+    const forward f = {s, by_zr, by_candidate, h, inner, mask, hs, gates};
     const int     team = nac_team(step_work(s));
     const int64_t groups = groups_of(s, team);
-    nac_tasks tasks;
-    nac_set_tasks(&tasks, groups, team);
-#pragma omp parallel num_threads(team) if (team > 1 && groups > 1)
-    for (nac_worker self = nac_join_team(&tasks); nac_next_task(&self);) {
-        const int64_t g = self.task;
-        const int64_t b0 = group_start(s, team, groups, g), rows = group_start(s, team, groups, g + 1) - b0;
-        const real   *from[GROUP], *kept[GROUP];
-        real         *z[GROUP], *taken[GROUP], *last[GROUP];
-        for (int64_t r = 0; r < rows; r++)
-            from[r] = h + (b0 + r) * u;
-        for (int64_t t = 0; t < s->time; t++) {
-            for (int64_t r = 0; r < rows; r++) {
-                z[r] = (real *)gates + (t * s->batch + b0 + r) * 4 * u;
-                taken[r] = z[r] + 2 * u;
-                kept[r] = last[r] = z[r] + 3 * u;
-            }
-            times_state(rows, from, &by_zr, 1, NULL, z);
-            if (s->reset_after)
-                times_state(rows, from, &by_candidate, 0, NULL, last);
-            for (int64_t r = 0; r < rows; r++)
-                reset(u, s->reset_after, inner, from[r], z[r]);
-            if (!s->reset_after)
-                times_state(rows, kept, &by_candidate, 1, NULL, taken);
-            for (int64_t r = 0; r < rows; r++)
-                update(u, is_masked(s, mask, b0 + r, t), z[r], h + (b0 + r) * u, (real *)hs + ((b0 + r) * s->time + t) * u);
-        }
-    }
+    NAC_SHARE(team > 1 && groups > 1, g, groups, run_forward(&f, group_start(s, team, groups, g), group_start(s, team, groups, g + 1)));
 }
 
 /* wh transposed in panels; dgates, the state before each step; sums of dgates; x and dx step by step. */

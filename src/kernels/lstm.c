@@ -49,6 +49,37 @@ size_t NAC_K(lstm_scratch)(const nac_recurrent *s)
     return (size_t)(panels_size(in + u, 4 * u) + s->batch * (in + 2 * u + (in ? 0 : s->time * s->in))) * sizeof(real);
 }
 
+typedef struct {
+    const nac_recurrent *s;
+    state_matrix   by;
+    int64_t        in;              /* inputs that are beside the state */
+    real          *state, *c;       /* rows of both, for each sequence */
+    const real    *x, *bias;
+    const uint8_t *mask;
+    real          *hs, *cs, *gates;
+} forward;
+
+/* All steps of sequences b0 to b1 - 1. */
+static void run_forward(const forward *f, int64_t b0, int64_t b1)
+{
+    const nac_recurrent *s = f->s;
+    const int64_t        u = s->units, in = f->in, width = in + u, rows = b1 - b0;
+    const real          *from[GROUP];
+    real                *z[GROUP];
+    for (int64_t r = 0; r < rows; r++)
+        from[r] = f->state + (b0 + r) * width;
+    for (int64_t t = 0; t < s->time; t++) {
+        for (int64_t r = 0; r < rows; r++) {
+            z[r] = f->gates + (t * s->batch + b0 + r) * 4 * u;
+            memcpy(f->state + (b0 + r) * width, f->x + row_of(s, b0 + r, t) * in, (size_t)in * sizeof(real));
+        }
+        times_state(rows, from, &f->by, in ? 0 : 1, in ? f->bias : NULL, z);
+        for (int64_t b = b0; b < b1; b++)
+            step_on(u, is_masked(s, f->mask, b, t), z[b - b0], f->state + b * width + in, f->c + b * u, f->hs + (b * s->time + t) * u,
+                    f->cs + (t * s->batch + b) * u);
+    }
+}
+
 void NAC_K(lstm)(const nac_recurrent *s, const void *x, const void *wx, const void *wh, const void *bias, const void *h0, const void *c0,
                  const uint8_t *mask, void *hs, void *cs, void *gates, void *scratch)
 {
@@ -63,32 +94,10 @@ void NAC_K(lstm)(const nac_recurrent *s, const void *x, const void *wx, const vo
         by_steps(s, s->in, false, x, x_by_steps);
         NAC_K(gemm)(false, false, steps, 4 * u, s->in, 1, x_by_steps, s->in, wx, 4 * u, 0, gates, 4 * u, &(nac_ending){.bias = bias});
     }
-
+    const forward f = {s, by, in, state, c, x, bias, mask, hs, cs, gates};
     const int     team = nac_team(step_work(s));
     const int64_t groups = groups_of(s, team);
-    nac_tasks tasks;
-    nac_set_tasks(&tasks, groups, team);
-#pragma omp parallel num_threads(team) if (team > 1 && groups > 1)
-    for (nac_worker self = nac_join_team(&tasks); nac_next_task(&self);) {
-        const int64_t g = self.task;
-        const int64_t b0 = group_start(s, team, groups, g), rows = group_start(s, team, groups, g + 1) - b0;
-        const real   *from[GROUP];
-        real         *z[GROUP];
-        for (int64_t r = 0; r < rows; r++)
-            from[r] = state + (b0 + r) * width;
-        for (int64_t t = 0; t < s->time; t++) {
-            for (int64_t r = 0; r < rows; r++) {
-                z[r] = (real *)gates + (t * s->batch + b0 + r) * 4 * u;
-                memcpy(state + (b0 + r) * width, (const real *)x + row_of(s, b0 + r, t) * in, (size_t)in * sizeof(real));
-            }
-            times_state(rows, from, &by, in ? 0 : 1, in ? bias : NULL, z);
-            for (int64_t r = 0; r < rows; r++) {
-                const int64_t b = b0 + r;
-                step_on(u, is_masked(s, mask, b, t), z[r], state + b * width + in, c + b * u, (real *)hs + (b * s->time + t) * u,
-                        (real *)cs + (t * s->batch + b) * u);
-            }
-        }
-    }
+    NAC_SHARE(team > 1 && groups > 1, g, groups, run_forward(&f, group_start(s, team, groups, g), group_start(s, team, groups, g + 1)));
 }
 
 /* wh transposed in panels; dgates, the state before each step, x and dx step by step. */
