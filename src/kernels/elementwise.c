@@ -120,24 +120,32 @@ void NAC_K(unary)(nac_unary_kind kind, int64_t n, const void *x, void *y)
     }                                                                                                                                \
     break
 
-/* The powers that are products, and 1/2, which of -0 and -inf is no root. */
+/* The powers that are products or quotients, and 1/2, which of -0 and -inf is no root. */
 NAC_INLINE real power_of(real x, real exponent, real otherwise)
 {
-    real square = x * x, root = x == 0 || x == -(real)INFINITY ? square : R(sqrt)(x), y = exponent == (real)0.5 ? root : otherwise;
+    const real square = x * x, root = x == 0 || x == -(real)INFINITY ? square : R(sqrt)(x), inverse = 1 / (exponent == -1 ? x : root);
+    real       y = exponent == (real)0.5 ? root : otherwise;
+    y = exponent == -1 || exponent == (real)-0.5 ? inverse : y;
+    y = exponent == 1 ? x : y;
     y = exponent == 3 ? square * x : y;
     return exponent == 2 ? square : y;
 }
 
 static bool plain_powers(int64_t n, const real *x, real exponent, real *y)
 {
-    const bool plain = exponent == 2 || exponent == 3 || exponent == (real)0.5;
-    if (exponent == 2)
-        MAP_EACH("omp simd", y[i] = power_of(v, 2, v))
-    else if (exponent == 3)
-        MAP_EACH("omp simd", y[i] = power_of(v, 3, v))
-    else if (plain)
-        MAP_EACH("omp simd", y[i] = power_of(v, (real)0.5, v))
-    return plain;
+#define TRY(e)                                                                                                                       \
+    if (exponent == (e)) {                                                                                                           \
+        MAP_EACH("omp simd", y[i] = power_of(v, (e), v))                                                                             \
+        return true;                                                                                                                 \
+    }
+    TRY(1)
+    TRY(2)
+    TRY(3)
+    TRY(-1)
+    TRY((real)0.5)
+    TRY((real)-0.5)
+#undef TRY
+    return false;
 }
 
 static inline real floor_mod(real rest, real q)
@@ -172,7 +180,10 @@ void NAC_K(binary)(nac_binary_kind kind, const nac_walk *w, const void *a_, cons
         ZIP_WITHIN(false, SMALL_QUOTIENT(p, q), floor_quotient(p, q, floor_mod(fast_fmod(p, q), q)), floor_quotient(p, q, floor_mod(R(fmod)(p, q), q)));
     case NAC_MOD: ZIP_WITHIN(false, SMALL_QUOTIENT(p, q), floor_mod(fast_fmod(p, q), q), floor_mod(R(fmod)(p, q), q));
     case NAC_POW:
-        ZIP_WITHIN(!w->step[1] && plain_powers(w->n, a, one_b, y), PLAIN_POWER(p, q), power_of(p, q, fast_pow(p, q)), power_of(p, q, R(pow)(p, q)));
+        if (w->step[1]) {
+            ZIP_WITHIN(false, PLAIN_POWER(p, q), power_of(p, q, fast_pow(p, q)), power_of(p, q, R(pow)(p, q)));
+        }
+        ZIP_WITHIN(plain_powers(w->n, a, one_b, y), PLAIN_POWER(p, q), fast_pow(p, q), R(pow)(p, q));
     case NAC_MAX: ZIP(p > q || p != p ? p : q);
     case NAC_MIN: ZIP(p < q || p != p ? p : q);
     case NAC_ATAN2: ZIP(fast_atan2(p, q));

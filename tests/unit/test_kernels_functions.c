@@ -174,17 +174,18 @@ START_TEST(pairs)
 }
 END_TEST
 
-/* Squares, cubes and roots are to the bit what a product or a root is. */
+/* Squares, cubes, inverses and roots are to the bit what a product, a quotient or a root is. */
 START_TEST(plain_powers)
 {
+    static const float exponents[] = {0.5f, 2, 3, 1, -1, -0.5f};
     const nac_kernels *kernels = nac_kernels_get(isas[_i], false);
     float y[ODD];
-    for (int e = 0; kernels && e < 3; e++) {
-        const float exponents[] = {0.5f, 2, 3};
+    for (int e = 0; kernels && e < (int)(sizeof exponents / sizeof *exponents); e++) {
         kernels->binary(NAC_POW, &(nac_walk){1, ODD, {1, 0}, {0}}, odd, exponents + e, y);
         for (int i = 0; i < ODD; i++) {
-            const float x = odd[i], exact = e == 1 ? x * x : e == 2 ? x * x * x : x == 0 ? 0 : x == -INFINITY ? INFINITY : sqrtf(x);
-            ck_assert_msg(isnan(exact) ? isnan(y[i]) : y[i] == exact && signbit(y[i]) == signbit(exact), "%s: %g to %g is %g", isas[_i], x, exponents[e], y[i]);
+            const float x = odd[i], root = x == 0 ? 0 : x == -INFINITY ? INFINITY : sqrtf(x), exact[] = {root, x * x, x * x * x, x, 1 / x, 1 / root};
+            ck_assert_msg(isnan(exact[e]) ? isnan(y[i]) : y[i] == exact[e] && signbit(y[i]) == signbit(exact[e]), "%s: %g to %g is %g", isas[_i], x, exponents[e],
+                          y[i]);
         }
     }
 }
