@@ -200,11 +200,10 @@ def exchange(name, model, x, y, how, more, noisy, strict):
     figures = {f"figure {key}": [float(r[column]) for r in rows[1:]] for column, key in enumerate(rows[0][1:], 1)}
     again = keras.models.load_model(back)
     if noisy:       # its layers draw random numbers in training: only what does not depend on them can be compared
-        for i, p in enumerate(listed(model.predict(fed(model, x), verbose=0))):
-            close(p, found[f"prediction {i}"], 1e-5, f"prediction {i}")
-        for a, b in zip(listed(again.predict(fed(again, x), verbose=0)), predict(back, data, outputs)):
-            close(a, b, 1e-5, "prediction after training")
-        return "training not compared"
+        named = lambda predictions: {f"prediction {i}": p for i, p in enumerate(listed(predictions))}
+        before = compare(named(model.predict(fed(model, x), verbose=0)), found, file, x, y, more, strict)
+        after = compare(named(again.predict(fed(again, x), verbose=0)), named(predict(back, data, outputs)), back, x, y, more, strict)
+        return ", ".join(filter(None, ["training not compared", before or after]))
     kept = keras.models.load_model(file)        # not the model in memory: Huber's delta, for one, is not in Keras's files
     expected = train(kept, x, y, more)
     if not strict and no_number(kept, expected):
