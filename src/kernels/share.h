@@ -60,7 +60,8 @@ static inline int nac_parts(bool worth)
 }
 
 /* The statement for each i from 0 to n - 1, by several threads if `shared`. Work that is not shared goes round OpenMP, which makes a team, with memory
-   for it, for a region of one thread too: half a microsecond, much in a step of a small model. */
+   for it, for a region of one thread too: half a microsecond, much in a step of a small model. And what is shared within such a region it takes for
+   nested, and makes threads for it each time. */
 #define NAC_SHARE(shared, i, n, ...)                                                                                                 \
     do {                                                                                                                             \
         const int64_t all_ = (n);                                                                                                    \
