@@ -81,10 +81,10 @@ int main(int argc, char **argv)
 {
     bool small = argc > 1 && strcmp(argv[1], "--small") == 0;
     const char *folder = argc > 1 + small ? argv[1 + small] : ".";
-    int batch = small ? 20 : 50, epochs = small ? 4 : 10;
+    int batch = small ? 20 : 50, epochs = small ? 8 : 10;
     char path[1024];
     nac_logs logs = {0};
-    double wanted = small ? 0.6 : 0.97;
+    double wanted = small ? 0.8 : 0.97;
     snprintf(path, sizeof path, "%s/resnet20.keras", folder);
 
     nac_set_random_seed(1);
