@@ -3,7 +3,7 @@
 
 /* Bounds of what a thread keeps on its stack: pixel tiles that share a panel of weights, rows of A for them, copied
    border windows, lines with their zeros and output pixels of them at once, pixels of one weight-gradient step and their runs in
-   memory; and how sums of weights are cut. */
+   memory; and how sums of weights are cut: copies, tiles that are worth one. */
 enum {
     TILES = 8,
     WINDOWS = 96,
@@ -14,6 +14,7 @@ enum {
     PIXELS = 256,
     RUNS = 512,
     PARTS = 16,
+    FEW_TILES = 256,
     SLICE = 1024,
     PART_BYTES = 1 << 24
 };
@@ -30,12 +31,6 @@ static int64_t zeros_size(const nac_conv *s)
     return nac_ceil_div(nac_max(s->c_in, s->c_out) * nac_max(s->k[2], 1) + NAC_NR, NAC_W) * NAC_W;
 }
 
-/* Panels of a matrix of n columns. */
-static int64_t panels_of(int64_t n)
-{
-    return nac_ceil_div(n, NAC_NR);
-}
-
 /* Forward ---------------------------------------------------------------------------------------------------- */
 
 /* With neighbouring taps a row of the window is one stretch of memory in x and in w. */
@@ -43,14 +38,6 @@ static bool is_merged(const nac_conv *s)
 {
     return s->groups == 1 && s->dilation[2] == 1 && s->k[2] > 1;
 }
-
-typedef struct {
-    const nac_conv   *s;
-    const real       *x, *packed, *zeros;
-    const nac_ending *finish;
-    int64_t           first;           /* pixel of the results with which y begins */
-    real             *y;
-} forward_job;
 
 static forward_job job_of(const nac_conv *s, const void *x, const real *packed, const real *zeros, const nac_ending *f, void *y)
 {
@@ -68,20 +55,6 @@ static nac_finish finish_of(const forward_job *j, int64_t column, bool more, boo
     }
     f.beta = more;
     return f;
-}
-
-/* All of the finish but the bias. */
-NAC_INLINE vec finish_vector(vec v, const nac_ending *f, vec scale, vec shift, vec rest)
-{
-    if (f->scale)                       /* with nothing between product and sum, which are one rounding, as in scale_shift */
-        v = v * scale + shift;
-    if (f->rest)
-        v += rest;
-    if (f->relu || f->relu6)
-        v = nac_larger((vec){0}, v);
-    if (f->relu6)
-        v = nac_smaller(splat(6), v);
-    return v;
 }
 
 /* n numbers of a row from channel i on. */
@@ -380,8 +353,18 @@ static void regular_pixels(const forward_job *j, int64_t p0, int64_t p1)
     }
 }
 
+/* Of all results, tile by tile; tiles are of as many pixels as the kernel takes at once. */
+static int64_t tiles_of(const nac_conv *s)
+{
+    return nac_is_winograd(s) ? s->n * winograd_tiles(s) : nac_ceil_div(s->n * pixels(s), NAC_MR);
+}
+
 static void forward_tiles(const forward_job *j, int64_t from, int64_t to)
 {
+    if (nac_is_winograd(j->s)) {
+        NAC_K(winograd)(j, from, to, 0, j->s->out[1]);
+        return;
+    }
     const int64_t p0 = from * NAC_MR, p1 = nac_min(to * NAC_MR, j->s->n * pixels(j->s));
     if (is_regular(j->s))
         regular_pixels(j, p0, p1);
@@ -393,13 +376,15 @@ static void forward_tiles(const forward_job *j, int64_t from, int64_t to)
 static void run_forward(const forward_job *j)
 {
     const int     team = nac_team(work_of(j->s));
-    const int64_t tiles = nac_ceil_div(j->s->n * pixels(j->s), NAC_MR), parts = team > 1 ? nac_min(4 * team, tiles) : 1;
+    const int64_t tiles = tiles_of(j->s), parts = team > 1 ? nac_min(4 * team, tiles) : 1;
     NAC_SHARE(team > 1, t, parts, forward_tiles(j, nac_cut(tiles, parts, t), nac_cut(tiles, parts, t + 1)));
 }
 
 /* Numbers of w, packed. */
 static int64_t packed_size(const nac_conv *s)
 {
+    if (nac_is_winograd(s))
+        return winograd_packed(s);
     return nac_is_depthwise(s) ? depthwise_packed(s) : s->groups * panels_of(s->c_out / s->groups) * taps(s) * (s->c_in / s->groups) * NAC_NR;
 }
 
@@ -412,6 +397,11 @@ static void pack_weights(const nac_conv *s, const real *w, real *packed)
 {
     if (nac_is_depthwise(s)) {
         NAC_K(depthwise_pack)(s, w, false, packed);
+        return;
+    }
+    if (nac_is_winograd(s)) {
+        for (int64_t column = 0; column < s->c_out; column += NAC_NR)
+            NAC_K(winograd_pack)(s->c_in, nac_min(s->c_out - column, NAC_NR), w + column, s->c_in * s->c_out, s->c_out, packed + WINOGRAD_PLACES * s->c_in * column);
         return;
     }
     const int64_t og = s->c_out / s->groups, panels = panels_of(og), depth = taps(s) * (s->c_in / s->groups);
@@ -457,7 +447,10 @@ static void pooled_strip(const pooled_job *q, int64_t t)
     const int64_t   at = (image * pool.out[1] * pool.out[2] + from * (axis == 1 ? pool.out[2] : 1)) * pool.c;
     j.first = image * pixels(s) + from * pool.stride[axis] * row;
     j.y = strip;
-    if (is_regular(s))
+    if (nac_is_winograd(s)) {
+        const int64_t wide = nac_ceil_div(s->out[2], 2), h0 = from * pool.stride[1], tiles = image * winograd_tiles(s);
+        NAC_K(winograd)(&j, tiles + h0 / 2 * wide, tiles + nac_ceil_div(h0 + steps, 2) * wide, h0, h0 + steps);
+    } else if (is_regular(s))
         regular_pixels(&j, j.first, j.first + steps * row);
     else
         forward_pixels(&j, j.first, j.first + steps * row);
@@ -500,13 +493,6 @@ void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *pa
 
 /* Gradient of x -----------------------------------------------------------------------------------------------
    Tap by tap dx gains dy times the tap's weights transposed; the pixels of one tap never meet in one cell of dx. */
-
-size_t NAC_K(conv_grad_x_scratch)(const nac_conv *s)
-{
-    if (nac_is_depthwise(s))
-        return (size_t)depthwise_packed(s) * sizeof(real);
-    return (size_t)(zeros_size(s) + s->groups * panels_of(s->c_in / s->groups) * taps(s) * (s->c_out / s->groups) * NAC_NR) * sizeof(real);
-}
 
 /* Panels [q0, q1) of dx's columns, counted through the groups, of one image. */
 static void grad_x_image(const nac_conv *s, const real *dy, const real *packed, real *dx, int64_t q0, int64_t q1)
@@ -562,7 +548,31 @@ static bool turns_about(const nac_conv *s, nac_conv *turned)
         return false;
     if (nac_is_depthwise(s))
         return s->c_out == s->c_in;
-    return is_regular(turned) && (s->c_in <= NAC_W || (s->c_out < 2 * NAC_NR && 4 * in_pixels(s) <= 5 * pixels(s)));
+    return nac_is_winograd(turned) || (is_regular(turned) && (s->c_in <= NAC_W || (s->c_out < 2 * NAC_NR && 4 * in_pixels(s) <= 5 * pixels(s))));
+}
+
+/* Numbers of the weights of a panel of dx's columns. */
+static int64_t turned_panel(const nac_conv *s)
+{
+    return taps(s) * (s->c_out / s->groups) * NAC_NR;
+}
+
+size_t NAC_K(conv_grad_x_scratch)(const nac_conv *s)
+{
+    nac_conv turned;
+    if (nac_is_depthwise(s))
+        return (size_t)depthwise_packed(s) * sizeof(real);
+    if (turns_about(s, &turned) && nac_is_winograd(&turned))
+        return (size_t)(zeros_size(s) + winograd_packed(&turned) + turned_panel(s)) * sizeof(real);
+    return (size_t)(zeros_size(s) + s->groups * panels_of(s->c_in / s->groups) * turned_panel(s)) * sizeof(real);
+}
+
+/* A panel of `n` of dx's columns, from a group's `column` on: the taps, last first if turned, each transposed. */
+static void pack_turned(const nac_conv *s, const real *w, bool turns, int64_t group, int64_t column, int64_t n, real *packed)
+{
+    const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, count = taps(s);
+    for (int64_t t = 0; t < count; t++)
+        NAC_K(tile_pack)(true, og, n, w + ((turns ? count - 1 - t : t) * cg + column) * s->c_out + group * og, s->c_out, packed + t * og * nac_width(n));
 }
 
 void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *dx, void *scratch)
@@ -574,7 +584,7 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
         NAC_K(gemm)(false, true, s->n * pixels(s), s->c_in, s->c_out, 1, dy, s->c_out, w, s->c_out, 0, dx, s->c_in, NULL);
         return;
     }
-    const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(cg), all = s->groups * panels, count = taps(s);
+    const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(cg), all = s->groups * panels;
     nac_conv      turned;
     const bool    turns = turns_about(s, &turned);
     if (nac_is_depthwise(s)) {
@@ -586,12 +596,14 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
         }
         return;
     }
-    for (int64_t q = 0; q < all; q++)
-        for (int64_t t = 0; t < count; t++) {
-            const int64_t column = q % panels * NAC_NR, n = nac_min(cg - column, NAC_NR);
-            NAC_K(tile_pack)(true, og, n, (const real *)w + ((turns ? count - 1 - t : t) * cg + column) * s->c_out + q / panels * og, s->c_out,
-                             packed + q * count * og * NAC_NR + t * og * nac_width(n));
-        }
+    const bool    in_tiles = turns && nac_is_winograd(&turned);
+    for (int64_t q = 0; q < all; q++) {
+        const int64_t column = q % panels * NAC_NR, n = nac_min(cg - column, NAC_NR);
+        real         *to = packed + q * (in_tiles ? WINOGRAD_PLACES * og * NAC_NR : turned_panel(s)), *panel = in_tiles ? packed + winograd_packed(&turned) : to;
+        pack_turned(s, w, turns, q / panels, column, n, panel);
+        if (in_tiles)
+            NAC_K(winograd_pack)(og, n, panel, og * nac_width(n), nac_width(n), to);
+    }
     if (turns) {
         memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
         const forward_job j = job_of(&turned, dy, packed, zeros, &(nac_ending){0}, dx);
@@ -611,29 +623,32 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
 }
 
 /* Gradient of w -----------------------------------------------------------------------------------------------
-   Steps of up to PIXELS pixels of one image are summed into one of `parts` copies of dw, and the copies added in order.
-   Parts and steps follow from the shape alone. */
+   Steps of up to PIXELS pixels of one image, or tiles, are summed into one of `parts` copies of dw, or of what it comes of, and the copies added in
+   order. Parts and steps follow from the shape alone. */
 
 static int64_t steps_per_image(const nac_conv *s)
 {
-    return nac_ceil_div(pixels(s), PIXELS);
+    return nac_is_winograd(s) ? winograd_tiles(s) : nac_ceil_div(pixels(s), PIXELS);
 }
 
-static int64_t dw_size(const nac_conv *s)
+static int64_t sums_of(const nac_conv *s)
 {
-    return taps(s) * (s->c_in / s->groups) * s->c_out;
+    return (nac_is_winograd(s) ? WINOGRAD_PLACES : taps(s)) * (s->c_in / s->groups) * s->c_out;
 }
 
 static int64_t parts_of(const nac_conv *s)
 {
-    const int64_t fit = PART_BYTES / (dw_size(s) * (int64_t)sizeof(real) + 1);
-    return nac_max(nac_min(nac_min(PARTS, fit), s->n * steps_per_image(s)), 1);
+    const int64_t fit = PART_BYTES / (sums_of(s) * (int64_t)sizeof(real) + 1);
+    const int64_t steps = s->n * steps_per_image(s), most = nac_is_winograd(s) ? steps / FEW_TILES : steps;
+    return nac_max(nac_min(nac_min(PARTS, fit), most), 1);
 }
 
 size_t NAC_K(conv_grad_w_scratch)(const nac_conv *s)
 {
     const int64_t parts = parts_of(s);
-    return parts > 1 ? (size_t)(parts * dw_size(s)) * sizeof(real) : 0;
+    if (nac_is_winograd(s))
+        return (size_t)(parts * sums_of(s) + zeros_size(s)) * sizeof(real);
+    return parts > 1 ? (size_t)(parts * sums_of(s)) * sizeof(real) : 0;
 }
 
 typedef struct {
@@ -712,37 +727,53 @@ static void add_taps(const weight_step *e, int64_t t0, int64_t t1)
 /* n numbers of all copies, from i0 on. */
 static void add_copies(int64_t parts, int64_t size, int64_t i0, int64_t n, const real *sums, real *dw)
 {
-    memcpy(dw + i0, sums + i0, (size_t)n * sizeof(real));
+    if (dw != sums)
+        memcpy(dw + i0, sums + i0, (size_t)n * sizeof(real));
     for (int64_t part = 1; part < parts; part++)
         for (int64_t i = i0; i < i0 + n; i++)
             dw[i] += sums[part * size + i];
 }
 
+/* Adds to taps [t0, t1) of `sum` what steps [from, to), counted through all images, give. */
+static void add_steps(const nac_conv *s, const real *x, const real *dy, int64_t from, int64_t to, int64_t t0, int64_t t1, real *sum)
+{
+    const int64_t per_image = steps_per_image(s);
+    for (int64_t step = from; step < to; step++) {
+        const int64_t image = step / per_image, p0 = nac_cut(pixels(s), per_image, step % per_image), p1 = nac_cut(pixels(s), per_image, step % per_image + 1);
+        const real   *xi = x + image * in_pixels(s) * s->c_in, *dyi = dy + image * pixels(s) * s->c_out;
+        if (nac_is_depthwise(s))
+            NAC_K(depthwise_grad_w)(s, xi, dyi, p0, p1, t0, t1, sum);
+        else
+            add_taps(&(weight_step){s, xi, dyi, p0, p1, sum}, t0, t1);
+    }
+}
+
 void NAC_K(conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *dw, void *scratch)
 {
     const int     team = nac_team(work_of(s));
-    const bool    depthwise = nac_is_depthwise(s);
-    const int64_t parts = parts_of(s), size = dw_size(s), per_image = steps_per_image(s), all = s->n * per_image;
-    /* Where dw is too large for many copies, its taps are shared out too. */
-    const int64_t slices = nac_min(taps(s), PARTS / parts);
-    real         *sums = parts > 1 ? scratch : dw;
+    const bool    in_tiles = nac_is_winograd(s);
+    const int64_t parts = parts_of(s), size = sums_of(s), cells = in_tiles ? WINOGRAD_PLACES : taps(s), cell = size / cells, all = s->n * steps_per_image(s);
+    /* Where there are few copies, as dw is large, its taps are shared out too; the places of tiles only if that occupies threads, since x is spread anew. */
+    const int64_t slices = nac_min(cells, in_tiles ? nac_max(team > 1 ? 2 * team / parts : 1, 1) : PARTS / parts);
+    real         *sums = in_tiles || parts > 1 ? scratch : dw, *zeros = in_tiles ? sums + parts * size : NULL;
     nac_tasks tasks;
+    if (in_tiles)
+        memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
     nac_set_tasks(&tasks, parts * slices, team);
 #pragma omp parallel num_threads(team) if (team > 1)
     for (nac_worker self = nac_join_team(&tasks); nac_next_task(&self);) {
-        const int64_t part = self.task / slices, slice = self.task % slices, t0 = nac_cut(taps(s), slices, slice), t1 = nac_cut(taps(s), slices, slice + 1);
-        const int64_t tap_size = size / taps(s);
+        const int64_t part = self.task / slices, slice = self.task % slices, t0 = nac_cut(cells, slices, slice), t1 = nac_cut(cells, slices, slice + 1);
+        const int64_t from = nac_cut(all, parts, part), to = nac_cut(all, parts, part + 1);
         real         *sum = sums + part * size;
-        memset(sum + t0 * tap_size, 0, (size_t)((t1 - t0) * tap_size) * sizeof(real));
-        for (int64_t step = nac_cut(all, parts, part); step < nac_cut(all, parts, part + 1); step++) {
-            const int64_t image = step / per_image, p0 = nac_cut(pixels(s), per_image, step % per_image), p1 = nac_cut(pixels(s), per_image, step % per_image + 1);
-            const real   *xi = (const real *)x + image * in_pixels(s) * s->c_in, *dyi = (const real *)dy + image * pixels(s) * s->c_out;
-            if (depthwise)
-                NAC_K(depthwise_grad_w)(s, xi, dyi, p0, p1, t0, t1, sum);
-            else
-                add_taps(&(weight_step){s, xi, dyi, p0, p1, sum}, t0, t1);
-        }
+        memset(sum + t0 * cell, 0, (size_t)((t1 - t0) * cell) * sizeof(real));
+        if (in_tiles)
+            NAC_K(winograd_grad_w)(s, x, dy, zeros, from, to, t0, t1, sum);
+        else
+            add_steps(s, x, dy, from, to, t0, t1, sum);
     }
+    real *total = in_tiles ? sums : dw;
     if (parts > 1)
-        NAC_SHARE(team > 1, i, nac_ceil_div(size, SLICE), add_copies(parts, size, i * SLICE, nac_min(size - i * SLICE, SLICE), sums, dw));
+        NAC_SHARE(team > 1, i, nac_ceil_div(size, SLICE), add_copies(parts, size, i * SLICE, nac_min(size - i * SLICE, SLICE), sums, total));
+    if (in_tiles)
+        NAC_K(winograd_narrow)(s, sums, dw);
 }

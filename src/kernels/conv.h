@@ -1,4 +1,4 @@
-/* The geometry of a convolution, and what one with a filter for each channel is made of. */
+/* The geometry of a convolution, what becomes of its results, and what some kinds of it are made of in files of their own. */
 #ifndef NAC_CONV_H
 #define NAC_CONV_H
 
@@ -40,6 +40,34 @@ static inline int64_t reach(const nac_conv *s, int axis, int64_t count)
     return (count - 1) * s->stride[axis] + (s->k[axis] - 1) * s->dilation[axis] + 1;
 }
 
+/* Panels of a matrix of n columns. */
+static inline int64_t panels_of(int64_t n)
+{
+    return nac_ceil_div(n, NAC_NR);
+}
+
+/* All of the finish but the bias. */
+NAC_INLINE vec finish_vector(vec v, const nac_ending *f, vec scale, vec shift, vec rest)
+{
+    if (f->scale)                       /* with nothing between product and sum, which are one rounding, as in scale_shift */
+        v = v * scale + shift;
+    if (f->rest)
+        v += rest;
+    if (f->relu || f->relu6)
+        v = nac_larger((vec){0}, v);
+    if (f->relu6)
+        v = nac_smaller(splat(6), v);
+    return v;
+}
+
+typedef struct {
+    const nac_conv   *s;
+    const real       *x, *packed, *zeros;
+    const nac_ending *finish;
+    int64_t           first;           /* pixel of the results with which y begins */
+    real             *y;
+} forward_job;
+
 /* Depthwise: pixels of the results that are computed at once, channels of them, and what a thread keeps of x on its stack. */
 enum { DW_PIXELS = NAC_NEIGHBOURS, DW_V = 2, DW_C = DW_V * NAC_W, DW_ROOM = NAC_NEAR_PIXELS * DW_C };
 
@@ -55,5 +83,27 @@ void NAC_K(depthwise)(const nac_conv *s, const real *x, const real *packed, cons
 void NAC_K(depthwise_grad_x)(const nac_conv *s, const real *dy, const real *w, real *dx);
 /* Adds to taps [t0, t1) of dw what output pixels [p0, p1) of one image give. */
 void NAC_K(depthwise_grad_w)(const nac_conv *s, const real *x, const real *dy, int64_t p0, int64_t p1, int64_t t0, int64_t t1, real *dw);
+
+/* Winograd: a tile is 2 x 2 pixels of the results, or what of them there is at the lower and right edge. */
+enum { WINOGRAD_PLACES = 16 };
+static inline int64_t winograd_tiles(const nac_conv *s)
+{
+    return nac_ceil_div(s->out[1], 2) * nac_ceil_div(s->out[2], 2);
+}
+
+/* Numbers that its weights take packed. */
+static inline int64_t winograd_packed(const nac_conv *s)
+{
+    return panels_of(s->c_out) * WINOGRAD_PLACES * s->c_in * NAC_NR;
+}
+
+/* A panel of n columns: the weights of tap t and channel c lie at w + t * tap + c * row. */
+void NAC_K(winograd_pack)(int64_t c_in, int64_t n, const real *w, int64_t tap, int64_t row, real *packed);
+/* Tiles [t0, t1), counted through all images; of their lines, [h0, h1). */
+void NAC_K(winograd)(const forward_job *j, int64_t t0, int64_t t1, int64_t h0, int64_t h1);
+/* Adds to places [p0, p1) of `sums`, (places, c_in, c_out), what tiles [t0, t1) give. */
+void NAC_K(winograd_grad_w)(const nac_conv *s, const real *x, const real *dy, const real *zeros, int64_t t0, int64_t t1, int64_t p0, int64_t p1, real *sums);
+/* dw of sums over all tiles. */
+void NAC_K(winograd_narrow)(const nac_conv *s, const real *sums, real *dw);
 
 #endif

@@ -58,6 +58,18 @@ static inline bool nac_is_depthwise(const nac_conv *s)
     return s->groups == s->c_in && s->groups > 1 && (double)s->k[0] * high * wide <= NAC_NEAR_PIXELS;
 }
 
+/* 3 x 3 windows, neighbours, over enough channels: results are computed 2 x 2 at a time by 16 multiplications for each channel instead of 36 (winograd.c), where
+   few of them hang over the edge. */
+enum { NAC_WINOGRAD_FEW = 16, NAC_WINOGRAD_MANY = 256 };
+static inline bool nac_is_winograd(const nac_conv *s)
+{
+    bool near = s->groups == 1 && s->in[0] == 1 && s->k[0] == 1 && s->out[0] == 1 && s->pad[0] == 0;
+    for (int d = 1; d < 3; d++)
+        near = near && s->k[d] == 3 && s->stride[d] == 1 && s->dilation[d] == 1;
+    const bool worth = s->c_in >= NAC_WINOGRAD_FEW && s->c_in <= NAC_WINOGRAD_MANY && s->c_out >= NAC_WINOGRAD_FEW;
+    return near && worth && 4 * ((s->out[1] + 1) / 2) * ((s->out[2] + 1) / 2) * 4 <= 5 * s->out[1] * s->out[2];
+}
+
 /* What becomes of the results of a product or a convolution, in this order: + bias (c_out); scale + shift (c_out); + rest, of y's shape; at least 0; at least 0 and at
    most 6. NULL: not that. */
 typedef struct {
@@ -201,7 +213,7 @@ typedef struct nac_kernels {
     /* `packed`: w as conv_pack lays it out, or NULL. */
     void (*conv)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_ending *finish, void *y, void *scratch);
     /* The bytes that w takes as conv reads it, 0 where it wants it as it is. `to`, if not NULL, is given w in that layout, which depends on w's shape, the
-       groups and nac_is_depthwise. */
+       groups, nac_is_depthwise and nac_is_winograd. */
     size_t (*conv_pack)(const nac_conv *s, const void *w, void *to);
     /* On rows of c numbers, all of the finish but the bias, if it finishes later; else nothing. */
     void (*conv_finish)(int64_t rows, int64_t c, const nac_ending *finish, void *y);

@@ -403,6 +403,49 @@ START_TEST(convolutions)
 }
 END_TEST
 
+/* One that is computed in tiles: of odd and even sizes, any zeros around, channels that fill vectors and panels or do not. */
+static nac_conv pick_winograd(int64_t most)
+{
+    nac_conv s;
+    do {
+        s = (nac_conv){.n = pick(1, 4), .in = {1, pick(1, most), pick(1, most)}, .k = {1, 3, 3}, .out = {1, 1, 1}, .groups = 1,
+                       .stride = {1, 1, 1}, .dilation = {1, 1, 1}, .pad = {0, pick(0, 2), pick(0, 2)}};
+        for (int d = 1; d < 3; d++)
+            s.out[d] = s.in[d] + s.pad[d] + pick(0, 2) - 2;
+        s.c_in = pick(0, 1) ? 16 * pick(1, 4) : pick(16, 90);
+        s.c_out = pick(0, 1) ? 16 * pick(1, 5) : pick(16, 90);
+    } while (s.out[1] < 1 || s.out[2] < 1 || !nac_is_winograd(&s));
+    return s;
+}
+
+START_TEST(winograd)
+{
+    TABLE(k, f64);
+    seed = 7;
+    pooled_at_once = 0;
+    for (int i = 0; i < 24; i++) {
+        const nac_conv s = pick_winograd(13);
+        check_conv(k, f64, &s, pick(0, 1), pick(0, 1));
+    }
+    ck_assert_int_gt(pooled_at_once, 8);
+    static const nac_conv cases[] = {
+        /* several copies of dw; strips of an odd number of lines between others */
+        {.n = 3, .in = {1, 40, 38}, .c_in = 17, .k = {1, 3, 3}, .out = {1, 40, 38}, .c_out = 31, .groups = 1, .pad = {0, 1, 1}},
+        {.n = 1, .in = {1, 63, 60}, .c_in = 16, .k = {1, 3, 3}, .out = {1, 61, 58}, .c_out = 32, .groups = 1},
+        /* the most channels, in few tiles at a time */
+        {.n = 2, .in = {1, 7, 8}, .c_in = NAC_WINOGRAD_MANY, .k = {1, 3, 3}, .out = {1, 7, 8}, .c_out = 70, .groups = 1, .pad = {0, 1, 1}},
+        {.n = 2, .in = {1, 8, 8}, .c_in = 33, .k = {1, 3, 3}, .out = {1, 8, 8}, .c_out = NAC_WINOGRAD_MANY, .groups = 1, .pad = {0, 1, 1}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        nac_conv s = cases[i];
+        for (int d = 0; d < 3; d++)
+            s.stride[d] = s.dilation[d] = 1;
+        ck_assert(nac_is_winograd(&s));
+        check_conv(k, f64, &s, true, i % 2);
+    }
+}
+END_TEST
+
 START_TEST(common_convolutions)
 {
     static const nac_conv cases[] = {
@@ -515,8 +558,8 @@ START_TEST(convolution_differences)
     seed = 6;
     if (!f64)
         return;
-    for (int i = 0; i < 12; i++) {
-        const nac_conv s = pick_conv(i % 3 + 1);
+    for (int i = 0; i < 16; i++) {
+        const nac_conv s = i < 12 ? pick_conv(i % 3 + 1) : pick_winograd(7);
         const int64_t  x_size = s.n * volume(s.in) * s.c_in, y_size = s.n * volume(s.out) * s.c_out,
                       w_size = volume(s.k) * s.c_in / s.groups * s.c_out;
         array x = made_random(true, x_size), w = made_random(true, w_size), dy = made_random(true, y_size), y = make(true, y_size),
@@ -1088,6 +1131,7 @@ int main(void)
     tcase_add_loop_test(tests, product_batches, 0, 6);
     tcase_add_loop_test(tests, convolutions, 0, 6);
     tcase_add_loop_test(tests, products_in_strips, 0, 6);
+    tcase_add_loop_test(tests, winograd, 0, 6);
     tcase_add_loop_test(tests, common_convolutions, 0, 6);
     tcase_add_loop_test(tests, convolution_differences, 0, 6);
     tcase_add_loop_test(tests, pools, 0, 6);
