@@ -1,4 +1,6 @@
 #include <stdalign.h>
+#include <stdatomic.h>
+#include <unistd.h>
 #include "kernels/tile.h"
 
 /* Blocks of k and of rows of A: a panel of B streams from a near cache, a block of A stays in the second. Where B is larger than NEAR bytes,
@@ -23,6 +25,18 @@ enum {
     ROW_FAR = 1 << 16,
     LINE = 64 / sizeof(real)
 };
+
+/* Steps of k at a time. With AVX-512 a panel of B of 128 steps is 32 KiB: it stays in a first cache that is larger. One that is not holds no panel long enough to be
+   worth calling up C again, and B comes from the second in time, as it does with AVX2, where panels are narrow. */
+static int64_t near_steps(void)
+{
+    if (NAC_VECTOR_BYTES < 64)
+        return (NAC_VECTOR_BYTES == 32 ? 2048 : 1024) / sizeof(real);
+    static _Atomic int steps;           /* asked once: virtual machines take long to tell */
+    if (atomic_load_explicit(&steps, memory_order_relaxed) == 0)
+        atomic_store_explicit(&steps, (sysconf(_SC_LEVEL1_DCACHE_SIZE) > 32768 ? 512 : 1024) / (int)sizeof(real), memory_order_relaxed);
+    return atomic_load_explicit(&steps, memory_order_relaxed);
+}
 
 NAC_INLINE void tile_finish(const int mr, const int nv, int64_t n, vec acc[NAC_MR][NAC_NV], const nac_finish *f,
                             real *const *c)
@@ -431,7 +445,7 @@ static void block(const product *g, int64_t i0, int64_t i1, int64_t j0, int64_t 
 {
     const bool    copied = copies(g);
     const int64_t tiles = nac_ceil_div(i1 - i0, NAC_MR);
-    const int64_t most = is_far(g) ? FAR_KC : NAC_KC, group = (is_far(g) || g->whole ? GROUP : 1) * NAC_NR;
+    const int64_t most = is_far(g) ? FAR_KC : near_steps(), group = (is_far(g) || g->whole ? GROUP : 1) * NAC_NR;
     const int64_t kc_max = g->whole ? g->k : nac_ceil_div(nac_ceil_div(g->k, nac_ceil_div(g->k, most)), 8) * 8;
     const bool    far_a = !copied && !g->ta && g->m * g->lda * (int64_t)sizeof(real) >= NEAR, far_c = g->m * g->ldc * (int64_t)sizeof(real) >= NEAR;
     alignas(64) real b_panel[GROUP * FAR_KC * NAC_NR];
@@ -499,7 +513,7 @@ static void multiply(int team, product *g)
 {
     alignas(64) real shared_b[SHARED_B];
     const int64_t panels = nac_ceil_div(g->n, NAC_NR);
-    const bool    share = g->m > 4 * NAC_MR && (g->k <= NAC_KC || !copies(g)) && g->k * panels * NAC_NR <= SHARED_B;
+    const bool    share = g->m > 4 * NAC_MR && (g->k <= near_steps() || !copies(g)) && g->k * panels * NAC_NR <= SHARED_B;
     g->whole = share;
     if (share && !g->packed) {
         pack_matrix(g->tb, g->k, g->n, g->b, g->ldb, shared_b);

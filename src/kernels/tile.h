@@ -26,8 +26,6 @@ typedef int32_t nac_lane;
 typedef int64_t nac_lane;
 #endif
 enum { NAC_W = NAC_LANES, NAC_NR = NAC_NV * NAC_W };
-/* Steps of k at a time, of which a panel of B lies in the first cache or, narrow as it is with AVX2, comes from the second in time. */
-enum { NAC_KC = (NAC_VECTOR_BYTES == 64 ? 512 : NAC_VECTOR_BYTES == 32 ? 2048 : 1024) / sizeof(real) };
 
 typedef nac_lane lanes __attribute__((vector_size(NAC_VECTOR_BYTES)));
 
