@@ -83,13 +83,13 @@ static void run_forward(const forward *f, int64_t b0, int64_t b1)
             taken[r] = z[r] + 2 * u;
             kept[r] = last[r] = z[r] + 3 * u;
         }
-        times_state(rows, from, &f->by_zr, 1, NULL, z);
+        times_state(rows, from, &f->by_zr, 0, f->by_zr.n, 1, NULL, z);
         if (s->reset_after)
-            times_state(rows, from, &f->by_candidate, 0, NULL, last);
+            times_state(rows, from, &f->by_candidate, 0, f->by_candidate.n, 0, NULL, last);
         for (int64_t r = 0; r < rows; r++)
             reset(u, s->reset_after, f->inner, from[r], z[r]);
         if (!s->reset_after)
-            times_state(rows, kept, &f->by_candidate, 1, NULL, taken);
+            times_state(rows, kept, &f->by_candidate, 0, f->by_candidate.n, 1, NULL, taken);
         for (int64_t b = b0; b < b1; b++)
             update(u, is_masked(s, f->mask, b, t), z[b - b0], f->h + b * u, f->hs + (b * s->time + t) * u);
     }

@@ -16,22 +16,22 @@ NAC_INLINE void gates_some(int64_t n, int64_t u, bool masked, real *gates, real 
     store_some(cs, state, n);
 }
 
-/* Of n units: what `out` lets through of c. */
-NAC_INLINE void show_some(int64_t n, bool masked, const real *out, const real *c, real *h, real *hs)
+/* Of n units: what `out` lets through of c; `before` is h before the step. */
+NAC_INLINE void show_some(int64_t n, bool masked, const real *out, const real *c, const real *before, real *h, real *hs)
 {
-    vec shown = load_some(h, n);
+    vec shown = load_some(before, n);
     if (!masked)
         shown = load_some(out, n) * tanh_vec(load_some(c, n));
     store_some(h, shown, n);
     store_some(hs, shown, n);
 }
 
-/* One step for one sequence, h and c its states. In two passes, since the second waits long for the first, and a processor looks some 250 instructions
-   ahead: not from one vector of units to the next. */
-static void step_on(int64_t u, bool masked, real *gates, real *h, real *c, real *hs, real *cs)
+/* One step of n of the u units of one sequence, h and c its states. In two passes, since the second waits long for the first, and a processor looks
+   some 250 instructions ahead: not from one vector of units to the next. */
+static void step_on(int64_t n, int64_t u, bool masked, real *gates, const real *before, real *h, real *c, real *hs, real *cs)
 {
-    NAC_VECTORS(i, n, u, gates_some(n, u, masked, gates + i, c + i, cs + i));
-    NAC_VECTORS(i, n, u, show_some(n, masked, gates + 3 * u + i, c + i, h + i, hs + i));
+    NAC_VECTORS(i, some, n, gates_some(some, u, masked, gates + i, c + i, cs + i));
+    NAC_VECTORS(i, some, n, show_some(some, masked, gates + 3 * u + i, c + i, before + i, h + i, hs + i));
 }
 
 /* Up to BESIDE bytes a sequence of the inputs' weights take part in each step: the rows of the state hold the input, too, and sums are written once. */
@@ -42,41 +42,85 @@ static int64_t inputs_beside(const nac_recurrent *s)
     return s->batch > 1 && s->in * 4 * s->units * (int64_t)sizeof(real) <= BESIDE * s->batch ? s->in : 0;
 }
 
-/* The weights in panels; the rows of the step at hand, each an input, if it is beside, and h; c; x step by step, if not. */
+/* The weights in panels; the rows of the step at hand and of the next, each an input, if it is beside, and h; c; x step by step, if not. */
 size_t NAC_K(lstm_scratch)(const nac_recurrent *s)
 {
     const int64_t u = s->units, in = inputs_beside(s);
-    return (size_t)(panels_size(in + u, 4 * u) + s->batch * (in + 2 * u + (in ? 0 : s->time * s->in))) * sizeof(real);
+    return (size_t)(panels_size(in + u, 4 * u) + s->batch * (2 * (in + u) + u + (in ? 0 : s->time * s->in))) * sizeof(real);
 }
 
 typedef struct {
     const nac_recurrent *s;
     state_matrix   by;
     int64_t        in;              /* inputs that are beside the state */
-    real          *state, *c;       /* rows of both, for each sequence */
+    real          *state, *next, *c;    /* rows, for each sequence */
     const real    *x, *bias;
     const uint8_t *mask;
     real          *hs, *cs, *gates;
 } forward;
 
-/* All steps of sequences b0 to b1 - 1. */
-static void run_forward(const forward *f, int64_t b0, int64_t b1)
+static void put_inputs(const forward *f, int64_t b0, int64_t b1, int64_t t, real *state)
+{
+    for (int64_t b = b0; b < b1; b++)
+        memcpy(state + b * (f->in + f->s->units), f->x + row_of(f->s, b, t) * f->in, (size_t)f->in * sizeof(real));
+}
+
+/* Step t of units u0 to u1 - 1 of sequences b0 to b1 - 1, GROUP at most, from one state to another or the same. */
+static void run_step(const forward *f, int64_t t, int64_t b0, int64_t b1, int64_t u0, int64_t u1, const real *state, real *next)
 {
     const nac_recurrent *s = f->s;
-    const int64_t        u = s->units, in = f->in, width = in + u, rows = b1 - b0;
+    const int64_t        u = s->units, in = f->in, width = in + u, rows = b1 - b0, gates = u1 - u0 < u ? 4 : 1;
     const real          *from[GROUP];
     real                *z[GROUP];
     for (int64_t r = 0; r < rows; r++)
-        from[r] = f->state + (b0 + r) * width;
-    for (int64_t t = 0; t < s->time; t++) {
-        for (int64_t r = 0; r < rows; r++) {
-            z[r] = f->gates + (t * s->batch + b0 + r) * 4 * u;
-            memcpy(f->state + (b0 + r) * width, f->x + row_of(s, b0 + r, t) * in, (size_t)in * sizeof(real));
+        from[r] = state + (b0 + r) * width;
+    for (int64_t gate = 0; gate < gates; gate++) {
+        const int64_t column = gate * u + u0;
+        for (int64_t r = 0; r < rows; r++)
+            z[r] = f->gates + (t * s->batch + b0 + r) * 4 * u + column;
+        times_state(rows, from, &f->by, column, gates > 1 ? u1 - u0 : 4 * u, in ? 0 : 1, in ? f->bias : NULL, z);
+    }
+    for (int64_t b = b0; b < b1; b++)
+        step_on(u1 - u0, u, is_masked(s, f->mask, b, t), f->gates + (t * s->batch + b) * 4 * u + u0, state + b * width + in + u0, next + b * width + in + u0,
+                f->c + b * u + u0, f->hs + (b * s->time + t) * u + u0, f->cs + (t * s->batch + b) * u + u0);
+}
+
+/* All steps of sequences b0 to b1 - 1. */
+static void run_forward(const forward *f, int64_t b0, int64_t b1)
+{
+    for (int64_t t = 0; t < f->s->time; t++) {
+        put_inputs(f, b0, b1, t, f->state);
+        run_step(f, t, b0, b1, 0, f->s->units, f->state, f->state);
+    }
+}
+
+/* Weights that do not fit a core's second cache stream through it in each step: threads that have some of the units each, instead of some of the sequences,
+   read a part of them. They wait for each other after each step. */
+enum { STREAMED = 1 << 20 };
+
+static bool cuts_units(const forward *f, int team)
+{
+    const nac_recurrent *s = f->s;
+    return team > 1 && f->by.panels && s->units % NAC_NR == 0 && s->units / NAC_NR >= team &&
+           f->by.k * f->by.n * (int64_t)sizeof(real) >= STREAMED;
+}
+
+static void run_units(const forward *f, int team)
+{
+    const nac_recurrent *s = f->s;
+    put_inputs(f, 0, s->batch, 0, f->state);
+#pragma omp parallel num_threads(team)
+    {
+        const int64_t parts = omp_get_num_threads(), part = omp_get_thread_num(), panels = s->units / NAC_NR;
+        const int64_t u0 = nac_cut(panels, parts, part) * NAC_NR, u1 = nac_cut(panels, parts, part + 1) * NAC_NR;
+        for (int64_t t = 0; t < s->time; t++) {
+            real *state = t % 2 ? f->next : f->state, *next = t % 2 ? f->state : f->next;
+            for (int64_t b = 0; b < s->batch; b += GROUP)
+                run_step(f, t, b, nac_min(b + GROUP, s->batch), u0, u1, state, next);
+            if (t + 1 < s->time)
+                put_inputs(f, nac_cut(s->batch, parts, part), nac_cut(s->batch, parts, part + 1), t + 1, next);
+#pragma omp barrier
         }
-        times_state(rows, from, &f->by, in ? 0 : 1, in ? f->bias : NULL, z);
-        for (int64_t b = b0; b < b1; b++)
-            step_on(u, is_masked(s, f->mask, b, t), z[b - b0], f->state + b * width + in, f->c + b * u, f->hs + (b * s->time + t) * u,
-                    f->cs + (t * s->batch + b) * u);
     }
 }
 
@@ -84,7 +128,8 @@ void NAC_K(lstm)(const nac_recurrent *s, const void *x, const void *wx, const vo
                  const uint8_t *mask, void *hs, void *cs, void *gates, void *scratch)
 {
     const int64_t u = s->units, steps = s->batch * s->time, in = inputs_beside(s), width = in + u;
-    real         *packed = scratch, *state = packed + panels_size(width, 4 * u), *c = state + s->batch * width, *x_by_steps = c + s->batch * u;
+    real         *packed = scratch, *state = packed + panels_size(width, 4 * u), *next = state + s->batch * width, *c = next + s->batch * width,
+         *x_by_steps = c + s->batch * u;
     if (steps == 0 || u == 0)
         return;
     first_state(s, h0, state + in, width);
@@ -94,9 +139,13 @@ void NAC_K(lstm)(const nac_recurrent *s, const void *x, const void *wx, const vo
         by_steps(s, s->in, false, x, x_by_steps);
         NAC_K(gemm)(false, false, steps, 4 * u, s->in, 1, x_by_steps, s->in, wx, 4 * u, 0, gates, 4 * u, &(nac_ending){.bias = bias});
     }
-    const forward f = {s, by, in, state, c, x, bias, mask, hs, cs, gates};
+    const forward f = {s, by, in, state, next, c, x, bias, mask, hs, cs, gates};
     const int     team = nac_team(step_work(s));
     const int64_t groups = groups_of(s, team);
+    if (cuts_units(&f, team)) {
+        run_units(&f, team);
+        return;
+    }
     NAC_SHARE(team > 1 && groups > 1, g, groups, run_forward(&f, group_start(s, team, groups, g), group_start(s, team, groups, g + 1)));
 }
 

@@ -69,12 +69,14 @@ static inline state_matrix pack_both(int64_t in, const real *wx, int64_t u, cons
     return (state_matrix){NULL, panels, in + u, n, n};
 }
 
-static inline void times_state(int64_t rows, const real *const *from, const state_matrix *m, real beta, const real *bias, real *const *to)
+/* n columns from `column` on, between panels; `to` are the rows of these alone. */
+static inline void times_state(int64_t rows, const real *const *from, const state_matrix *m, int64_t column, int64_t n, real beta, const real *bias, real *const *to)
 {
+    bias = bias ? bias + column : NULL;
     if (m->panels)
-        multiply_rows(rows, from, m->k, m->n, m->panels, &(nac_finish){.alpha = 1, .beta = beta, .bias = bias}, to);
+        multiply_rows(rows, from, m->k, n, m->panels + column * m->k, &(nac_finish){.alpha = 1, .beta = beta, .bias = bias}, to);
     else
-        NAC_K(gemm)(false, false, 1, m->n, m->k, 1, *from, m->k, m->matrix, m->ld, beta, *to, m->n, &(nac_ending){.bias = bias});
+        NAC_K(gemm)(false, false, 1, n, m->k, 1, *from, m->k, m->matrix + column, m->ld, beta, *to, n, &(nac_ending){.bias = bias});
 }
 
 static inline bool is_masked(const nac_recurrent *s, const uint8_t *mask, int64_t b, int64_t t)
