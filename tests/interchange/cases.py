@@ -346,6 +346,16 @@ def normalized_over_axes():
 
 
 @case
+def convolutions_of_many_channels():
+    a = keras.Input((13, 11, 16))
+    x = L.Conv2D(24, 3, padding="same", use_bias=False)(a)
+    x = L.Activation("relu")(L.BatchNormalization()(x))
+    x = L.Add()([L.Conv2D(24, 3, padding="same", activation="relu")(x), x])
+    x = L.MaxPooling2D(2)(L.Conv2D(33, 3, activation="relu")(x))
+    return keras.Model(a, L.GlobalAveragePooling2D()(x)), normal(9, 13, 11, 16), normal(9, 33), dict(optimizer="adam", loss="mse")
+
+
+@case
 def padded_and_pooled():
     a = keras.Input((9, 7, 2))
     x = L.MaxPooling2D((3, 2), strides=2, padding="same")(a)
