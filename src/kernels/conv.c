@@ -353,20 +353,19 @@ static void regular_pixels(const forward_job *j, int64_t p0, int64_t p1)
     }
 }
 
-/* Of all results, tile by tile; tiles are of as many pixels as the kernel takes at once. */
-static int64_t tiles_of(const nac_conv *s)
+/* What is computed at once with others like it: pixels of the results, or squares of four. */
+static int64_t units_of(const nac_conv *s)
 {
-    return nac_is_winograd(s) ? s->n * winograd_tiles(s) : nac_ceil_div(s->n * pixels(s), NAC_MR);
+    return s->n * (nac_is_winograd(s) ? winograd_tiles(s) : pixels(s));
 }
 
+/* Tiles [from, to), each of NAC_MR units. */
 static void forward_tiles(const forward_job *j, int64_t from, int64_t to)
 {
-    if (nac_is_winograd(j->s)) {
-        NAC_K(winograd)(j, from, to, 0, j->s->out[1]);
-        return;
-    }
-    const int64_t p0 = from * NAC_MR, p1 = nac_min(to * NAC_MR, j->s->n * pixels(j->s));
-    if (is_regular(j->s))
+    const int64_t p0 = from * NAC_MR, p1 = nac_min(to * NAC_MR, units_of(j->s));
+    if (nac_is_winograd(j->s))
+        NAC_K(winograd)(j, p0, p1, 0, j->s->out[1]);
+    else if (is_regular(j->s))
         regular_pixels(j, p0, p1);
     else
         forward_pixels(j, p0, p1);
@@ -376,7 +375,7 @@ static void forward_tiles(const forward_job *j, int64_t from, int64_t to)
 static void run_forward(const forward_job *j)
 {
     const int     team = nac_team(work_of(j->s));
-    const int64_t tiles = tiles_of(j->s), parts = team > 1 ? nac_min(4 * team, tiles) : 1;
+    const int64_t tiles = nac_ceil_div(units_of(j->s), NAC_MR), parts = team > 1 ? nac_min(4 * team, tiles) : 1;
     NAC_SHARE(team > 1, t, parts, forward_tiles(j, nac_cut(tiles, parts, t), nac_cut(tiles, parts, t + 1)));
 }
 

@@ -66,8 +66,9 @@ static inline bool nac_is_winograd(const nac_conv *s)
     bool near = s->groups == 1 && s->in[0] == 1 && s->k[0] == 1 && s->out[0] == 1 && s->pad[0] == 0;
     for (int d = 1; d < 3; d++)
         near = near && s->k[d] == 3 && s->stride[d] == 1 && s->dilation[d] == 1;
-    const bool worth = s->c_in >= NAC_WINOGRAD_FEW && s->c_in <= NAC_WINOGRAD_MANY && s->c_out >= NAC_WINOGRAD_FEW;
-    return near && worth && 4 * ((s->out[1] + 1) / 2) * ((s->out[2] + 1) / 2) * 4 <= 5 * s->out[1] * s->out[2];
+    const bool    many = s->c_in >= NAC_WINOGRAD_FEW && s->c_in <= NAC_WINOGRAD_MANY && s->c_out >= NAC_WINOGRAD_FEW;
+    const int64_t results = s->out[1] * s->out[2], covered = 4 * ((s->out[1] + 1) / 2) * ((s->out[2] + 1) / 2);
+    return near && many && 4 * covered <= 5 * results;
 }
 
 /* What becomes of the results of a product or a convolution, in this order: + bias (c_out); scale + shift (c_out); + rest, of y's shape; at least 0; at least 0 and at

@@ -131,7 +131,8 @@ NAC_INLINE void gather_vector(const real *m, int64_t step, vec y[4])
     }
 }
 
-/* Columns i to i + n of the results of tiles beside each other. m: a place every `step`, a tile every `next`. Of a tile's lines those from h0 to h1 - 1 are written. */
+/* Columns i to i + n of the results of tiles beside each other. m: a place every `step`, a tile every `next`. Of a tile's lines those from h0 to h1 - 1
+   are written. */
 NAC_INLINE void finish_some(int64_t n, const forward_job *j, const run *r, int64_t i, const real *m, int64_t step, int64_t next, int64_t h0, int64_t h1)
 {
     const nac_conv  *s = j->s;
