@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
+#include "each.h"
 #include "kernels/bf16.h"
 #include "nacre/nacre.h"
 #include "nacre/extend.h"
@@ -122,8 +123,8 @@ static void check_product(const nac_bf16_kernels *engine, const product *g)
             double want = g->alpha * sum + g->beta * start[i * ldc + j] + (g->bias ? bias[j] : 0);
             size = fabs(g->alpha) * size + fabs(g->beta) + 1;
             want = g->relu && want < 0 ? 0 : want;
-            ck_assert_msg(fabs(c[i * ldc + j] - want) <= (g->whole ? 0 : 1e-6 * size), "%s: (%ld, %ld, %ld)%s%s: element %ld, %ld is %.9g, not %.9g", engine->isa,
-                          (long)g->m, (long)g->n, (long)g->k, g->ta ? " ta" : "", g->tb ? " tb" : "", (long)i, (long)j, c[i * ldc + j], want);
+            ASSERT_EACH(fabs(c[i * ldc + j] - want) <= (g->whole ? 0 : 1e-6 * size), "%s: (%ld, %ld, %ld)%s%s: element %ld, %ld is %.9g, not %.9g", engine->isa,
+                        (long)g->m, (long)g->n, (long)g->k, g->ta ? " ta" : "", g->tb ? " tb" : "", (long)i, (long)j, c[i * ldc + j], want);
         }
     for (int64_t i = 0; g->n && i < g->m - 1; i++)      /* between the rows */
         ck_assert_mem_eq(c + i * ldc + g->n, start + i * ldc + g->n, (size_t)(ldc - g->n) * sizeof(float));
@@ -195,7 +196,7 @@ START_TEST(batches)
             double        want = 0;
             for (int64_t p = 0; p < depth; p++)
                 want += (double)a[e * m * depth + (ta ? p * m + r : r * depth + p)] * b[e * stride_b + (tb ? j * depth + p : p * n + j)];
-            ck_assert_double_eq(c[at], want);
+            ASSERT_EACH(c[at] == want, "%s: element %ld is %.9g, not %.9g", k->isa, (long)at, c[at], want);
         }
         free(a);
         free(b);
@@ -250,7 +251,7 @@ START_TEST(convolutions)
                 k->conv_grad_w(&s, dy, x, got, b);
             }
             for (int64_t at = 0; at < size[what]; at++)
-                ck_assert_msg(want[at] == got[at], "%s: convolution %d, %d: element %ld is %g, not %g", k->isa, i, what, (long)at, got[at], want[at]);
+                ASSERT_EACH(want[at] == got[at], "%s: convolution %d, %d: element %ld is %g, not %g", k->isa, i, what, (long)at, got[at], want[at]);
             free(want);
             free(got);
             free(a);
@@ -324,7 +325,7 @@ static void same_numbers(nac_tensor *a, nac_tensor *b)
 {
     ck_assert(a && b && nac_size_of(a) == nac_size_of(b));
     for (int64_t i = 0; i < nac_size_of(a); i++)
-        ck_assert_double_eq(nac_item_at(a, i), nac_item_at(b, i));
+        ASSERT_EACH(nac_item_at(a, i) == nac_item_at(b, i), "number %ld: %.9g and %.9g", (long)i, nac_item_at(a, i), nac_item_at(b, i));
 }
 
 static bool differ(nac_tensor *a, nac_tensor *b)

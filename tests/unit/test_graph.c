@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include "each.h"
 #include "graph/graph.h"
 #include "kernels/kernels.h"
 #include "models/trainer.h"
@@ -803,7 +804,7 @@ static void check_owned(paper *p, const nac_graph *g, const nac_plan *plan, int 
 {
     int *owner = bytes_of(p, &plan->places[value]), root = root_of(g, value);
     for (size_t i = 0; i < nac_type_bytes(&g->values[value].type); i++)
-        ck_assert_msg(owner[i] == root, "%s: byte %zu of value %d is held by value %d", who, i, value, owner[i]);
+        ASSERT_EACH(owner[i] == root, "%s: byte %zu of value %d is held by value %d", who, i, value, owner[i]);
 }
 
 static void mark(paper *p, const nac_graph *g, const nac_plan *plan, int value)
@@ -839,10 +840,9 @@ static void run_on_paper(const nac_graph *g, const nac_plan *plan, const char *w
         const nac_graph_node *node = &g->nodes[n];
         if (node->op->flags & NAC_OP_VIEW)
             continue;
-        for (size_t i = 0; i < plan->scratch_bytes[n]; i++) {
-            ck_assert_uint_lt(plan->scratch[n] + i, plan->arena_bytes);
+        ck_assert_uint_le(plan->scratch[n] + plan->scratch_bytes[n], plan->arena_bytes);
+        for (size_t i = 0; i < plan->scratch_bytes[n]; i++)
             p.owner[NAC_IN_ARENA][plan->scratch[n] + i] = -2;
-        }
         top = plan->scratch_bytes[n] && plan->scratch[n] + plan->scratch_bytes[n] > top ? plan->scratch[n] + plan->scratch_bytes[n] : top;
         for (int k = 0; k < node->n_in; k++)
             check_owned(&p, g, plan, node->in[k], who);
@@ -863,7 +863,7 @@ static void run_on_paper(const nac_graph *g, const nac_plan *plan, const char *w
                 top = place->offset + nac_type_bytes(&g->values[node->out[o]].type);
         }
         for (size_t i = 0; i < plan->scratch_bytes[n]; i++)
-            ck_assert_msg(p.owner[NAC_IN_ARENA][plan->scratch[n] + i] == -2, "%s: the scratch of node %d (%s) is written over by its outputs", who, n, node->op->name);
+            ASSERT_EACH(p.owner[NAC_IN_ARENA][plan->scratch[n] + i] == -2, "%s: the scratch of node %d (%s) is written over by its outputs", who, n, node->op->name);
     }
     for (int i = 0; i < g->n_outputs; i++)
         check_owned(&p, g, plan, g->outputs[i], who);

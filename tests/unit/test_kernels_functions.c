@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "each.h"
 #include "kernels/kernels.h"
 
 const nac_kernels *nac_kernels_get(const char *isa, bool f64);
@@ -70,8 +71,8 @@ static void check(const char *isa, const char *name, double (*exact)(double), do
 {
     for (int i = 0; i < n; i++) {
         double error = error_of(y[i * step], exact(x[i]), least);
-        ck_assert_msg(error <= ulp, "%s: %s(%.9g) is %.9g, %.9g in double: an error of %.3g ulp, %g are stated", isa, name, x[i], y[i * step], exact(x[i]),
-                      error, ulp);
+        ASSERT_EACH(error <= ulp, "%s: %s(%.9g) is %.9g, %.9g in double: an error of %.3g ulp, %g are stated", isa, name, x[i], y[i * step], exact(x[i]),
+                    error, ulp);
     }
 }
 
@@ -160,15 +161,15 @@ START_TEST(pairs)
         kernels->binary(binaries[f].kind, &(nac_walk){1, PAIRS, {1, 1}, {0}}, a, b, y);
         for (int i = 0; i < PAIRS; i++) {
             const double exact = binaries[f].exact(a[i], b[i]), error = error_of(y[i], exact, 0);
-            ck_assert_msg(error <= binaries[f].ulp && (y[i] != 0 || binaries[f].kind == NAC_MOD || !signbit(y[i]) == !signbit(exact)),
-                          "%s: %s(%.9g, %.9g) is %.9g, %.9g in double", isas[_i], binaries[f].name, a[i], b[i], y[i], exact);
+            ASSERT_EACH(error <= binaries[f].ulp && (y[i] != 0 || binaries[f].kind == NAC_MOD || !signbit(y[i]) == !signbit(exact)),
+                        "%s: %s(%.9g, %.9g) is %.9g, %.9g in double", isas[_i], binaries[f].name, a[i], b[i], y[i], exact);
         }
         kernels->binary(binaries[f].kind, &(nac_walk){PAIRS / 8, 8, {1, 1}, {8, 8}}, a, b, one);        /* whoever its neighbours are */
         ck_assert_int_eq(memcmp(one, y, sizeof y), 0);
         for (int i = 0; i < PAIRS; i += i < ODD * ODD ? 1 : 97) {
             kernels->binary(binaries[f].kind, &(nac_walk){1, 1, {1, 0}, {0}}, a + i, b + i, one);
             kernels->binary(binaries[f].kind, &(nac_walk){1, 1, {0, 1}, {0}}, a + i, b + i, one + 1);
-            ck_assert(memcmp(one, y + i, sizeof *y) == 0 && memcmp(one + 1, y + i, sizeof *y) == 0);
+            ASSERT_EACH(memcmp(one, y + i, sizeof *y) == 0 && memcmp(one + 1, y + i, sizeof *y) == 0, "%s: %s of pair %d alone", isas[_i], binaries[f].name, i);
         }
     }
 }
@@ -208,8 +209,8 @@ START_TEST(binary_crossentropy)
     for (int i = 0; kernels && i < PAIRS - 1; i++) {
         const float  q = p[i] < least ? least : p[i] > most ? most : p[i], rest = 1 - q;
         const double exact = -(double)t[i] * log(q) - (1 - (double)t[i]) * log(rest), slope = p[i] == q ? ((double)q - (double)t[i]) / ((double)q * (double)rest) : 0;
-        ck_assert_msg(error_of(y[0][i], exact, 0) <= 3, "%s: of %.9g and %.9g %.9g, not %.9g", isas[_i], t[i], p[i], y[0][i], exact);
-        ck_assert_msg(error_of(y[1][i], slope, 0) <= 4, "%s: slope at %.9g and %.9g %.9g, not %.9g", isas[_i], t[i], p[i], y[1][i], slope);
+        ASSERT_EACH(error_of(y[0][i], exact, 0) <= 3, "%s: of %.9g and %.9g %.9g, not %.9g", isas[_i], t[i], p[i], y[0][i], exact);
+        ASSERT_EACH(error_of(y[1][i], slope, 0) <= 4, "%s: slope at %.9g and %.9g %.9g, not %.9g", isas[_i], t[i], p[i], y[1][i], slope);
     }
     ck_assert(!kernels || (isnan(y[0][PAIRS - 1]) && y[1][PAIRS - 1] == 0));
 }
@@ -341,13 +342,13 @@ START_TEST(normals)
         wide_baseline->normal(1234567890123, 5, lo, same);
         kernels->normal(1234567890123, 5, lo, f);
         baseline->normal(1234567890123, 5, lo, same_f);
-        ck_assert(memcmp(r, words, sizeof r) == 0 && memcmp(y, same, sizeof y) == 0 && memcmp(f, same_f, sizeof f) == 0);
+        ASSERT_EACH(memcmp(r, words, sizeof r) == 0 && memcmp(y, same, sizeof y) == 0 && memcmp(f, same_f, sizeof f) == 0, "%s: other words or numbers at %d",
+                    isas[_i], (int)lo);
         for (int i = 0; i < 4 * N; i++) {
             const uint32_t *w = r + 4 * (i % N) + 2 * (i / (2 * N));
             const double radius = sqrt(-2 * log(((w[0] >> 1) + 0.5) * 0x1p-31)), angle = 6.283185307179586477 * (w[1] >> 1) * 0x1p-31;
             const double exact = radius * (i / N % 2 ? sin(angle) : cos(angle)), slack = 2e-6 + 1e-7 / radius;  /* what is near 1 is rounded before its logarithm is taken */
-            ck_assert_double_le(fabs(y[i] - exact), 1e-14);
-            ck_assert_double_le(fabs(f[i] - exact), slack);
+            ASSERT_EACH(fabs(y[i] - exact) <= 1e-14 && fabs(f[i] - exact) <= slack, "%s: %.17g and %.9g, not %.17g", isas[_i], y[i], f[i], exact);
         }
     }
 }
