@@ -697,6 +697,13 @@ static void row_times(int team, const row_product *g)
     NAC_SHARE(team > 1, t, nac_ceil_div(g->n, chunk), row_chunk(g, far, t * chunk, nac_min(t * chunk + chunk, g->n)));
 }
 
+void NAC_K(gemm_far_row)(int64_t n, int64_t k, const real *x, const real *b, int64_t ldb, real *y)
+{
+    const row_product g = {false, n, k, 1, 1, 1, x, b, ldb, y, {.alpha = 1, .beta = 1}};
+    for (int64_t j = 0; j < n; j += FAR_CHUNK)
+        row_chunk(&g, true, j, nac_min(j + FAR_CHUNK, n));
+}
+
 /* A product of one row reads a number for each multiply-add, and takes some times as long as others with as many. */
 static int team_of(int64_t m, int64_t n, int64_t k)
 {

@@ -96,16 +96,17 @@ static void run_forward(const forward *f, int64_t b0, int64_t b1)
 
 /* Weights that do not fit a core's second cache stream through it in each step: threads that have some of the units each, instead of some of the sequences,
    read a part of them. They wait for each other after each step. */
-enum { STREAMED = 1 << 20 };
+enum { STREAMED = 1 << 20, FEW_STEPS = 4 };
 
 static bool cuts_units(const forward *f, int team)
 {
     const nac_recurrent *s = f->s;
-    return team > 1 && f->by.panels && s->units % NAC_NR == 0 && s->units / NAC_NR >= team &&
+    return team > 1 && (f->by.panels || s->time > FEW_STEPS) && s->units % NAC_NR == 0 && s->units / NAC_NR >= team &&
            f->by.k * f->by.n * (int64_t)sizeof(real) >= STREAMED;
 }
 
-static void run_units(const forward *f, int team)
+/* wh: NULL where it is packed, else each thread makes a copy of its columns, whose pieces of rows would share a few lines of each cache. */
+static void run_units(const forward *f, const real *wh, real *copy, int team)
 {
     const nac_recurrent *s = f->s;
     put_inputs(f, 0, s->batch, 0, f->state);
@@ -113,6 +114,9 @@ static void run_units(const forward *f, int team)
     {
         const int64_t parts = omp_get_num_threads(), part = omp_get_thread_num(), panels = s->units / NAC_NR;
         const int64_t u0 = nac_cut(panels, parts, part) * NAC_NR, u1 = nac_cut(panels, parts, part + 1) * NAC_NR;
+        for (int64_t gate = 0; wh && gate < 4; gate++)
+            for (int64_t k = 0; k < s->units; k++)
+                memcpy(copy + (gate * s->units + u0) * s->units + k * (u1 - u0), wh + (k * 4 + gate) * s->units + u0, (size_t)(u1 - u0) * sizeof(real));
         for (int64_t t = 0; t < s->time; t++) {
             real *state = t % 2 ? f->next : f->state, *next = t % 2 ? f->state : f->next;
             for (int64_t b = 0; b < s->batch; b += GROUP)
@@ -139,11 +143,13 @@ void NAC_K(lstm)(const nac_recurrent *s, const void *x, const void *wx, const vo
         by_steps(s, s->in, false, x, x_by_steps);
         NAC_K(gemm)(false, false, steps, 4 * u, s->in, 1, x_by_steps, s->in, wx, 4 * u, 0, gates, 4 * u, &(nac_ending){.bias = bias});
     }
-    const forward f = {s, by, in, state, next, c, x, bias, mask, hs, cs, gates};
+    forward       f = {s, by, in, state, next, c, x, bias, mask, hs, cs, gates};
     const int     team = nac_team(step_work(s));
     const int64_t groups = groups_of(s, team);
     if (cuts_units(&f, team)) {
-        run_units(&f, team);
+        if (!by.panels)
+            f.by = (state_matrix){packed, NULL, u, 4 * u, 0};
+        run_units(&f, by.panels ? NULL : wh, packed, team);
         return;
     }
     NAC_SHARE(team > 1 && groups > 1, g, groups, run_forward(&f, group_start(s, team, groups, g), group_start(s, team, groups, g + 1)));

@@ -47,7 +47,7 @@ static inline int64_t group_start(const nac_recurrent *s, int team, int64_t grou
    batch decides, not the rows that a thread has. */
 typedef struct {
     const real *matrix, *panels; /* panels: NULL for one sequence */
-    int64_t k, n, ld;
+    int64_t k, n, ld;            /* ld: 0 where the columns that are multiplied together lie by themselves, in the order of the columns */
 } state_matrix;
 
 static inline state_matrix pack_state_matrix(const nac_recurrent *s, int64_t k, int64_t n, const real *matrix, int64_t ld, real *panels)
@@ -75,8 +75,10 @@ static inline void times_state(int64_t rows, const real *const *from, const stat
     bias = bias ? bias + column : NULL;
     if (m->panels)
         multiply_rows(rows, from, m->k, n, m->panels + column * m->k, &(nac_finish){.alpha = 1, .beta = beta, .bias = bias}, to);
-    else
+    else if (m->ld)
         NAC_K(gemm)(false, false, 1, n, m->k, 1, *from, m->k, m->matrix + column, m->ld, beta, *to, n, &(nac_ending){.bias = bias});
+    else
+        NAC_K(gemm_far_row)(n, m->k, *from, m->matrix + column * m->k, n, *to);
 }
 
 static inline bool is_masked(const nac_recurrent *s, const uint8_t *mask, int64_t b, int64_t t)

@@ -222,6 +222,8 @@ void NAC_K(tile_rows)(int mr, int64_t n, int64_t segments, const real *const *ro
 void NAC_K(tile_cols)(int mr, int64_t n, int64_t count, const nac_run *runs, int64_t astep, int64_t bstep,
                       const nac_finish *finish, real *const *c);
 /* C (m, n) = A (m, k) B (k, n), dense, finished: results are written once. packed: B in panels, as pack_matrix makes them, or NULL. */
+/* y (n) += x (k) times B, summed as gemm does where memory is far, however small this part of B is. */
+void NAC_K(gemm_far_row)(int64_t n, int64_t k, const real *x, const real *b, int64_t ldb, real *y);
 void NAC_K(gemm_finish)(int64_t m, int64_t n, int64_t k, const real *a, const real *b, const real *packed, real *c, const nac_finish *finish);
 /* Packs k rows of n <= NAC_NR columns into dst (k, nac_width(n)), filled up with zeros; with `t` b is (n, k). */
 void NAC_K(tile_pack)(bool t, int64_t k, int64_t n, const real *b, int64_t ldb, real *dst);
