@@ -26,6 +26,38 @@ static bool is_product(const nac_conv *s)
            s->stride[0] * s->stride[1] * s->stride[2] == 1 && s->pad[0] == 0 && s->pad[1] == 0 && s->pad[2] == 0;
 }
 
+/* Groups of few channels leave most of a vector empty. As many as fill it become one group, with zeros between their weights, which costs nothing: a vector
+   takes its time whatever is in it. Two groups stay at least, so that it depends on the weights alone how they are packed. */
+static bool merges_groups(const nac_conv *s, nac_conv *wide)
+{
+    *wide = *s;
+    for (int64_t m = nac_is_depthwise(s) ? 1 : NAC_W * s->groups / nac_max(nac_max(s->c_in, s->c_out), 1); m > 1; m--)
+        if (m < s->groups && s->groups % m == 0) {
+            wide->groups /= m;
+            return true;
+        }
+    return false;
+}
+
+static int64_t weights_size(const nac_conv *s)
+{
+    return taps(s) * (s->c_in / s->groups) * s->c_out;
+}
+
+/* The weights of groups into those of merged groups, which are zeros elsewhere, or back. */
+static void move_groups(const nac_conv *s, const nac_conv *wide, bool back, const real *from, real *to)
+{
+    const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, m = s->groups / wide->groups;
+    if (!back)
+        memset(to, 0, (size_t)weights_size(wide) * sizeof(real));
+    for (int64_t t = 0; t < taps(s); t++)
+        for (int64_t g = 0; g < s->groups; g++)
+            for (int64_t i = 0; i < cg; i++) {
+                const int64_t narrow = (t * cg + i) * s->c_out + g * og, at = ((t * m + g % m) * cg + i) * s->c_out + g * og;
+                memcpy(to + (back ? narrow : at), from + (back ? at : narrow), (size_t)og * sizeof(real));
+            }
+}
+
 static int64_t zeros_size(const nac_conv *s)
 {
     return nac_ceil_div(nac_max(s->c_in, s->c_out) * nac_max(s->k[2], 1) + NAC_NR, NAC_W) * NAC_W;
@@ -384,17 +416,20 @@ static int64_t packed_size(const nac_conv *s)
 {
     if (nac_is_winograd(s))
         return winograd_packed(s);
-    return nac_is_depthwise(s) ? depthwise_packed(s) : s->groups * panels_of(s->c_out / s->groups) * taps(s) * (s->c_in / s->groups) * NAC_NR;
+    return near_group(s) ? depthwise_packed(s) : s->groups * panels_of(s->c_out / s->groups) * taps(s) * (s->c_in / s->groups) * NAC_NR;
 }
 
 size_t NAC_K(conv_scratch)(const nac_conv *s)
 {
+    nac_conv wide;
+    if (!near_group(s) && merges_groups(s, &wide))
+        return (size_t)weights_size(&wide) * sizeof(real) + NAC_K(conv_scratch)(&wide);
     return (size_t)(zeros_size(s) + packed_size(s)) * sizeof(real);
 }
 
 static void pack_weights(const nac_conv *s, const real *w, real *packed)
 {
-    if (nac_is_depthwise(s)) {
+    if (near_group(s)) {
         NAC_K(depthwise_pack)(s, w, false, packed);
         return;
     }
@@ -411,8 +446,18 @@ static void pack_weights(const nac_conv *s, const real *w, real *packed)
 
 size_t NAC_K(conv_pack)(const nac_conv *s, const void *w, void *to)
 {
+    nac_conv wide;
     if (is_product(s) && (s->n * pixels(s) < 2 || s->c_out < 2))
         return 0;
+    if (!near_group(s) && merges_groups(s, &wide)) {
+        const size_t bytes = NAC_K(conv_pack)(&wide, NULL, NULL);
+        real        *spread = (real *)to + bytes / sizeof(real);
+        if (to) {
+            move_groups(s, &wide, false, w, spread);
+            NAC_K(conv_pack)(&wide, spread, to);
+        }
+        return bytes + (size_t)weights_size(&wide) * sizeof(real);
+    }
     if (to)
         pack_weights(s, w, to);
     return (size_t)packed_size(s) * sizeof(real);
@@ -462,6 +507,13 @@ static void pooled_strip(const pooled_job *q, int64_t t)
 void NAC_K(conv_max_pool)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_ending *finish, const nac_pool *pool, void *y,
                           int32_t *where, void *scratch)
 {
+    nac_conv wide;
+    if (merges_groups(s, &wide)) {
+        if (!packed)
+            move_groups(s, &wide, false, w, scratch);
+        NAC_K(conv_max_pool)(&wide, x, scratch, packed, finish, pool, y, where, (real *)scratch + weights_size(&wide));
+        return;
+    }
     real         *zeros = scratch;
     const int     team = nac_team(work_of(s)), axis = nac_strip_axis(s, pool);
     const int64_t most = NAC_POOLED_STRIP / (int64_t)sizeof(real) / nac_strip_step(s, pool), fit = (most - pool->k[axis]) / pool->stride[axis] + 1;
@@ -474,14 +526,21 @@ void NAC_K(conv_max_pool)(const nac_conv *s, const void *x, const void *w, const
 
 void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_ending *finish, void *y, void *scratch)
 {
-    real *zeros = scratch;
+    real    *zeros = scratch;
+    nac_conv wide;
     if (is_product(s)) {
         const nac_finish f = nac_finish_of(finish, y);
         NAC_K(gemm_finish)(s->n * pixels(s), s->c_out, s->c_in, x, w, packed, y, &f);
         return;
     }
+    if (!near_group(s) && merges_groups(s, &wide)) {
+        if (!packed)
+            move_groups(s, &wide, false, w, scratch);
+        NAC_K(conv)(&wide, x, scratch, packed, finish, y, (real *)scratch + weights_size(&wide));
+        return;
+    }
     packed = packed ? packed : own_packed(s, w, scratch);
-    if (nac_is_depthwise(s)) {
+    if (near_group(s)) {
         NAC_K(depthwise)(s, x, packed, finish, y);
         return;
     }
@@ -545,8 +604,8 @@ static bool turns_about(const nac_conv *s, nac_conv *turned)
     }
     if (s->stride[0] * s->stride[1] * s->stride[2] != 1)
         return false;
-    if (nac_is_depthwise(s))
-        return s->c_out == s->c_in;
+    if (near_group(s))
+        return s->c_out == s->c_in && near_group(turned);
     return nac_is_winograd(turned) || (is_regular(turned) && (s->c_in <= NAC_W || (s->c_out < 2 * NAC_NR && 4 * in_pixels(s) <= 5 * pixels(s))));
 }
 
@@ -558,10 +617,13 @@ static int64_t turned_panel(const nac_conv *s)
 
 size_t NAC_K(conv_grad_x_scratch)(const nac_conv *s)
 {
-    nac_conv turned;
-    if (nac_is_depthwise(s))
+    nac_conv   turned, wide;
+    const bool turns = turns_about(s, &turned);
+    if (nac_is_depthwise(s) || (near_group(s) && turns))
         return (size_t)depthwise_packed(s) * sizeof(real);
-    if (turns_about(s, &turned) && nac_is_winograd(&turned))
+    if (merges_groups(s, &wide))
+        return (size_t)weights_size(&wide) * sizeof(real) + NAC_K(conv_grad_x_scratch)(&wide);
+    if (turns && nac_is_winograd(&turned))
         return (size_t)(zeros_size(s) + winograd_packed(&turned) + turned_panel(s)) * sizeof(real);
     return (size_t)(zeros_size(s) + s->groups * panels_of(s->c_in / s->groups) * turned_panel(s)) * sizeof(real);
 }
@@ -584,15 +646,20 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
         return;
     }
     const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(cg), all = s->groups * panels;
-    nac_conv      turned;
+    nac_conv      turned, wide;
     const bool    turns = turns_about(s, &turned);
+    if (near_group(s) && turns) {
+        NAC_K(depthwise_pack)(s, w, true, scratch);
+        NAC_K(depthwise)(&turned, dy, scratch, &(nac_ending){0}, dx);
+        return;
+    }
     if (nac_is_depthwise(s)) {
-        if (turns) {
-            NAC_K(depthwise_pack)(s, w, true, scratch);
-            NAC_K(depthwise)(&turned, dy, scratch, &(nac_ending){0}, dx);
-        } else {
-            NAC_K(depthwise_grad_x)(s, dy, w, dx);
-        }
+        NAC_K(depthwise_grad_x)(s, dy, w, dx);
+        return;
+    }
+    if (merges_groups(s, &wide)) {
+        move_groups(s, &wide, false, w, scratch);
+        NAC_K(conv_grad_x)(&wide, dy, scratch, dx, (real *)scratch + weights_size(&wide));
         return;
     }
     const bool    in_tiles = turns && nac_is_winograd(&turned);
@@ -644,6 +711,9 @@ static int64_t parts_of(const nac_conv *s)
 
 size_t NAC_K(conv_grad_w_scratch)(const nac_conv *s)
 {
+    nac_conv wide;
+    if (merges_groups(s, &wide))
+        return (size_t)weights_size(&wide) * sizeof(real) + NAC_K(conv_grad_w_scratch)(&wide);
     const int64_t parts = parts_of(s);
     if (nac_is_winograd(s))
         return (size_t)(parts * sums_of(s) + zeros_size(s)) * sizeof(real);
@@ -749,6 +819,12 @@ static void add_steps(const nac_conv *s, const real *x, const real *dy, int64_t 
 
 void NAC_K(conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *dw, void *scratch)
 {
+    nac_conv wide;
+    if (merges_groups(s, &wide)) {
+        NAC_K(conv_grad_w)(&wide, dy, x, scratch, (real *)scratch + weights_size(&wide));
+        move_groups(s, &wide, true, scratch, dw);
+        return;
+    }
     const int     team = nac_team(work_of(s));
     const bool    in_tiles = nac_is_winograd(s);
     const int64_t parts = parts_of(s), size = sums_of(s), cells = in_tiles ? WINOGRAD_PLACES : taps(s), cell = size / cells, all = s->n * steps_per_image(s);

@@ -68,13 +68,20 @@ typedef struct {
     real             *y;
 } forward_job;
 
+/* Channels of a group, where that makes it depthwise or as if it were; else 0. */
+static inline int64_t near_group(const nac_conv *s)
+{
+    const int64_t c = s->c_in / s->groups;
+    return nac_is_depthwise(s) || (nac_is_grouped(s) && c <= NAC_W) ? c : 0;
+}
+
 /* Depthwise: pixels of the results that are computed at once, channels of them, and what a thread keeps of x on its stack. */
 enum { DW_PIXELS = NAC_NEIGHBOURS, DW_V = 2, DW_C = DW_V * NAC_W, DW_ROOM = NAC_NEAR_PIXELS * DW_C };
 
 /* Numbers that its weights take packed. */
 static inline int64_t depthwise_packed(const nac_conv *s)
 {
-    return s->c_out / s->c_in * nac_ceil_div(s->c_in, DW_C) * taps(s) * DW_C;
+    return s->c_out / s->c_in * nac_ceil_div(s->c_in, DW_C) * taps(s) * (s->c_in / s->groups) * DW_C;
 }
 
 /* The windows may be turned about, last tap first. */

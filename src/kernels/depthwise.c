@@ -1,26 +1,29 @@
-/* Convolutions with a filter for each channel. */
+/* Convolutions with a filter for each channel, or with small groups: a vector then holds a channel of x once for each result of its group. */
 #include <stdalign.h>
 #include "kernels/conv.h"
 
 /* What a block's numbers of x may take of the first cache, and how wide it is at most. */
-enum { NEAR = 24576 / sizeof(real), WIDE = 60 };
+enum { NEAR = 24576 / sizeof(real), NEAR_OF_GROUPS = DW_ROOM * 3 / 4, WIDE = 60 };
 
 /* Some lines and columns of the results of one image, and DW_C channels of x. These are copied close together, with the zeros around them: pixels
    of many channels lie so far apart that few of them would fit in a cache at once. */
 typedef struct {
     const nac_conv *s;
-    const real     *packed;             /* (multiplier, chunks of channels, taps, DW_C) */
+    const real     *packed;             /* (multiplier, chunks of channels, slices, taps of one, DW_C) */
     nac_finish      finish;
     int64_t         strips, pieces, chunks;     /* of lines, of columns, of channels */
+    int64_t         group, slices;      /* channels of a group; (k[0], group) copies of what is near */
 } job;
 
 static job job_of(const nac_conv *s, const real *packed, const nac_ending *finish, real *y)
 {
-    job             j = {.s = s, .packed = packed, .finish = nac_finish_of(finish, y)};
-    const int64_t   slices = s->k[0] * DW_C, room = DW_ROOM / (slices * reach(s, 1, 1)) - reach(s, 2, 1);
+    job j = {.s = s, .packed = packed, .finish = nac_finish_of(finish, y)};
+    j.group = s->c_in / s->groups;
+    j.slices = s->k[0] * j.group;
+    const int64_t   slices = j.slices * DW_C, room = DW_ROOM / (slices * reach(s, 1, 1)) - reach(s, 2, 1);
     const int64_t   columns = nac_min(WIDE, (room / s->stride[2] + 1) / DW_PIXELS * DW_PIXELS);
     j.pieces = nac_ceil_div(s->out[2], columns);
-    const int64_t fit = NEAR / (slices * reach(s, 2, nac_min(columns, nac_ceil_div(s->out[2], DW_PIXELS) * DW_PIXELS))) - reach(s, 1, 1);
+    const int64_t fit = (j.group > 1 ? NEAR_OF_GROUPS : NEAR) / (slices * reach(s, 2, nac_min(columns, nac_ceil_div(s->out[2], DW_PIXELS) * DW_PIXELS))) - reach(s, 1, 1);
     j.strips = nac_ceil_div(s->out[1], fit < 0 ? 1 : fit / s->stride[1] + 1);
     j.chunks = nac_ceil_div(s->c_in, DW_C);
     return j;
@@ -34,34 +37,97 @@ NAC_INLINE void copy_pixel(const int nv, int64_t last, const real *from, real *t
         nac_store(to + v * NAC_W, load_some(from + v * NAC_W, v < nv - 1 ? NAC_W : last));
 }
 
-NAC_INLINE void zero_pixels(const int nv, int64_t n, real *to)
+#define LANE(l, c, i) ((l) / (c) * (c) + (i)) % NAC_LANES
+#define LANES_2(l, c, i) LANE(l, c, i), LANE(l + 1, c, i)
+#define LANES_4(l, c, i) LANES_2(l, c, i), LANES_2(l + 2, c, i)
+#define LANES_8(l, c, i) LANES_4(l, c, i), LANES_4(l + 4, c, i)
+#define LANES_16(l, c, i) LANES_8(l, c, i), LANES_8(l + 8, c, i)
+#if NAC_LANES == 16
+#define ALL_LANES LANES_16
+#elif NAC_LANES == 8
+#define ALL_LANES LANES_8
+#elif NAC_LANES == 4
+#define ALL_LANES LANES_4
+#else
+#define ALL_LANES LANES_2
+#endif
+#define SPREAD(c, i)                                                                                                                 \
+    case c + i:                                                                                                                      \
+        return __builtin_shufflevector(v, v, ALL_LANES(0, c, i))
+
+/* Channel i of each group of c in all the places of its group. */
+NAC_INLINE vec spread_channel(vec v, int64_t c, int64_t i)
 {
-    for (int64_t i = 0; i < n; i++, to += DW_C)
+    switch (c + i) {
+        SPREAD(2, 0);
+        SPREAD(2, 1);
+        SPREAD(4, 0);
+        SPREAD(4, 1);
+        SPREAD(4, 2);
+        SPREAD(4, 3);
+        SPREAD(8, 0);
+        SPREAD(8, 1);
+        SPREAD(8, 2);
+        SPREAD(8, 3);
+        SPREAD(8, 4);
+        SPREAD(8, 5);
+        SPREAD(8, 6);
+        SPREAD(8, 7);
+    }
+    return v;
+}
+
+/* n pixels, c_in apart, into the slices of their group. */
+NAC_INLINE void spread_pixels(const int nv, int64_t last, const int group, int64_t n, const real *from, int64_t c_in, int64_t slice, real *to)
+{
+    for (int64_t p = 0; p < n; p++, from += c_in, to += DW_C)
         NAC_UNROLL
-        for (int v = 0; v < nv; v++)
-            nac_store(to + v * NAC_W, (vec){0});
+        for (int v = 0; v < nv; v++) {
+            const vec x = load_some(from + v * NAC_W, v < nv - 1 ? NAC_W : last);
+            NAC_UNROLL
+            for (int i = 0; i < group; i++)
+                nac_store(to + i * slice + v * NAC_W, spread_channel(x, group, i));
+        }
+}
+
+NAC_INLINE void zero_pixels(const int nv, int64_t n, int64_t slices, int64_t slice, real *to)
+{
+    for (int64_t i = 0; i < slices; i++)
+        for (int64_t p = 0; p < n; p++)
+            NAC_UNROLL
+            for (int v = 0; v < nv; v++)
+                nac_store(to + i * slice + p * DW_C + v * NAC_W, (vec){0});
 }
 
 /* What outputs from o on need, `lines` lines of `wide` pixels, from `channel` on, of an x that begins with line `first`. What will be needed next lies
    `ahead` of it. */
-NAC_INLINE void copy_near(const int nv, int64_t last, const nac_conv *s, const real *x, int64_t first, const int64_t o[3], int64_t lines, int64_t wide,
-                          int64_t channel, int64_t ahead, real *to)
+NAC_INLINE void copy_near(const int nv, int64_t last, const nac_conv *s, int64_t group, const real *x, int64_t first, const int64_t o[3], int64_t lines,
+                          int64_t wide, int64_t channel, int64_t ahead, real *to)
 {
     const int64_t at = o[2] * s->stride[2] - s->pad[2], left = nac_min(nac_max(-at, 0), wide), right = nac_max(nac_min(s->in[2] - at, wide), left);
-    for (int64_t e = 0; e < s->k[0]; e++)
+    const int64_t slice = lines * wide * DW_C;
+    for (int64_t e = 0; e < s->k[0]; e++, to += (group - 1) * slice)
         for (int64_t l = 0; l < lines; l++, to += wide * DW_C) {
             const int64_t d = o[0] * s->stride[0] - s->pad[0] + e * s->dilation[0], h = o[1] * s->stride[1] - s->pad[1] + l;
             if (d < 0 || d >= s->in[0] || h < 0 || h >= s->in[1]) {
-                zero_pixels(nv, wide, to);
+                zero_pixels(nv, wide, group, slice, to);
                 continue;
             }
             const real *from = x + ((d * s->in[1] + h - first) * s->in[2] + at + left) * s->c_in + channel;
-            zero_pixels(nv, left, to);
-            for (int64_t p = left; p < right; p++, from += s->c_in) {
-                copy_pixel(nv, last, from, to + p * DW_C);
-                __builtin_prefetch(from + ahead, 0, 2);       /* no processor foresees so wide steps */
-            }
-            zero_pixels(nv, wide - right, to + right * DW_C);
+            real       *middle = to + left * DW_C;
+            zero_pixels(nv, left, group, slice, to);
+            if (group == 2)
+                spread_pixels(nv, last, 2, right - left, from, s->c_in, slice, middle);
+            else if (group == 4)
+                spread_pixels(nv, last, 4, right - left, from, s->c_in, slice, middle);
+            else if (group == 8)
+                spread_pixels(nv, last, 8, right - left, from, s->c_in, slice, middle);
+            else
+                for (int64_t p = left; p < right; p++, from += s->c_in, middle += DW_C) {
+                    copy_pixel(nv, last, from, middle);
+                    __builtin_prefetch(from + ahead, 0, 2);       /* no processor foresees so wide steps */
+                }
+            zero_pixels(nv, wide - right, group, slice, to + right * DW_C);
         }
 }
 
@@ -172,9 +238,9 @@ NAC_INLINE void compute(const int px, const int nv, const int three, const job *
     for (int64_t chunk = b->chunk; chunk < b->chunks; chunk++) {
         const int64_t channel = chunk * DW_C, n = nac_min(s->c_in - channel, DW_C), last = n - (nv - 1) * NAC_W;
         const int64_t below = (b->end - b->o[1]) * s->stride[1] * s->in[2] * s->c_in - channel;
-        copy_near(nv, last, s, b->x, b->first, b->o, lines, wide, channel, chunk + 1 < j->chunks ? DW_C : below, near);
+        copy_near(nv, last, s, j->group, b->x, b->first, b->o, lines, wide, channel, chunk + 1 < j->chunks ? DW_C : below, near);
         for (int64_t m = 0; m < multiplier; m++) {
-            const real *weights = j->packed + (m * j->chunks + chunk) * taps(s) * DW_C;
+            const real *weights = j->packed + (m * j->chunks + chunk) * j->group * taps(s) * DW_C;
             for (int64_t h = b->o[1]; h < b->end; h++) {
                 const real *from = near + (h - b->o[1]) * s->stride[1] * line;
                 real       *to = y + h * s->out[2] * s->c_out;
@@ -186,7 +252,7 @@ NAC_INLINE void compute(const int px, const int nv, const int three, const job *
                         NAC_UNROLL
                         for (int v = 0; v < nv; v++)
                             acc[i][v] = (vec){0};
-                    for (int64_t d = 0; d < s->k[0]; d++) {
+                    for (int64_t d = 0; d < j->slices; d++) {
                         const real *at = from + d * slice;
                         for (int64_t e = 0; e < s->k[1]; e++, at += tap_line, w += s->k[2] * DW_C)
                             if (three)
@@ -240,8 +306,26 @@ static void run_part(const job *j, const real *x, real *y, int64_t shares, int64
                          nac_cut(s->out[1], j->strips, strip + 1), nac_cut(s->out[2], j->pieces, piece + 1)});
 }
 
+/* Of groups; turned about, results and channels of x change places. */
+static void pack_groups(const nac_conv *s, const real *w, bool turned, real *packed)
+{
+    const int64_t group = s->c_in / s->groups, plane = s->k[1] * s->k[2], c = s->c_in;
+    for (int64_t channel = 0; channel < c; channel += DW_C)
+        for (int64_t d = 0; d < s->k[0]; d++)
+            for (int64_t i = 0; i < group; i++)
+                for (int64_t t = d * plane; t < (d + 1) * plane; t++, packed += DW_C)
+                    for (int64_t e = 0; e < DW_C; e++) {
+                        const int64_t at = channel + e, own = at % group;
+                        packed[e] = at >= c ? 0 : turned ? w[((taps(s) - 1 - t) * group + own) * c + at - own + i] : w[(t * group + i) * c + at];
+                    }
+}
+
 void NAC_K(depthwise_pack)(const nac_conv *s, const real *w, bool turned, real *packed)
 {
+    if (s->groups < s->c_in) {
+        pack_groups(s, w, turned, packed);
+        return;
+    }
     const int64_t multiplier = s->c_out / s->c_in;
     for (int64_t m = 0; m < multiplier; m++)
         for (int64_t channel = 0; channel < s->c_in; channel += DW_C)

@@ -52,10 +52,23 @@ typedef struct {
 
 /* A filter for each channel, and windows of some neighbours on the last axis that lie within NAC_NEAR_PIXELS of x: others are taken group by group. */
 enum { NAC_NEAR_PIXELS = 2048, NAC_NEIGHBOURS = 6 };
-static inline bool nac_is_depthwise(const nac_conv *s)
+static inline bool nac_windows_are_near(const nac_conv *s)
 {
     const double high = (double)(s->k[1] - 1) * (double)s->dilation[1] + 1, wide = (NAC_NEIGHBOURS - 1.0) * (double)s->stride[2] + (double)(s->k[2] - 1) * (double)s->dilation[2] + 1;
-    return s->groups == s->c_in && s->groups > 1 && (double)s->k[0] * high * wide <= NAC_NEAR_PIXELS;
+    return (double)(s->c_in / s->groups) * (double)s->k[0] * high * wide <= NAC_NEAR_PIXELS;
+}
+
+static inline bool nac_is_depthwise(const nac_conv *s)
+{
+    return s->groups == s->c_in && s->groups > 1 && nac_windows_are_near(s);
+}
+
+/* Groups of as many channels of x as of y, few enough for a vector to hold some: with each of x's copied into the places of its group they
+   are depthwise. */
+static inline bool nac_is_grouped(const nac_conv *s)
+{
+    const int64_t c = s->c_in / s->groups;
+    return s->groups > 1 && s->c_in == s->c_out && (c == 2 || c == 4 || c == 8) && nac_windows_are_near(s);
 }
 
 /* 3 x 3 windows, neighbours, over enough channels: results are computed 2 x 2 at a time by 16 multiplications for each channel instead of 36 (winograd.c), where
@@ -107,7 +120,7 @@ enum { NAC_POOLED_STRIP = 131072 };
 static inline bool nac_pools_in_strips(const nac_conv *s, const nac_pool *p, size_t element)
 {
     const int64_t taps = s->k[1] * s->k[2];
-    bool within = s->in[0] == 1 && s->k[0] == 1 && s->n > 0 && taps > 1 && taps <= 64 && (s->groups == 1 || s->groups < s->c_in);
+    bool within = s->in[0] == 1 && s->k[0] == 1 && s->n > 0 && taps > 1 && taps <= 64 && (s->groups == 1 || (s->groups < s->c_in && !nac_is_grouped(s)));
     for (int d = 0; d < 3; d++)
         within = within && p->pad[d] == 0 && p->out[d] > 0 && (p->out[d] - 1) * p->stride[d] + p->k[d] <= s->out[d];
     return within && p->k[nac_strip_axis(s, p)] * nac_strip_step(s, p) <= (int64_t)(NAC_POOLED_STRIP / element);
@@ -214,7 +227,7 @@ typedef struct nac_kernels {
     /* `packed`: w as conv_pack lays it out, or NULL. */
     void (*conv)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_ending *finish, void *y, void *scratch);
     /* The bytes that w takes as conv reads it, 0 where it wants it as it is. `to`, if not NULL, is given w in that layout, which depends on w's shape, the
-       groups, nac_is_depthwise and nac_is_winograd. */
+       groups, nac_is_depthwise, nac_is_grouped and nac_is_winograd. */
     size_t (*conv_pack)(const nac_conv *s, const void *w, void *to);
     /* On rows of c numbers, all of the finish but the bias, if it finishes later; else nothing. */
     void (*conv_finish)(int64_t rows, int64_t c, const nac_ending *finish, void *y);

@@ -356,6 +356,17 @@ def convolutions_of_many_channels():
 
 
 @case
+def convolutions_in_small_groups():
+    a = keras.Input((13, 11, 12))
+    x = L.Conv2D(48, 3, padding="same", groups=6, use_bias=False)(a)
+    x = L.Activation("relu")(L.BatchNormalization()(x))
+    x = L.Add()([L.Conv2D(48, 3, padding="same", groups=12, activation="tanh")(x), x])
+    x = L.MaxPooling2D(2)(L.Conv2D(48, 3, groups=6, dilation_rate=2)(x))
+    x = L.Conv2D(32, 3, strides=2, padding="same", groups=16)(L.Conv2D(32, 1, groups=8, activation="relu")(x))
+    return keras.Model(a, L.GlobalAveragePooling2D()(x)), normal(9, 13, 11, 12), normal(9, 32), dict(optimizer="adam", loss="mse")
+
+
+@case
 def padded_and_pooled():
     a = keras.Input((9, 7, 2))
     x = L.MaxPooling2D((3, 2), strides=2, padding="same")(a)

@@ -477,6 +477,16 @@ START_TEST(common_convolutions)
         {.n = 1, .in = {12, 12, 12}, .c_in = 3, .k = {11, 11, 11}, .out = {3, 3, 3}, .c_out = 3, .groups = 3, .pad = {1, 0, 0}},
         {.n = 1, .in = {11, 11, 11}, .c_in = 4, .k = {10, 10, 10}, .out = {2, 2, 3}, .c_out = 4, .groups = 2, .pad = {0, 0, 1}},
         {.n = 3, .in = {1, 34, 34}, .c_in = 2, .k = {1, 31, 31}, .out = {1, 34, 34}, .c_out = 3, .groups = 1, .pad = {0, 15, 15}},
+        /* Small groups: in several strips and pieces, with strides, three axes, alone in their vector or not; then such as are merged, some of them or all
+           but two. */
+        {.n = 2, .in = {1, 40, 130}, .c_in = 68, .k = {1, 3, 3}, .out = {1, 40, 130}, .c_out = 68, .groups = 17, .pad = {0, 1, 1}},
+        {.n = 3, .in = {1, 27, 20}, .c_in = 64, .k = {1, 3, 3}, .out = {1, 14, 10}, .c_out = 64, .groups = 8, .stride = {1, 2, 2}, .pad = {0, 1, 0}},
+        {.n = 2, .in = {4, 9, 8}, .c_in = 12, .k = {2, 3, 2}, .out = {5, 9, 9}, .c_out = 12, .groups = 6, .pad = {1, 1, 1}},
+        {.n = 2, .in = {1, 1, 300}, .c_in = 40, .k = {1, 1, 7}, .out = {1, 1, 294}, .c_out = 40, .groups = 10},
+        {.n = 2, .in = {1, 13, 11}, .c_in = 24, .k = {1, 1, 1}, .out = {1, 13, 11}, .c_out = 24, .groups = 12},
+        {.n = 2, .in = {1, 12, 12}, .c_in = 24, .k = {1, 3, 3}, .out = {1, 10, 10}, .c_out = 40, .groups = 8},
+        {.n = 2, .in = {1, 14, 14}, .c_in = 18, .k = {1, 3, 3}, .out = {1, 14, 14}, .c_out = 18, .groups = 6, .pad = {0, 1, 1}},
+        {.n = 3, .in = {1, 9, 9}, .c_in = 16, .k = {1, 2, 3}, .out = {1, 4, 4}, .c_out = 8, .groups = 4, .stride = {1, 2, 2}},
         /* Several strips an image when its results are pooled. */
         {.n = 2, .in = {1, 66, 66}, .c_in = 3, .k = {1, 3, 3}, .out = {1, 64, 64}, .c_out = 40, .groups = 1},
         {.n = 2, .in = {1, 1, 1004}, .c_in = 4, .k = {1, 1, 5}, .out = {1, 1, 1000}, .c_out = 64, .groups = 1},
