@@ -451,8 +451,8 @@ size_t NAC_K(conv_pack)(const nac_conv *s, const void *w, void *to)
         return 0;
     if (!near_group(s) && merges_groups(s, &wide)) {
         const size_t bytes = NAC_K(conv_pack)(&wide, NULL, NULL);
-        real        *spread = (real *)to + bytes / sizeof(real);
         if (to) {
+            real *spread = (real *)to + bytes / sizeof(real);
             move_groups(s, &wide, false, w, spread);
             NAC_K(conv_pack)(&wide, spread, to);
         }

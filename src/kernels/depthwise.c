@@ -2,7 +2,7 @@
 #include <stdalign.h>
 #include "kernels/conv.h"
 
-/* What a block's numbers of x may take of the first cache, and how wide it is at most. */
+/* What a block's numbers of x may take of the first cache, or of the second where groups spread them, and how wide it is at most. */
 enum { NEAR = 24576 / sizeof(real), NEAR_OF_GROUPS = DW_ROOM * 3 / 4, WIDE = 60 };
 
 /* Some lines and columns of the results of one image, and DW_C channels of x. These are copied close together, with the zeros around them: pixels
@@ -55,10 +55,10 @@ NAC_INLINE void copy_pixel(const int nv, int64_t last, const real *from, real *t
     case c + i:                                                                                                                      \
         return __builtin_shufflevector(v, v, ALL_LANES(0, c, i))
 
-/* Channel i of each group of c in all the places of its group. */
+/* Channel i of each group of c, 2, 4 or 8, in all the places of its group. */
 NAC_INLINE vec spread_channel(vec v, int64_t c, int64_t i)
 {
-    switch (c + i) {
+    switch (c + i) {        /* no two of which are the same */
         SPREAD(2, 0);
         SPREAD(2, 1);
         SPREAD(4, 0);
