@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 #include "graph/graph.h"
+#include "kernels/float_mode.h"
 
 #define MAX_SIGNATURES 64
 
@@ -463,7 +464,9 @@ static bool run(nac_function *f, nac_tensor *input, nac_tensor **result)
     if (ok) {
         point(a, p, flat);
         look_whether_settled(a, p);
+        const nac_float_mode before = nac_flush_subnormals();
         ok = use_packed(a, p) && replay(p, a, flat, f->profiled);
+        nac_set_float_mode(before);
     }
     if (ok && result) {
         for (int i = 0; ok && i < p->graph.n_outputs; i++)

@@ -109,9 +109,12 @@ static bool cuts_units(const forward *f, int team)
 static void run_units(const forward *f, const real *wh, real *copy, int team)
 {
     const nac_recurrent *s = f->s;
+    const nac_float_mode mode = nac_get_float_mode();
     put_inputs(f, 0, s->batch, 0, f->state);
 #pragma omp parallel num_threads(team)
     {
+        const nac_float_mode before = nac_get_float_mode();
+        nac_set_float_mode(mode);
         const int64_t parts = omp_get_num_threads(), part = omp_get_thread_num(), panels = s->units / NAC_NR;
         const int64_t u0 = nac_cut(panels, parts, part) * NAC_NR, u1 = nac_cut(panels, parts, part + 1) * NAC_NR;
         for (int64_t gate = 0; wh && gate < 4; gate++)
@@ -125,6 +128,7 @@ static void run_units(const forward *f, const real *wh, real *copy, int team)
                 put_inputs(f, nac_cut(s->batch, parts, part), nac_cut(s->batch, parts, part + 1), t + 1, next);
 #pragma omp barrier
         }
+        nac_set_float_mode(before);
     }
 }
 

@@ -8,11 +8,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "kernels/float_mode.h"
 
 enum { NAC_MOST_SHARES = 64 };
 
 typedef struct {
-    int64_t n;
+    int64_t        n;
+    nac_float_mode float_mode;          /* of who sets them, and of those who do them */
     struct {
         alignas(64) _Atomic int64_t taken;
     } share[NAC_MOST_SHARES];
@@ -22,21 +24,25 @@ typedef struct {
 static inline void nac_set_tasks(nac_tasks *tasks, int64_t n, int team)
 {
     tasks->n = n;
+    tasks->float_mode = nac_get_float_mode();
     for (int s = 0; s < team && s < NAC_MOST_SHARES; s++)
         atomic_init(&tasks->share[s].taken, 0);
 }
 
 /* A thread of the region: for (nac_worker w = nac_join_team(&tasks); nac_next_task(&w);) does w.task. */
 typedef struct {
-    nac_tasks *tasks;
-    int64_t    shares, share, seen; /* the one it takes of now, and how many it has been through */
-    int64_t    task;
+    nac_tasks     *tasks;
+    int64_t        shares, share, seen; /* the one it takes of now, and how many it has been through */
+    int64_t        task;
+    nac_float_mode before;              /* is set again when there is no task left */
 } nac_worker;
 
 static inline nac_worker nac_join_team(nac_tasks *tasks)
 {
     const int64_t threads = omp_get_num_threads(), shares = threads < NAC_MOST_SHARES ? threads : NAC_MOST_SHARES;
-    return (nac_worker){tasks, shares, omp_get_thread_num() % shares, 0, 0};
+    const nac_float_mode before = nac_get_float_mode();
+    nac_set_float_mode(tasks->float_mode);
+    return (nac_worker){tasks, shares, omp_get_thread_num() % shares, 0, 0, before};
 }
 
 static inline bool nac_next_task(nac_worker *w)
@@ -49,6 +55,7 @@ static inline bool nac_next_task(nac_worker *w)
             return true;
         }
     }
+    nac_set_float_mode(w->before);
     return false;
 }
 

@@ -1,5 +1,6 @@
 /* The one door: what applying an op means on this thread now. */
 #include <string.h>
+#include "kernels/float_mode.h"
 #include "tensor/tensor.h"
 
 /* ---- eager ---- */
@@ -28,7 +29,9 @@ static bool eager(const nac_application *a, nac_tensor **out)
     if (scratch && !(e.scratch = nac_alloc_aligned(scratch)))
         return false;
     unsigned failures = nac_this_thread()->failures;
+    const nac_float_mode before = nac_flush_subnormals();
     a->op->eval(&e);
+    nac_set_float_mode(before);
     nac_free(e.scratch);
     return nac_this_thread()->failures == failures;
 }
