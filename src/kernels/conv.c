@@ -416,6 +416,10 @@ static int64_t packed_size(const nac_conv *s)
 {
     if (nac_is_winograd(s))
         return winograd_packed(s);
+    if (nac_gives_few(s)) {
+        const nac_conv back = nac_turned(s);
+        return few_packed(&back);
+    }
     return near_group(s) ? depthwise_packed(s) : s->groups * panels_of(s->c_out / s->groups) * taps(s) * (s->c_in / s->groups) * NAC_NR;
 }
 
@@ -431,6 +435,11 @@ static void pack_weights(const nac_conv *s, const real *w, real *packed)
 {
     if (near_group(s)) {
         NAC_K(depthwise_pack)(s, w, false, packed);
+        return;
+    }
+    if (nac_gives_few(s)) {
+        const nac_conv back = nac_turned(s);
+        NAC_K(few_pack)(&back, w, true, packed);
         return;
     }
     if (nac_is_winograd(s)) {
@@ -544,6 +553,11 @@ void NAC_K(conv)(const nac_conv *s, const void *x, const void *w, const void *pa
         NAC_K(depthwise)(s, x, packed, finish, y);
         return;
     }
+    if (nac_gives_few(s)) {
+        const nac_conv back = nac_turned(s);
+        NAC_K(few)(&back, x, packed, finish, y);
+        return;
+    }
     memset(zeros, 0, (size_t)zeros_size(s) * sizeof(real));
     const forward_job j = job_of(s, x, packed, zeros, finish, y);
     run_forward(&j);
@@ -594,14 +608,7 @@ static void grad_x_image(const nac_conv *s, const real *dy, const real *packed, 
 /* The gradient as a convolution of dy with the window turned about: whether it is one, and worth multiplying the zeros around dy. */
 static bool turns_about(const nac_conv *s, nac_conv *turned)
 {
-    *turned = *s;
-    turned->c_in = s->c_out;
-    turned->c_out = s->c_in;
-    for (int i = 0; i < 3; i++) {
-        turned->in[i] = s->out[i];
-        turned->out[i] = s->in[i];
-        turned->pad[i] = (s->k[i] - 1) * s->dilation[i] - s->pad[i];
-    }
+    *turned = nac_turned(s);
     if (s->stride[0] * s->stride[1] * s->stride[2] != 1)
         return false;
     if (near_group(s))
@@ -619,6 +626,8 @@ size_t NAC_K(conv_grad_x_scratch)(const nac_conv *s)
 {
     nac_conv   turned, wide;
     const bool turns = turns_about(s, &turned);
+    if (nac_is_few(s))
+        return (size_t)few_packed(s) * sizeof(real);
     if (nac_is_depthwise(s) || (near_group(s) && turns))
         return (size_t)depthwise_packed(s) * sizeof(real);
     if (merges_groups(s, &wide))
@@ -643,6 +652,11 @@ void NAC_K(conv_grad_x)(const nac_conv *s, const void *dy, const void *w, void *
     real         *zeros = scratch, *packed = zeros + zeros_size(s);
     if (is_product(s)) {
         NAC_K(gemm)(false, true, s->n * pixels(s), s->c_in, s->c_out, 1, dy, s->c_out, w, s->c_out, 0, dx, s->c_in, NULL);
+        return;
+    }
+    if (nac_is_few(s)) {
+        NAC_K(few_pack)(s, w, false, scratch);
+        NAC_K(few)(s, dy, scratch, NULL, dx);
         return;
     }
     const int64_t cg = s->c_in / s->groups, og = s->c_out / s->groups, panels = panels_of(cg), all = s->groups * panels;
@@ -712,6 +726,10 @@ static int64_t parts_of(const nac_conv *s)
 size_t NAC_K(conv_grad_w_scratch)(const nac_conv *s)
 {
     nac_conv wide;
+    if (nac_gives_few(s)) {
+        const nac_conv back = nac_turned(s);
+        return (size_t)weights_size(s) * sizeof(real) + NAC_K(conv_grad_w_scratch)(&back);
+    }
     if (merges_groups(s, &wide))
         return (size_t)weights_size(&wide) * sizeof(real) + NAC_K(conv_grad_w_scratch)(&wide);
     const int64_t parts = parts_of(s);
@@ -817,9 +835,25 @@ static void add_steps(const nac_conv *s, const real *x, const real *dy, int64_t 
     }
 }
 
+/* The weights of s from those of nac_turned(s), of which rows are columns. */
+static void turn_weights(const nac_conv *s, const real *from, real *to)
+{
+    const int64_t rows = s->c_in, columns = s->c_out;
+    for (int64_t t = 0; t < taps(s); t++)
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t o = 0; o < columns; o++)
+                to[(t * rows + i) * columns + o] = from[((taps(s) - 1 - t) * columns + o) * rows + i];
+}
+
 void NAC_K(conv_grad_w)(const nac_conv *s, const void *dy, const void *x, void *dw, void *scratch)
 {
     nac_conv wide;
+    if (nac_gives_few(s)) {             /* x as dy, and dy as x: rows of vectors are of the many channels */
+        const nac_conv back = nac_turned(s);
+        NAC_K(conv_grad_w)(&back, x, dy, scratch, (real *)scratch + weights_size(s));
+        turn_weights(s, scratch, dw);
+        return;
+    }
     if (merges_groups(s, &wide)) {
         NAC_K(conv_grad_w)(&wide, dy, x, scratch, (real *)scratch + weights_size(&wide));
         move_groups(s, &wide, true, scratch, dw);

@@ -91,6 +91,15 @@ void NAC_K(depthwise_grad_x)(const nac_conv *s, const real *dy, const real *w, r
 /* Adds to taps [t0, t1) of dw what output pixels [p0, p1) of one image give. */
 void NAC_K(depthwise_grad_w)(const nac_conv *s, const real *x, const real *dy, int64_t p0, int64_t p1, int64_t t0, int64_t t1, real *dw);
 
+/* As the gradient of x that nac_is_few (few.c). Weights are those of s; or, if turned, those of the convolution of which s is nac_turned. */
+static inline int64_t few_packed(const nac_conv *s)
+{
+    return panels_of(taps(s) * s->c_in) * s->c_out * NAC_NR;
+}
+
+void NAC_K(few_pack)(const nac_conv *s, const real *w, bool turned, real *packed);
+void NAC_K(few)(const nac_conv *s, const real *dy, const real *packed, const nac_ending *finish, real *dx);
+
 /* Winograd: a tile is 2 x 2 pixels of the results, or what of them there is at the lower and right edge. */
 enum { WINOGRAD_PLACES = 16 };
 static inline int64_t winograd_tiles(const nac_conv *s)

@@ -84,6 +84,48 @@ static inline bool nac_is_winograd(const nac_conv *s)
     return near && many && 4 * covered <= 5 * results;
 }
 
+/* The geometry of which the gradient of x is s, without strides: the window is turned about, last tap first. And the other way round. */
+static inline nac_conv nac_turned(const nac_conv *s)
+{
+    nac_conv turned = *s;
+    turned.c_in = s->c_out;
+    turned.c_out = s->c_in;
+    for (int d = 0; d < 3; d++) {
+        turned.in[d] = s->out[d];
+        turned.out[d] = s->in[d];
+        turned.pad[d] = (s->k[d] - 1) * s->dilation[d] - s->pad[d];
+    }
+    return turned;
+}
+
+/* Few channels of x, whose gradient is gathered from one product (few.c): what lines of it that are needed at once take of a thread's stack, numbers. */
+enum { NAC_FEW = 4, NAC_FEW_TAPS = 1024, NAC_FEW_ROOM = 65536 };
+static inline int64_t nac_few_pitch(const nac_conv *s)
+{
+    return (s->k[1] * s->k[2] * s->c_in + 15) / 16 * 16;
+}
+
+static inline int64_t nac_few_lines(const nac_conv *s)
+{
+    return (s->k[1] - 1) * s->dilation[1] / s->stride[1] + 1;
+}
+
+static inline bool nac_is_few(const nac_conv *s)
+{
+    bool fits = s->groups == 1 && s->in[0] == 1 && s->k[0] == 1 && s->out[0] == 1 && s->pad[0] == 0 && s->c_in <= NAC_FEW && s->c_out >= 8 && s->c_out >= 4 * s->c_in &&
+                s->k[1] * s->k[2] > 1 && s->k[1] * s->k[2] <= NAC_FEW_TAPS;
+    for (int d = 1; d < 3; d++)
+        fits = fits && (s->stride[d] == 1 || s->dilation[d] == 1);
+    return fits && 2 * ((s->k[2] - 1) * s->dilation[2] / s->stride[2] + 1) * nac_few_lines(s) * nac_few_pitch(s) <= NAC_FEW_ROOM;
+}
+
+/* Few results, without strides: x is then the gradient. */
+static inline bool nac_gives_few(const nac_conv *s)
+{
+    const nac_conv back = nac_turned(s);
+    return s->stride[0] * s->stride[1] * s->stride[2] == 1 && nac_is_few(&back);
+}
+
 /* What becomes of the results of a product or a convolution, in this order: + bias (c_out); scale + shift (c_out); + rest, of y's shape; at least 0; at least 0 and at
    most 6. NULL: not that. */
 typedef struct {
@@ -120,7 +162,8 @@ enum { NAC_POOLED_STRIP = 131072 };
 static inline bool nac_pools_in_strips(const nac_conv *s, const nac_pool *p, size_t element)
 {
     const int64_t taps = s->k[1] * s->k[2];
-    bool within = s->in[0] == 1 && s->k[0] == 1 && s->n > 0 && taps > 1 && taps <= 64 && (s->groups == 1 || (s->groups < s->c_in && !nac_is_grouped(s)));
+    bool within = s->in[0] == 1 && s->k[0] == 1 && s->n > 0 && taps > 1 && taps <= 64 && !nac_gives_few(s) &&
+                  (s->groups == 1 || (s->groups < s->c_in && !nac_is_grouped(s)));
     for (int d = 0; d < 3; d++)
         within = within && p->pad[d] == 0 && p->out[d] > 0 && (p->out[d] - 1) * p->stride[d] + p->k[d] <= s->out[d];
     return within && p->k[nac_strip_axis(s, p)] * nac_strip_step(s, p) <= (int64_t)(NAC_POOLED_STRIP / element);
@@ -227,7 +270,7 @@ typedef struct nac_kernels {
     /* `packed`: w as conv_pack lays it out, or NULL. */
     void (*conv)(const nac_conv *s, const void *x, const void *w, const void *packed, const nac_ending *finish, void *y, void *scratch);
     /* The bytes that w takes as conv reads it, 0 where it wants it as it is. `to`, if not NULL, is given w in that layout, which depends on w's shape, the
-       groups, nac_is_depthwise, nac_is_grouped and nac_is_winograd. */
+       groups, nac_is_depthwise, nac_is_grouped, nac_is_winograd and nac_gives_few. */
     size_t (*conv_pack)(const nac_conv *s, const void *w, void *to);
     /* On rows of c numbers, all of the finish but the bias, if it finishes later; else nothing. */
     void (*conv_finish)(int64_t rows, int64_t c, const nac_ending *finish, void *y);

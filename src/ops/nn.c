@@ -277,7 +277,7 @@ static void conv_eval(const nac_eval *e)
 static size_t pack_for(const nac_conv_attrs *a, const nac_eval *e, int *layout, void *to)
 {
     nac_conv s = conv_shape(a, e->in[0].type, e->in[1].type);
-    *layout = (int)(3 * s.groups + (nac_is_depthwise(&s) || nac_is_grouped(&s) ? 1 : nac_is_winograd(&s) ? 2 : 0));
+    *layout = (int)(4 * s.groups + (nac_is_depthwise(&s) || nac_is_grouped(&s) ? 1 : nac_is_winograd(&s) ? 2 : nac_gives_few(&s) ? 3 : 0));
     return conv_rounds(e, &s) ? 0 : nac_kernels_for(e->in[0].type->dtype)->conv_pack(&s, e->in[1].data, to);
 }
 

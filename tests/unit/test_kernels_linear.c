@@ -455,6 +455,58 @@ START_TEST(winograd)
 }
 END_TEST
 
+/* One from or to few channels. */
+static nac_conv pick_few(void)
+{
+    nac_conv s;
+    do {
+        s = (nac_conv){.n = pick(1, 3), .in = {1, 1, 1}, .k = {1, 1, 1}, .out = {1, 1, 1}, .groups = 1, .stride = {1, 1, 1}, .dilation = {1, 1, 1}};
+        const bool flat = pick(0, 2), dilated = pick(0, 2) == 0;
+        for (int i = flat ? 1 : 2; i < 3; i++)
+            pick_axis(&s, i, flat ? 16 : 60, dilated);
+        s.c_in = pick(1, 4);
+        s.c_out = pick(8, 40);
+        if (pick(0, 1)) {
+            s.c_out = s.c_in;
+            s.c_in = pick(8, 40);
+        }
+    } while (!nac_is_few(&s) && !nac_gives_few(&s));
+    return s;
+}
+
+START_TEST(few_channels)
+{
+    TABLE(k, f64);
+    seed = 8;
+    for (int i = 0; i < 80; i++) {
+        const nac_conv s = pick_few();
+        check_conv(k, f64, &s, pick(0, 1), pick(0, 1));
+    }
+    static const nac_conv cases[] = {
+        /* Too wide for one ring: results, and the gradient, also where the window sees two cells of four. */
+        {.n = 2, .in = {1, 12, 130}, .c_in = 16, .k = {1, 9, 9}, .out = {1, 12, 130}, .c_out = 3, .groups = 1, .pad = {0, 4, 4}},
+        {.n = 1, .in = {1, 1, 2500}, .c_in = 17, .k = {1, 1, 65}, .out = {1, 1, 2400}, .c_out = 1, .groups = 1, .dilation = {1, 1, 3}, .pad = {0, 0, 92}},
+        {.n = 1, .in = {1, 13, 300}, .c_in = 3, .k = {1, 11, 11}, .out = {1, 3, 75}, .c_out = 20, .groups = 1, .stride = {1, 4, 4}, .pad = {0, 2, 5}},
+        {.n = 1, .in = {1, 1, 9000}, .c_in = 4, .k = {1, 1, 2}, .out = {1, 1, 2250}, .c_out = 16, .groups = 1, .stride = {1, 1, 4}},
+        {.n = 2, .in = {1, 37, 41}, .c_in = 3, .k = {1, 7, 7}, .out = {1, 19, 21}, .c_out = 16, .groups = 1, .stride = {1, 2, 2}, .pad = {0, 3, 3}},
+        {.n = 2, .in = {1, 33, 34}, .c_in = 3, .k = {1, 16, 16}, .out = {1, 2, 2}, .c_out = 24, .groups = 1, .stride = {1, 16, 16}},
+        /* More zeros than windows reach. */
+        {.n = 2, .in = {1, 5, 6}, .c_in = 12, .k = {1, 3, 3}, .out = {1, 12, 15}, .c_out = 2, .groups = 1, .pad = {0, 4, 5}},
+        {.n = 2, .in = {1, 5, 6}, .c_in = 12, .k = {1, 3, 2}, .out = {1, 9, 15}, .c_out = 2, .groups = 1, .dilation = {1, 2, 3}, .pad = {0, 4, 7}},
+        {.n = 1, .in = {1, 5, 6}, .c_in = 2, .k = {1, 2, 3}, .out = {1, 5, 7}, .c_out = 12, .groups = 1, .stride = {1, 2, 2}, .pad = {0, 3, 5}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        nac_conv s = cases[i];
+        for (int d = 0; d < 3; d++) {
+            s.stride[d] = s.stride[d] ? s.stride[d] : 1;
+            s.dilation[d] = s.dilation[d] ? s.dilation[d] : 1;
+        }
+        ck_assert(nac_is_few(&s) || nac_gives_few(&s));
+        check_conv(k, f64, &s, true, i % 2);
+    }
+}
+END_TEST
+
 START_TEST(common_convolutions)
 {
     static const nac_conv cases[] = {
@@ -1153,6 +1205,7 @@ int main(void)
     tcase_add_loop_test(tests, convolutions, 0, 6);
     tcase_add_loop_test(tests, products_in_strips, 0, 6);
     tcase_add_loop_test(tests, winograd, 0, 6);
+    tcase_add_loop_test(tests, few_channels, 0, 6);
     tcase_add_loop_test(tests, common_convolutions, 0, 6);
     tcase_add_loop_test(tests, convolution_differences, 0, 6);
     tcase_add_loop_test(tests, pools, 0, 6);
