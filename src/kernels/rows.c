@@ -2,6 +2,8 @@
 #include "kernels/functions.h"
 #include "kernels/vector.h"
 
+enum { SHORT = 4 };                     /* vectors of a row that is kept in registers */
+
 /* Of a row in which some are no numbers, one of them or the largest of others. */
 static real row_max(int64_t n, const real *x)
 {
@@ -17,19 +19,25 @@ static real row_max(int64_t n, const real *x)
     return m;
 }
 
+NAC_INLINE vec keep_some(vec v, int64_t n)
+{
+    return n == NAC_W ? v : nac_join_parts(v, n, (vec){0});
+}
+
 NAC_INLINE vec exp_some(int64_t n, const real *x, real m, real *y)
 {
     const vec e = exp_vec(load_some(x, n) - m);
-    store_some(y, e, n);
-    return n == NAC_W ? e : load_some(y, n);
+    if (y)
+        store_some(y, e, n);
+    return keep_some(e, n);
 }
 
-/* y = exp(x - m); their sum. A row of -inf becomes 0, and NaN when it is divided by that, as it must; one +inf makes all NaN. */
-static real exp_row(int64_t n, const real *x, real m, real *y)
+/* y = exp(x - m), if it is given; their sum. A row of -inf becomes 0, and NaN when it is divided by that, as it must; one +inf makes all NaN. */
+NAC_INLINE real exp_row(int64_t n, const real *x, real m, real *y)
 {
     vec sum = {0};
     m = m == -(real)INFINITY ? 0 : m;
-    NAC_VECTORS(i, w, n, sum += exp_some(w, x + i, m, y + i));
+    NAC_VECTORS(i, w, n, sum += exp_some(w, x + i, m, y ? y + i : NULL));
     return sum_lanes(sum);
 }
 
@@ -47,30 +55,56 @@ static real row_sum(int64_t n, const real *x)
 
 static real row_dot(int64_t n, const real *x, const real *y)
 {
-    real lane[16] = {0};
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16)
-        for (int k = 0; k < 16; k++)
-            lane[k] += x[i + k] * y[i + k];
-    for (int k = 0; i < n; i++, k++)
-        lane[k] += x[i] * y[i];
-    for (int step = 8; step > 0; step /= 2)
-        for (int k = 0; k < step; k++)
-            lane[k] += lane[k + step];
-    return lane[0];
+    vec sum = {0};
+    NAC_VECTORS(i, w, n, sum += load_some(x + i, w) * load_some(y + i, w));
+    return sum_lanes(sum);
+}
+
+/* A row of `nv` vectors, the last of `last` numbers, which stays in registers. */
+NAC_INLINE void softmax_short(const int nv, int64_t last, const real *x, real *y)
+{
+    vec e[SHORT], sum = {0};
+    NAC_UNROLL
+    for (int v = 0; v < nv; v++)
+        e[v] = load_some(x + v * NAC_W, v < nv - 1 ? NAC_W : last);
+    vec best = e[nv - 1] = last < NAC_W ? nac_join_parts(e[nv - 1], last, splat(x[0])) : e[nv - 1];
+    NAC_UNROLL
+    for (int v = 0; v < nv - 1; v++)
+        best = nac_larger(e[v], best);
+    const real largest = largest_lane(best), m = largest == -(real)INFINITY ? 0 : largest;
+    NAC_UNROLL
+    for (int v = 0; v < nv; v++) {
+        e[v] = keep_some(exp_vec(e[v] - m), v < nv - 1 ? NAC_W : last);
+        sum += e[v];
+    }
+    const real k = 1 / sum_lanes(sum);
+    NAC_UNROLL
+    for (int v = 0; v < nv; v++)
+        store_some(y + v * NAC_W, e[v] * k, v < nv - 1 ? NAC_W : last);
 }
 
 static void softmax_row(bool logarithm, int64_t n, const real *x, real *y)
 {
-    real m = row_max(n, x);
+    const int64_t last = (n - 1) % NAC_W + 1;
+    switch (logarithm ? SHORT : (n - 1) / NAC_W) {
+    case 0:
+        softmax_short(1, last, x, y);
+        return;
+    case 1:
+        softmax_short(2, last, x, y);
+        return;
+    case 2:
+        softmax_short(3, last, x, y);
+        return;
+    case 3:
+        softmax_short(4, last, x, y);
+        return;
+    }
+    const real m = row_max(n, x);
     if (logarithm) {
-        real s = 0;
-        m = m - m == 0 ? m : 0;
-        for (int64_t i = 0; i < n; i++)
-            s += fast_exp(x[i] - m);
-        real l = fast_log(s) + m;
-        for (int64_t i = 0; i < n; i++)
-            y[i] = x[i] - l;
+        const real s = m == (real)INFINITY ? m : exp_row(n, x, m - m == 0 ? m : 0, NULL);
+        const real l = fast_log(s) + (m - m == 0 ? m : 0);
+        NAC_VECTORS(i, w, n, store_some(y + i, load_some(x + i, w) - l, w));
         return;
     }
     scale_row(n, 1 / exp_row(n, x, m, y), y);
@@ -83,9 +117,13 @@ void NAC_K(softmax)(bool logarithm, int64_t rows, int64_t n, const void *x, void
 
 static void softmax_grad_row(bool logarithm, int64_t n, const real *dy, const real *y, real *dx)
 {
-    real s = logarithm ? row_sum(n, dy) : row_dot(n, dy, y);
-    for (int64_t i = 0; i < n; i++)
-        dx[i] = logarithm ? dy[i] - fast_exp(y[i]) * s : (dy[i] - s) * y[i];
+    if (logarithm) {
+        const real s = row_sum(n, dy);
+        NAC_VECTORS(i, w, n, store_some(dx + i, load_some(dy + i, w) - exp_vec(load_some(y + i, w)) * s, w));
+        return;
+    }
+    const real s = row_dot(n, dy, y);
+    NAC_VECTORS(i, w, n, store_some(dx + i, (load_some(dy + i, w) - s) * load_some(y + i, w), w));
 }
 
 void NAC_K(softmax_grad)(bool logarithm, int64_t rows, int64_t n, const void *dy, const void *y, void *dx)
@@ -115,14 +153,13 @@ static void normalize(int64_t n, real epsilon, const real *x, const real *g, con
     const real m = sum_lanes(sum) / (real)n;
     for (int64_t i = 0; i < n; i += NAC_W) {
         const int64_t w = nac_min(n - i, NAC_W);
-        const vec     d = load_some(x + i, w) - m;
-        store_some(y + i, d, w);
-        squares += w == NAC_W ? d * d : load_some(y + i, w) * load_some(y + i, w);
+        const vec     d = keep_some(load_some(x + i, w) - m, w);
+        squares += d * d;
     }
     const real k = 1 / R(sqrt)(sum_lanes(squares) / (real)n + epsilon);
     for (int64_t i = 0; i < n; i += NAC_W) {
         const int64_t w = nac_min(n - i, NAC_W);
-        vec           v = load_some(y + i, w) * k;
+        vec           v = (load_some(x + i, w) - m) * k;
         if (g)
             v *= load_some(g + i, w);
         if (b)

@@ -99,25 +99,43 @@ NAC_INLINE vec nac_smaller(vec a, vec b)
 #endif
 }
 
-NAC_INLINE real sum_lanes(vec v)
-{
-    real s[NAC_W];
-    nac_store(s, v);
-    for (int w = NAC_W / 2; w > 0; w /= 2)
-        for (int i = 0; i < w; i++)
-            s[i] += s[i + w];
-    return s[0];
-}
-
-NAC_INLINE real largest_lane(vec v)
-{
-    real s[NAC_W];
-    nac_store(s, v);
-    for (int w = NAC_W / 2; w > 0; w /= 2)
-        for (int i = 0; i < w; i++)
-            s[i] = s[i] > s[i + w] ? s[i] : s[i + w];
-    return s[0];
-}
+/* Lanes are taken in halves, i with i + NAC_W / 2 and so on, in registers where there are names for that. */
+#if defined __AVX512F__ && defined NAC_REAL_FLOAT
+#define NAC_FOLD(name, instruction)                                                                                                  \
+    NAC_INLINE real name(vec v)                                                                                                      \
+    {                                                                                                                                \
+        const __m256 eight = _mm256_##instruction(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));          \
+        const __m128 four = _mm_##instruction(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));                       \
+        const __m128 two = _mm_##instruction(four, _mm_movehl_ps(four, four));                                                       \
+        return _mm_cvtss_f32(_mm_##instruction(two, _mm_movehdup_ps(two)));                                                          \
+    }
+#elif defined __AVX2__ && defined NAC_REAL_FLOAT
+#define NAC_FOLD(name, instruction)                                                                                                  \
+    NAC_INLINE real name(vec v)                                                                                                      \
+    {                                                                                                                                \
+        const __m128 four = _mm_##instruction(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));               \
+        const __m128 two = _mm_##instruction(four, _mm_movehl_ps(four, four));                                                       \
+        return _mm_cvtss_f32(_mm_##instruction(two, _mm_movehdup_ps(two)));                                                          \
+    }
+#else
+#define add_ps(a, b) ((a) + (b))
+#define max_ps(a, b) ((a) > (b) ? (a) : (b))
+#define NAC_FOLD(name, instruction)                                                                                                  \
+    NAC_INLINE real name(vec v)                                                                                                      \
+    {                                                                                                                                \
+        real s[NAC_W];                                                                                                               \
+        nac_store(s, v);                                                                                                             \
+        for (int w = NAC_W / 2; w > 0; w /= 2)                                                                                       \
+            for (int i = 0; i < w; i++)                                                                                              \
+                s[i] = instruction(s[i], s[i + w]);                                                                                  \
+        return s[0];                                                                                                                 \
+    }
+#endif
+NAC_FOLD(sum_lanes, add_ps)
+NAC_FOLD(largest_lane, max_ps)
+#undef NAC_FOLD
+#undef add_ps
+#undef max_ps
 
 #if defined __AVX2__ && !defined __AVX512F__
 NAC_INLINE __m256i nac_first(int64_t n)
@@ -145,6 +163,22 @@ NAC_INLINE vec nac_load_part(const real *p, int64_t n)
     for (int i = 0; i < NAC_W; i++)
         if (i < n)
             v[i] = p[i];
+    return v;
+#endif
+}
+
+/* The first n of v's elements, and the others of rest. */
+NAC_INLINE vec nac_join_parts(vec v, int64_t n, vec rest)
+{
+#if defined __AVX512F__ && defined NAC_REAL_FLOAT
+    return (vec)_mm512_mask_mov_ps((__m512)rest, (__mmask16)(0xffffu >> (16 - n)), (__m512)v);
+#elif defined __AVX512F__
+    return (vec)_mm512_mask_mov_pd((__m512d)rest, (__mmask8)(0xffu >> (8 - n)), (__m512d)v);
+#elif defined __AVX2__
+    return nac_select((lanes)nac_first(n), v, rest);
+#else
+    for (int i = 0; i < NAC_W; i++)
+        v[i] = i < n ? v[i] : rest[i];
     return v;
 #endif
 }
