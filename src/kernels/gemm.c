@@ -726,6 +726,14 @@ static void gemm_team(int team, product *g)
         finish_zeros(g);
         return;
     }
+    if (g->k == 1 && !g->ta && g->lda == 1) {   /* a column is a row, and better read as such */
+        g->ta = true;
+        g->lda = g->m;
+    }
+    if (g->k == 1 && g->tb && g->ldb == 1) {
+        g->tb = false;
+        g->ldb = g->n;
+    }
     const int64_t a_step = g->ta ? g->lda : 1, b_step = g->tb ? 1 : g->ldb;
     if (g->m == 1 && (!g->tb || a_step == 1))
         row_times(team, &(row_product){g->tb, g->n, g->k, a_step, 1, 1, g->a, g->b, g->ldb, g->c, g->finish});
