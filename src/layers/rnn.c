@@ -120,13 +120,6 @@ bool nac_rnn_build(nac_layer *self, int n_in, const nac_type *in)
 
 /* ---- the loop ---- */
 
-/* A step of the sequence; while only shapes are asked for, the shape of one. */
-static nac_tensor *step_of(nac_tensor *x, int64_t t)
-{
-    nac_type step = nac_step_type(&x->type);
-    return nac_this_thread()->abstract ? nac_tensor_abstract(&step) : nac_squeeze(nac_slice_axis(x, 1, t, t + 1, 1), 1);
-}
-
 static nac_tensor *keep_of(nac_tensor *mask, int64_t t, int rank)
 {
     nac_tensor *keep = nac_this_thread()->abstract ? nac_tensor_abstract(&(nac_type){.dtype = NAC_BOOL, .rank = 2, .dim = {nac_dim(mask, 0), 1}})
@@ -136,9 +129,9 @@ static nac_tensor *keep_of(nac_tensor *mask, int64_t t, int rank)
     return keep;
 }
 
-static bool one_step(nac_rnn_layer *l, nac_rnn_pass *p, int64_t t)
+static bool one_step(nac_rnn_layer *l, nac_rnn_pass *p, nac_tensor *x, int64_t t)
 {
-    nac_tensor *in[1 + NAC_MAX_IO] = {step_of(p->x, t)};
+    nac_tensor *in[1 + NAC_MAX_IO] = {x};
     memcpy(in + 1, p->state, (size_t)l->n_states * sizeof *in);
     nac_tensor *y = nac_call(l->cell, nac_list_of(1 + l->n_states, in), .training = p->training);
     if (!y)
@@ -165,30 +158,58 @@ nac_tensor *nac_in_a_row(nac_tensor **steps, int64_t n)
     return steps[0];
 }
 
+/* Steps t0 to t0 + n of the sequence, which are x (n, batch, ..): some parts of it, and parts of those. The gradient of a part is as large as what it is a
+   part of, and single steps of the whole would cost the square of their number. */
+static bool take_steps(nac_rnn_layer *l, nac_rnn_pass *p, nac_tensor *x, int64_t t0, int64_t n, nac_tensor **steps)
+{
+    enum { PARTS = 16 };
+    if (n == 1) {
+        bool ok = one_step(l, p, nac_squeeze(x, 0), t0);
+        return ok && (!l->return_sequences || (steps[l->go_backwards ? nac_dim(p->x, 1) - 1 - t0 : t0] = nac_expand_dims(p->last, 1)));
+    }
+    int64_t each = 1;
+    while (each * PARTS < n)
+        each *= PARTS;
+    int64_t parts = (n + each - 1) / each;
+    bool ok = true;
+    for (int64_t i = 0; ok && i < parts; i++) {
+        int64_t part = l->go_backwards ? parts - 1 - i : i, from = part * each, end = from + each < n ? from + each : n;
+        ok = take_steps(l, p, nac_slice_axis(x, 0, from, end, 1), t0 + from, end - from, steps);
+    }
+    return ok;
+}
+
+/* Where only shapes are asked for, one step tells them. */
+static bool take_shapes(nac_rnn_layer *l, nac_rnn_pass *p)
+{
+    nac_type step = nac_step_type(&p->x->type);
+    if (!one_step(l, p, nac_tensor_abstract(&step), 0))
+        return false;
+    if (!l->return_sequences)
+        return true;
+    nac_type all = p->last->type;
+    all.rank++;
+    memmove(all.dim + 2, all.dim + 1, (size_t)(all.rank - 2) * sizeof *all.dim);
+    all.dim[1] = nac_dim(p->x, 1);
+    return (p->sequence = nac_tensor_abstract(&all));
+}
+
 bool nac_rnn_loop(nac_rnn_layer *l, nac_rnn_pass *p)
 {
-    bool shapes = nac_this_thread()->abstract, ok = true;
-    int64_t time = nac_dim(p->x, 1), n = shapes ? 1 : time;
-    nac_tensor **steps = nac_malloc((size_t)n * sizeof *steps);
+    bool shapes = nac_this_thread()->abstract, ok = false;
+    int64_t time = nac_dim(p->x, 1);
+    nac_tensor **steps = nac_malloc((size_t)(shapes ? 1 : time) * sizeof *steps);
     masks *m = nac_calloc(1, sizeof *m);
     if (steps && m) {
         m->outer = pass_masks;
         pass_masks = m;
-        for (int64_t k = 0; ok && k < n; k++)
-            ok = one_step(l, p, l->go_backwards ? time - 1 - k : k) && (!l->return_sequences || (steps[k] = nac_expand_dims(p->last, 1)));
+        ok = shapes ? take_shapes(l, p) : take_steps(l, p, nac_swapaxes(p->x, 0, 1), 0, time, steps);
         pass_masks = m->outer;
         for (int i = 0; i < m->n; i++)
             nac_release(m->of[i].mask);
-        if (ok && l->return_sequences && shapes) {
-            nac_type all = steps[0]->type;
-            all.dim[1] = time;
-            p->sequence = nac_tensor_abstract(&all);
-        } else if (ok && l->return_sequences) {
-            p->sequence = nac_in_a_row(steps, n);
-        }
-        ok = ok && (!l->return_sequences || p->sequence);
+        if (ok && l->return_sequences && !shapes)
+            ok = (p->sequence = nac_in_a_row(steps, time));
     }
-    ok = ok && steps && m;
     nac_free(steps);
     nac_free(m);
     return ok;
