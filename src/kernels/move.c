@@ -13,7 +13,7 @@
     default: MOVE(uint64_t, to, from) break;                                                                                         \
     }
 
-enum { SHORT = 16 };                    /* fewer elements are moved one by one */
+enum { SHORT = 16, MOVED = 16384 };     /* fewer elements are moved one by one; as many are a task */
 
 static inline void row_from(int64_t n, int64_t stride, size_t size, const char *x, char *y)
 {
@@ -147,7 +147,7 @@ static void walk(int rank, const int64_t *dim, const int64_t *stride, size_t siz
         NAC_SHARE(all > 1 && outer * n > 65536, q, all, turn_block(&t, q, x, y));
         return;
     }
-    const int64_t rows = n < SHORT ? 1024 : 1, pieces = (d[r - 2] + rows - 1) / rows, all = outer / d[r - 2] * pieces;
+    const int64_t rows = 1 + MOVED / n, pieces = (d[r - 2] + rows - 1) / rows, all = outer / d[r - 2] * pieces;
     const strides w = {r, d, s, size, rows, pieces};
     NAC_SHARE(all > 1 && outer * n > 65536, o, all, walk_rows(&w, o, x, y, gather));
 }
