@@ -367,6 +367,28 @@ def convolutions_in_small_groups():
 
 
 @case
+def convolutions_of_few_channels():
+    a = keras.Input((12, 14, 2))
+    x = L.Conv2D(16, 5, strides=2, padding="same", activation="relu")(L.Conv2D(3, 1)(a))
+    x = L.Conv2DTranspose(3, 4, strides=2, padding="same", activation="tanh")(L.Conv2D(12, 3, padding="same")(x))
+    x = L.Conv2D(24, (7, 2), dilation_rate=(1, 2), padding="same", activation="relu")(x)
+    x = L.Add()([L.Conv2D(3, 9, padding="same", use_bias=False)(x), L.Conv2D(3, (1, 3), padding="same", activation="relu6")(x)])
+    y = L.Conv1D(1, 5, padding="causal", dilation_rate=3, activation="sigmoid")(L.Conv1D(8, 4, strides=3, padding="same")(L.Reshape((84, 6))(x)))
+    return keras.Model(a, [x, y]), normal(9, 12, 14, 2), [normal(9, 12, 14, 3), normal(9, 28, 1)], dict(optimizer="adam", loss="mse")
+
+
+@case
+def sequences_of_many_steps():
+    a = keras.Input((300,), dtype="int64")
+    x = L.Embedding(9, 3, mask_zero=True)(a)
+    y = L.SimpleRNN(4, return_sequences=True, go_backwards=True)(x)
+    z = L.RNN([L.LSTMCell(3), L.GRUCell(2)])(x)
+    ids = rng.integers(1, 9, (10, 300))
+    ids[:, 270:] = 0
+    return keras.Model(a, [y, z]), ids, [normal(10, 300, 4), normal(10, 2)], dict(optimizer=keras.optimizers.SGD(0.01), loss="mse")
+
+
+@case
 def padded_and_pooled():
     a = keras.Input((9, 7, 2))
     x = L.MaxPooling2D((3, 2), strides=2, padding="same")(a)
