@@ -202,9 +202,9 @@ NAC_INLINE void store_pixels(const int px, const int nv, int64_t last, int64_t h
     }
 }
 
-/* The same where each channel of x has several of y, of which these are number m. */
-NAC_INLINE void scatter_pixels(const int px, const int nv, int64_t n, int64_t here, const nac_finish *f, int64_t channel, int64_t multiplier, int64_t m,
-                               vec acc[DW_PIXELS][DW_V], real *y, int64_t y_step)
+/* Unfinished, where each channel of x has several of y, of which these are number m. */
+NAC_INLINE void scatter_pixels(const int px, const int nv, int64_t n, int64_t here, int64_t channel, int64_t multiplier, int64_t m, vec acc[DW_PIXELS][DW_V], real *y,
+                               int64_t y_step)
 {
     real sums[DW_PIXELS][DW_C];
     NAC_UNROLL
@@ -213,10 +213,25 @@ NAC_INLINE void scatter_pixels(const int px, const int nv, int64_t n, int64_t he
         for (int v = 0; v < nv; v++)
             nac_store(sums[i] + v * NAC_W, acc[i][v]);
     for (int64_t i = 0; i < here; i++, y += y_step)
-        for (int64_t e = 0; e < n; e++) {
-            const int64_t at = (channel + e) * multiplier + m;
-            nac_finish_number(f, at, sums[i][e], y + at);
-        }
+        for (int64_t e = 0; e < n; e++)
+            y[(channel + e) * multiplier + m] = sums[i][e];
+}
+
+/* n numbers of a pixel, from channel `at` of y on. */
+NAC_INLINE void finish_some(int64_t n, const nac_finish *f, int64_t at, real *y)
+{
+    vec v = load_some(y + at, n);
+    if (f->bias)
+        v += load_some(f->bias + at, n);
+    if (f->scale)
+        v = v * load_some(f->scale + at, n) + load_some(f->shift + at, n);
+    if (f->rest)
+        v += load_some(f->rest + (y + at - f->base), n);
+    if (f->relu || f->relu6)
+        v = nac_larger((vec){0}, v);
+    if (f->relu6)
+        v = nac_smaller(splat(6), v);
+    store_some(y + at, v, n);
 }
 
 /* Chunks [chunk, chunks) of lines [o[1], end) and columns [o[2], right) of an image's results y; x begins with line `first`. */
@@ -263,10 +278,13 @@ NAC_INLINE void compute(const int px, const int nv, const int three, const job *
                     if (multiplier == 1)
                         store_pixels(px, nv, last, nac_min(left, px), &finish, channel, acc, to, s->c_out);
                     else
-                        scatter_pixels(px, nv, n, nac_min(left, px), &finish, channel, multiplier, m, acc, to, s->c_out);
+                        scatter_pixels(px, nv, n, nac_min(left, px), channel, multiplier, m, acc, to, s->c_out);
                 }
             }
         }
+        for (int64_t h = b->o[1]; multiplier > 1 && h < b->end; h++)
+            for (int64_t w = 0; w < b->right - b->o[2]; w++)
+                NAC_VECTORS(i, some, n * multiplier, finish_some(some, &finish, channel * multiplier + i, y + (h * s->out[2] + w) * s->c_out));
     }
 }
 
