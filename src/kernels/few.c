@@ -13,7 +13,8 @@ typedef struct {
     const real       *dy, *packed;
     const nac_finish *finish;
     real             *dx;
-    int64_t           image, pitch, lines, columns; /* of a product; of the ring; of dx that are done at a time */
+    int64_t           image, pitch;       /* numbers from the products of a pixel to those of the next */
+    int64_t           lines, columns;     /* of dy, that the ring holds */
     real             *room;
 } gatherer;
 
