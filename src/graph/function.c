@@ -2,8 +2,8 @@
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
+#include "base/float_mode.h"
 #include "graph/graph.h"
-#include "kernels/float_mode.h"
 
 #define MAX_SIGNATURES 64
 

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include "kernels/float_mode.h"
+#include "base/float_mode.h"
 
 enum { NAC_MOST_SHARES = 64 };
 

@@ -1,6 +1,6 @@
 /* The one door: what applying an op means on this thread now. */
 #include <string.h>
-#include "kernels/float_mode.h"
+#include "base/float_mode.h"
 #include "tensor/tensor.h"
 
 /* ---- eager ---- */
