@@ -240,19 +240,16 @@ START_TEST(casts_out_of_range)
 }
 END_TEST
 
-/* The first few and all of a row are found in two ways; both put equal numbers, the zeros too, in their order and what is no number last.
-   A float of 1e-40 is a zero where the processor takes subnormal numbers for zeros. */
+/* The first few and all of a row are found in two ways; both put equal numbers, the zeros too, in their order and what is no number last. */
 START_TEST(orders_of_rows)
 {
     enum { N = 300 };
-    const double tiny = nac_item(nac_mul_scalar(nac_full(NAC_FLOAT32, NAC_SHAPE(1), 1e-40), 1)) == 0 ? 0 : 1e-40;
     const double odd[] = {NAN, 0, -0.0, INFINITY, -INFINITY, 1e-40, -1e-40, NAN, 3, -3};
     for (int wide = 0; wide < 2; wide++) {
-        double v[N], is[N];
+        double v[N];
         nac_tensor *x = nac_zeros(wide ? NAC_FLOAT64 : NAC_FLOAT32, NAC_SHAPE(2, N));
         for (int i = 0; i < N; i++) {
             v[i] = i % 3 ? (i * 37 % 101 - 50) / (wide ? 3.0 : 4.0) : odd[i / 3 % 10];
-            is[i] = !wide && fabs(v[i]) == 1e-40 ? copysign(tiny, v[i]) : v[i];
             for (int r = 0; r < 2; r++)
                 if (wide)
                     ((double *)nac_tensor_data(x))[r * N + i] = v[i];
@@ -263,9 +260,9 @@ START_TEST(orders_of_rows)
         for (int i = 0; i < N; i++) {
             const int id = (int)nac_item_at(all, N + i), next = i + 1 < N ? (int)nac_item_at(all, N + i + 1) : -1;
             ck_assert(i >= 20 || nac_item_at(few, 20 + i) == id);
-            ck_assert(next < 0 || is[id] > is[next] || (isnan(is[next]) && !isnan(is[id])) || ((is[id] == is[next] || isnan(is[id])) && id < next));
+            ck_assert(next < 0 || v[id] > v[next] || (isnan(v[next]) && !isnan(v[id])) || ((v[id] == v[next] || isnan(v[id])) && id < next));
             const double a = nac_item_at(sorted, i), b = i + 1 < N ? nac_item_at(sorted, i + 1) : NAN;
-            ck_assert(a <= b || isnan(b) || (!wide && fabs(a) < 1e-39 && fabs(b) < 1e-39 && tiny == 0));
+            ck_assert(a <= b || isnan(b));
         }
     }
 }
@@ -298,7 +295,7 @@ START_TEST(subnormal_results)
             nac_tensor *eager = nac_multiply(x, x), *compiled = nac_function_call(f, x);
             const double low = nac_item(nac_min(eager)), high = nac_item(nac_max(eager));
             ck_assert(low == high && low >= 0 && same(eager, compiled));
-#if defined __SSE2__ || defined __aarch64__
+#if defined __SSE2__
             ck_assert(high == 0);
 #endif
         }
